@@ -1,0 +1,128 @@
+/** What is known of a call when it fails; `attempts` counts the requests that went out. */
+export interface CallInfo {
+  readonly service: string
+  readonly method: string
+  readonly path: string
+  readonly attempts: number
+}
+
+interface Details {
+  readonly statusCode: number
+  readonly cause?: unknown
+  readonly requestId?: string | undefined
+}
+
+/**
+ * Base of everything a call fails with, but for the caller's own abort reason and ky's `SchemaValidationError`.
+ * `instanceof ServiceError` tells a failed call from any other mistake.
+ */
+export class ServiceError extends Error {
+  override readonly name: string = 'ServiceError'
+  /** Stable, for `switch` and metrics: `ERR_SERVICE_...`. */
+  readonly code: string = 'ERR_SERVICE'
+  /** Name of the service, as in `context.services`. */
+  readonly service: string
+  readonly method: string
+  /** Path below the service's base URL, without the query. */
+  readonly path: string
+  /** Requests that went out, retries included; 0 when the call was refused before sending. */
+  readonly attempts: number
+  /** API Gateway's id of the answered request, to look up in its logs. */
+  declare readonly requestId?: string
+  /** What a handler that maps errors itself may answer. */
+  readonly statusCode: number
+  /** Always false: the message is for the team's logs, not for the outside. */
+  readonly expose: boolean = false
+
+  constructor(call: CallInfo, problem: string, details: Details) {
+    super(
+      `${call.service}: ${call.method} ${call.path}: ${problem}`,
+      'cause' in details ? { cause: details.cause } : {},
+    )
+    this.service = call.service
+    this.method = call.method
+    this.path = call.path
+    this.attempts = call.attempts
+    if (details.requestId !== undefined) this.requestId = details.requestId
+    this.statusCode = details.statusCode
+  }
+}
+
+/** The call was refused before anything was sent: bad input, no credentials, a target outside the service. */
+export class ServiceRequestError extends ServiceError {
+  override readonly name: string = 'ServiceRequestError'
+  override readonly code: string = 'ERR_SERVICE_REQUEST'
+
+  constructor(call: CallInfo, problem: string, details: { cause?: unknown } = {}) {
+    super(call, problem, { ...details, statusCode: 500 })
+  }
+}
+
+/** The service answered, but not with success; also a redirect, and an answer that is not JSON where JSON was asked for. */
+export class ServiceResponseError extends ServiceError {
+  override readonly name: string = 'ServiceResponseError'
+  override readonly code: string = 'ERR_SERVICE_RESPONSE'
+  /** HTTP status of the answer. */
+  readonly status: number
+  /** The answer's body: parsed JSON, else text, else undefined. Credentials that it echoes are redacted. */
+  readonly data: unknown
+  /** The answer's headers; not enumerable, so that no log prints them by accident. */
+  declare readonly headers: Headers
+
+  constructor(
+    call: CallInfo,
+    problem: string,
+    details: { status: number; data: unknown; headers: Headers; requestId?: string | undefined; cause?: unknown },
+  ) {
+    const { status, data, headers, ...rest } = details
+    super(call, problem, { ...rest, statusCode: 502 })
+    this.status = status
+    this.data = data
+    Object.defineProperty(this, 'headers', { value: headers })
+  }
+}
+
+/** No answer: the connection failed, or the answer was cut off. */
+export class ServiceNetworkError extends ServiceError {
+  override readonly name: string = 'ServiceNetworkError'
+  override readonly code: string = 'ERR_SERVICE_NETWORK'
+  /** The system's or undici's code, such as `ECONNREFUSED` or `UND_ERR_SOCKET`; `UNKNOWN` when there is none. */
+  readonly networkCode: string
+
+  constructor(call: CallInfo, problem: string, details: { networkCode: string; cause: unknown }) {
+    super(call, problem, { cause: details.cause, statusCode: 502 })
+    this.networkCode = details.networkCode
+  }
+}
+
+/** No complete answer in time. */
+export class ServiceTimeoutError extends ServiceError {
+  override readonly name: string = 'ServiceTimeoutError'
+  override readonly code: string = 'ERR_SERVICE_TIMEOUT'
+  /** Milliseconds that the call was given. */
+  readonly timeoutMs: number
+  /** True when the invocation's own deadline ended the call, false when the `timeout` option did. */
+  readonly deadline: boolean
+
+  constructor(call: CallInfo, problem: string, details: { timeoutMs: number; deadline: boolean }) {
+    super(call, problem, { statusCode: 504 })
+    this.timeoutMs = details.timeoutMs
+    this.deadline = details.deadline
+  }
+}
+
+/** The environment does not fit the options; thrown when the module loads, with every problem at once. */
+export class ServicesConfigurationError extends Error {
+  override readonly name: string = 'ServicesConfigurationError'
+  readonly code: string = 'ERR_SERVICES_CONFIG'
+  /** One line a problem, each starting with the variable or option it is about. */
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    const list = problems.map((problem) => `\n  - ${problem}`).join('')
+    super(
+      `The services cannot be configured:${list}\nA function that needs fewer services names them: signedServices({ services: ['ai'] })`,
+    )
+    this.problems = problems
+  }
+}

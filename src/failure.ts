@@ -1,0 +1,140 @@
+import { isHTTPError, isKyError, isTimeoutError, SchemaValidationError } from 'ky'
+import type { Deadline } from './deadline.ts'
+import {
+  type CallInfo,
+  ServiceError,
+  ServiceNetworkError,
+  ServiceRequestError,
+  ServiceResponseError,
+  ServiceTimeoutError,
+} from './errors.ts'
+
+/** What of a call decides which error its failure is. */
+export interface FailingCall extends CallInfo {
+  /** What must not be shown, wherever an answer echoes it. */
+  readonly secrets: ReadonlySet<string>
+  /** The caller's own. */
+  readonly signal?: AbortSignal | undefined
+  readonly deadline?: Deadline | undefined
+  /** Milliseconds until the deadline when the call began. */
+  readonly budget?: number | undefined
+  /** ky's option, where it was given. */
+  readonly totalTimeout?: number | undefined
+  readonly lastResponse?: Response | undefined
+}
+
+/** undici's codes for what it refuses to send. */
+const REFUSED = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
+
+/** Longest part of an answer's own words in a message. */
+const MAX_DETAIL = 300
+
+/** Why an attempt gave no answer; `timedOut` is its bound in milliseconds, where that was passed. */
+export function attemptFailure(error: unknown, call: FailingCall, timedOut: number | undefined): unknown {
+  if (error instanceof ServiceError) return error
+  const ended = endedBy(call)
+  if (ended !== undefined) return ended.reason
+  if (timedOut !== undefined) return timeoutError(call, timedOut)
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const { code, message } = cause as { code?: unknown; message?: unknown }
+  if (REFUSED.has(String(code))) return new ServiceRequestError(call, `cannot be sent: ${message}`, { cause })
+  const networkCode = typeof code === 'string' ? code : 'UNKNOWN'
+  return new ServiceNetworkError(call, `no answer: ${networkCode}${message ? `, ${message}` : ''}`, {
+    networkCode,
+    cause,
+  })
+}
+
+/** What a caller gets for whatever ended its call: a `ServiceError`, or one of the two that pass through. */
+export function callFailure(error: unknown, call: FailingCall): unknown {
+  if (error instanceof ServiceError || error instanceof SchemaValidationError) return error
+  if (isHTTPError(error)) return httpError(call, error.response, error.data)
+  const ended = endedBy(call)
+  if (ended !== undefined) return ended.reason
+  if (isTimeoutError(error) && call.totalTimeout) return timeoutError(call, call.totalTimeout)
+  // What is left was thrown by the caller's own hooks, or by ky on the caller's options.
+  const cause = isKyError(error) ? error.cause : error
+  const problem = error instanceof Error ? error.message : String(error)
+  if (call.lastResponse === undefined) return new ServiceRequestError(call, problem, { cause })
+  return responseError(call, call.lastResponse, `${call.lastResponse.status}, then: ${problem}`, undefined, { cause })
+}
+
+/** The error of a call that was given no time by its invocation. */
+export function deadlineError(call: FailingCall): ServiceTimeoutError {
+  const timeoutMs = Math.max(0, Math.round(call.budget ?? 0))
+  const problem =
+    timeoutMs === 0 ? 'no time left, not sent' : `no complete answer within the ${timeoutMs} ms that were left`
+  return new ServiceTimeoutError(call, `${problem} before the invocation's deadline`, { timeoutMs, deadline: true })
+}
+
+/** The error of an answer that is not JSON where JSON was asked for. */
+export function notJsonError(
+  call: FailingCall,
+  response: Response,
+  text: string,
+  cause: unknown,
+): ServiceResponseError {
+  const data = redact(text, call.secrets) as string
+  const problem = `${response.status}, but the answer is not JSON: ${shorten(data)}`
+  // A parser's message quotes what it could not read.
+  return responseError(call, response, problem, data, data === text ? { cause } : {})
+}
+
+function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
+  const { status, statusText, headers } = response
+  const data = redact(answer, call.secrets)
+  // API Gateway adds its namespace to some types, after a colon.
+  const type = headers.get('x-amzn-errortype')?.split(':')[0] || statusText
+  const location = status >= 300 && status < 400 ? headers.get('location')?.split('?')[0] : undefined
+  const detail = location === undefined ? messageOf(data) : `redirect to ${location} not followed`
+  const problem = [`${status} ${type}`.trim(), shorten(detail)].filter(Boolean).join(': ')
+  return responseError(call, response, problem, data, {})
+}
+
+function responseError(
+  call: FailingCall,
+  { status, headers }: Response,
+  problem: string,
+  data: unknown,
+  details: { cause?: unknown },
+): ServiceResponseError {
+  // REST APIs, HTTP APIs.
+  const requestId = headers.get('x-amzn-requestid') ?? headers.get('apigw-requestid') ?? undefined
+  return new ServiceResponseError(call, problem, { ...details, status, headers, data, requestId })
+}
+
+/** The caller's abort comes first, then the invocation's end. */
+function endedBy(call: FailingCall): { reason: unknown } | undefined {
+  if (call.signal?.aborted) return { reason: call.signal.reason }
+  if (call.deadline?.signal.aborted) return { reason: deadlineError(call) }
+  return undefined
+}
+
+function timeoutError(call: FailingCall, timeoutMs: number): ServiceTimeoutError {
+  return new ServiceTimeoutError(call, `no complete answer within ${timeoutMs} ms`, { timeoutMs, deadline: false })
+}
+
+/** API Gateway writes `message` or `Message`. */
+function messageOf(data: unknown): string {
+  if (typeof data === 'string') return data
+  const { message, Message } = (data ?? {}) as { message?: unknown; Message?: unknown }
+  const found = message ?? Message
+  return typeof found === 'string' ? found : ''
+}
+
+function shorten(text: string): string {
+  const line = text.trim().split('\n', 1)[0] as string
+  return line.length > MAX_DETAIL ? `${line.slice(0, MAX_DETAIL)}...` : line
+}
+
+/** A copy of `value` without the secrets in its texts. */
+function redact(value: unknown, secrets: ReadonlySet<string>): unknown {
+  if (typeof value === 'string') {
+    let text = value
+    for (const secret of secrets) text = text.replaceAll(secret, '[redacted]')
+    return text
+  }
+  if (Array.isArray(value)) return value.map((item) => redact(item, secrets))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [redact(key, secrets), redact(item, secrets)]))
+}

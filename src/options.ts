@@ -1,0 +1,180 @@
+import { type OptionSchema, type OptionSchemaRule, validateOptions } from '@middy/util'
+import type { RetryOptions } from 'ky'
+import { type AwsCredentialIdentity, type AwsCredentialProvider, credentialsRule } from './credentials.ts'
+
+/** What may be set for all services, and for one of them. */
+interface CommonOptions {
+  /** AWS region that signatures are for. Default: from the URL's host, else the environment's `AWS_REGION`. */
+  readonly region?: string | undefined
+  /** Identity, or provider called for each signature. Default: the environment's, else the AWS SDK's provider chain. */
+  readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider
+  /**
+   * Milliseconds that one attempt may take, headers and body together; the invocation's deadline cuts it shorter.
+   * @default 30_000
+   */
+  readonly timeout?: number
+  /**
+   * Retries of idempotent methods: how many, or ky's options, which can only narrow the rules of this package.
+   * @default 2, with full jitter
+   */
+  readonly retry?: number | RetryOptions
+  /** Sent with every call; a call's own headers win. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** One service, where its name alone does not say everything. */
+export interface ServiceOptions extends CommonOptions {
+  /** Base URL, stage included. Default: from the variable `env`. */
+  readonly url?: string | undefined
+  /** Variable that holds the base URL. Default: `<NAME>_SERVICE_API_URL`. */
+  readonly env?: string
+  /** True: a missing URL is an error of the client's first call instead of the cold start. */
+  readonly optional?: boolean
+  /** Signing name of the AWS service. Default: from the URL's host, else `execute-api`. */
+  readonly signingName?: string
+}
+
+/** Names of services, or an object from name to base URL or options. */
+export type ServicesOption = readonly string[] | { readonly [name: string]: string | ServiceOptions }
+
+/** Options of `signedServices` and `createServices`. */
+export interface SignedServicesOptions<S extends ServicesOption = ServicesOption> extends CommonOptions {
+  /** @default ['ai', 'integration', 'background', 'admin'] */
+  readonly services?: S
+  /**
+   * Milliseconds of the invocation kept back for the handler's own answer: calls end that long before its timeout.
+   * @default 200
+   */
+  readonly deadlineMargin?: number
+  /**
+   * Whether calls carry the invocation's trace on as `X-Amzn-Trace-Id`.
+   * @default true
+   */
+  readonly trace?: boolean
+  /** What sends the signed requests. Default: `globalThis.fetch`, looked up at each call. */
+  readonly fetch?: typeof globalThis.fetch
+}
+
+const packageName = 'middy-signed-services'
+
+export const defaults = {
+  services: ['ai', 'integration', 'background', 'admin'],
+  signingName: 'execute-api',
+  timeout: 30_000,
+  deadlineMargin: 200,
+  trace: true,
+} as const
+
+export type DefaultServices = typeof defaults.services
+
+const MAX_TIMER_MS = 2_147_483_647
+
+const commonRules: Record<string, OptionSchemaRule> = {
+  region: { type: 'string', minLength: 1 },
+  credentials: credentialsRule,
+  timeout: { type: 'number', exclusiveMinimum: 0, maximum: MAX_TIMER_MS },
+  retry: {
+    type: 'object',
+    properties: {
+      limit: { type: 'integer', minimum: 0 },
+      methods: { type: 'array', items: { type: 'string' } },
+      statusCodes: { type: 'array', items: { type: 'integer' } },
+      afterStatusCodes: { type: 'array', items: { type: 'integer' } },
+      maxRetryAfter: { type: 'number', minimum: 0 },
+      backoffLimit: { type: 'number', minimum: 0 },
+      delay: { instanceof: 'Function' },
+      jitter: { oneOf: [{ type: 'boolean' }, { instanceof: 'Function' }] },
+      retryOnTimeout: { type: 'boolean' },
+      shouldRetry: { instanceof: 'Function' },
+    },
+  },
+  headers: { type: 'object', additionalProperties: { type: 'string' } },
+}
+
+/** For options brought to their object form, in which every value's own path can be named. */
+const schema: OptionSchema = {
+  type: 'object',
+  properties: {
+    ...commonRules,
+    services: {
+      type: 'object',
+      additionalProperties: {
+        type: 'object',
+        properties: {
+          ...commonRules,
+          url: { type: 'string' },
+          env: { type: 'string', minLength: 1 },
+          optional: { type: 'boolean' },
+          signingName: { type: 'string', minLength: 1 },
+        },
+      },
+    },
+    deadlineMargin: { type: 'number', minimum: 0, maximum: MAX_TIMER_MS },
+    trace: { type: 'boolean' },
+    fetch: { instanceof: 'Function' },
+  },
+}
+
+/** Options in the form that the schema describes. */
+export interface NormalizedOptions extends Omit<SignedServicesOptions, 'services'> {
+  readonly services: { readonly [name: string]: ServiceOptions }
+}
+
+/**
+ * Checks options as `signedServices` does, without looking at the environment.
+ * @throws TypeError naming the path of the first mistake, such as `Unknown option 'services.ai.timout'`
+ */
+export function signedServicesValidateOptions(options: SignedServicesOptions = {}): void {
+  normalizeOptions(options)
+}
+
+/**
+ * Checks options and brings them to one form: services by name, retry as an object.
+ * @throws TypeError
+ */
+export function normalizeOptions(options: SignedServicesOptions): NormalizedOptions {
+  const normalized = isObject(options) ? normalizeRetry({ ...options, services: normalizeServices(options) }) : options
+  validateOptions(packageName, schema, normalized as Record<string, unknown>)
+  const { services, headers } = normalized as NormalizedOptions
+  checkHeaders('headers', headers)
+  for (const [name, service] of Object.entries(services)) {
+    if (!/^[a-z]/i.test(name)) throw new TypeError(`Option 'services' has a name that is not an identifier: '${name}'`)
+    checkHeaders(`services.${name}.headers`, service.headers)
+  }
+  return normalized as NormalizedOptions
+}
+
+function normalizeServices({ services = defaults.services }: SignedServicesOptions): unknown {
+  if (Array.isArray(services)) {
+    const wrong = services.findIndex((name) => typeof name !== 'string')
+    if (wrong !== -1) throw new TypeError(`Option 'services[${wrong}]' must be string`)
+    return Object.fromEntries(services.map((name) => [name, {}]))
+  }
+  if (!isObject(services)) return services
+  const entries = Object.entries(services as Record<string, string | ServiceOptions>)
+  return Object.fromEntries(
+    entries.map(([name, service]) => [
+      name,
+      typeof service === 'string' ? { url: service } : isObject(service) ? normalizeRetry(service) : service,
+    ]),
+  )
+}
+
+function normalizeRetry<T extends { readonly retry?: number | RetryOptions }>(options: T): T {
+  return typeof options.retry === 'number' ? { ...options, retry: { limit: options.retry } } : options
+}
+
+function checkHeaders(path: string, headers: Readonly<Record<string, string>> = {}): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.toLowerCase() === 'authorization') throw new TypeError(`Option '${path}.${name}' is the signature's own`)
+    try {
+      new Headers([[name, value]])
+    } catch {
+      throw new TypeError(`Option '${path}.${name}' is not a valid header`)
+    }
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,57 @@
+/** A URL in the one form in which it is both sent and signed. */
+export interface WireUrl {
+  /** What goes to `fetch`, whose URL parser leaves it as it is. */
+  readonly href: string
+  readonly host: string
+  readonly path: string
+  /** Encoded names and values in the order in which they are sent. */
+  readonly query: readonly (readonly [name: string, value: string])[]
+}
+
+const UNRESERVED = /[\w\-.~]/
+const PATH_UNSAFE = /%(?![\da-f]{2})|[^\w\-.~/%]/gi
+const QUERY_UNSAFE = /%[\da-f]{2}|[^\w\-.~]/gi
+
+/**
+ * Writes a URL in the strict form of RFC 3986 (section 2.3: everything but unreserved characters is encoded), the only
+ * one in which API Gateway's view of a request and the signer's cannot differ. WHATWG's own form leaves `! ' ( ) *`.
+ */
+export function toWireUrl(url: URL): WireUrl {
+  const path = encodePath(url.pathname)
+  const query = parseQuery(url.search)
+  const search = query.map(([name, value]) => `${name}=${value}`).join('&')
+  return { href: `${url.origin}${path}${search && `?${search}`}`, host: url.host, path, query }
+}
+
+/** Encodes a path: valid escapes stay as written, stray `%` are encoded, repeated slashes collapse to one. */
+export function encodePath(pathname: string): string {
+  return pathname.replace(/\/{2,}/g, '/').replace(PATH_UNSAFE, percentEncode)
+}
+
+function parseQuery(search: string): [string, string][] {
+  const pairs: [string, string][] = []
+  for (const pair of search.slice(1).split('&')) {
+    if (pair === '') continue
+    const equals = pair.indexOf('=')
+    pairs.push(
+      equals === -1
+        ? [encodeQueryPart(pair), '']
+        : [encodeQueryPart(pair.slice(0, equals)), encodeQueryPart(pair.slice(equals + 1))],
+    )
+  }
+  return pairs
+}
+
+/** A `+` is a space here, as in every form-encoded query; escapes are brought to their one canonical spelling. */
+function encodeQueryPart(part: string): string {
+  return part.replaceAll('+', ' ').replace(QUERY_UNSAFE, (match) => {
+    if (match.length < 3) return percentEncode(match)
+    const character = String.fromCharCode(Number.parseInt(match.slice(1), 16))
+    return UNRESERVED.test(character) ? character : match.toUpperCase()
+  })
+}
+
+/** For a parsed URL's characters, which are all ASCII. */
+function percentEncode(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+}
