@@ -60,7 +60,7 @@ export function createClient(service: ServiceConfig, send: SendSigned, invocatio
     trace: invocation.readTrace(),
     signal: undefined,
     deadline,
-    budget: deadline?.remaining(),
+    budget: deadline?.remaining() ?? 0,
   })
 
   const callKy = (instance: KyInstance, input: Input, options: Options = {}, method?: string) => {

@@ -1,3 +1,6 @@
+/** Named as the cause of option mistakes, as Middy's own middlewares do. */
+export const packageName = 'middy-signed-services'
+
 /** What is known of a call when it fails; `attempts` counts the requests that went out. */
 export interface CallInfo {
   readonly service: string

@@ -16,8 +16,8 @@ export interface FailingCall extends CallInfo {
   /** The caller's own. */
   readonly signal?: AbortSignal | undefined
   readonly deadline?: Deadline | undefined
-  /** Milliseconds until the deadline when the call began. */
-  readonly budget?: number | undefined
+  /** Milliseconds until the deadline when the call began; 0 without one. */
+  readonly budget: number
   /** ky's option, where it was given. */
   readonly totalTimeout?: number | undefined
   readonly lastResponse?: Response | undefined
@@ -61,7 +61,7 @@ export function callFailure(error: unknown, call: FailingCall): unknown {
 
 /** The error of a call that was given no time by its invocation. */
 export function deadlineError(call: FailingCall): ServiceTimeoutError {
-  const timeoutMs = Math.max(0, Math.round(call.budget ?? 0))
+  const timeoutMs = Math.max(0, Math.round(call.budget))
   const problem =
     timeoutMs === 0 ? 'no time left, not sent' : `no complete answer within the ${timeoutMs} ms that were left`
   return new ServiceTimeoutError(call, `${problem} before the invocation's deadline`, { timeoutMs, deadline: true })

@@ -1,6 +1,7 @@
 import { type OptionSchema, type OptionSchemaRule, validateOptions } from '@middy/util'
 import type { RetryOptions } from 'ky'
 import { type AwsCredentialIdentity, type AwsCredentialProvider, credentialsRule } from './credentials.ts'
+import { packageName } from './errors.ts'
 
 /** What may be set for all services, and for one of them. */
 interface CommonOptions {
@@ -54,8 +55,6 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
   /** What sends the signed requests. Default: `globalThis.fetch`, looked up at each call. */
   readonly fetch?: typeof globalThis.fetch
 }
-
-const packageName = 'middy-signed-services'
 
 export const defaults = {
   services: ['ai', 'integration', 'background', 'admin'],
@@ -133,21 +132,28 @@ export function signedServicesValidateOptions(options: SignedServicesOptions = {
  * @throws TypeError
  */
 export function normalizeOptions(options: SignedServicesOptions): NormalizedOptions {
-  const normalized = isObject(options) ? normalizeRetry({ ...options, services: normalizeServices(options) }) : options
-  validateOptions(packageName, schema, normalized as Record<string, unknown>)
+  if (!isObject(options)) throw mistake('options must be an object')
+  const normalized = normalizeRetry({ ...options, services: normalizeServices(options) })
+  validateOptions(packageName, schema, normalized)
   const { services, headers } = normalized as NormalizedOptions
   checkHeaders('headers', headers)
   for (const [name, service] of Object.entries(services)) {
-    if (!/^[a-z]/i.test(name)) throw new TypeError(`Option 'services' has a name that is not an identifier: '${name}'`)
+    if (!/^[a-z]/i.test(name))
+      throw mistake(`Option 'services' has a name that does not start with a letter: '${name}'`)
     checkHeaders(`services.${name}.headers`, service.headers)
   }
   return normalized as NormalizedOptions
 }
 
+/** In the form of `validateOptions`. */
+function mistake(message: string): TypeError {
+  return new TypeError(message, { cause: { package: packageName } })
+}
+
 function normalizeServices({ services = defaults.services }: SignedServicesOptions): unknown {
   if (Array.isArray(services)) {
     const wrong = services.findIndex((name) => typeof name !== 'string')
-    if (wrong !== -1) throw new TypeError(`Option 'services[${wrong}]' must be string`)
+    if (wrong !== -1) throw mistake(`Option 'services[${wrong}]' must be string`)
     return Object.fromEntries(services.map((name) => [name, {}]))
   }
   if (!isObject(services)) return services
@@ -166,11 +172,11 @@ function normalizeRetry<T extends { readonly retry?: number | RetryOptions }>(op
 
 function checkHeaders(path: string, headers: Readonly<Record<string, string>> = {}): void {
   for (const [name, value] of Object.entries(headers)) {
-    if (name.toLowerCase() === 'authorization') throw new TypeError(`Option '${path}.${name}' is the signature's own`)
+    if (name.toLowerCase() === 'authorization') throw mistake(`Option '${path}.${name}' is the signature's own`)
     try {
       new Headers([[name, value]])
     } catch {
-      throw new TypeError(`Option '${path}.${name}' is not a valid header`)
+      throw mistake(`Option '${path}.${name}' is not a valid header`)
     }
   }
 }

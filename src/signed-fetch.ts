@@ -7,7 +7,7 @@ import {
   createCredentialProvider,
   credentialsRule,
 } from './credentials.ts'
-import { type CallInfo, ServiceRequestError } from './errors.ts'
+import { type CallInfo, packageName, ServiceRequestError } from './errors.ts'
 import { Sha256, sha256Hex } from './sha256.ts'
 import { toWireUrl, type WireUrl } from './wire-url.ts'
 
@@ -59,7 +59,7 @@ const MAX_EXECUTE_API_BODY = 10_485_760
  * Rejects with `ServiceRequestError` for what cannot be signed, otherwise as `fetch` does.
  */
 export function createSignedFetch(options: SignedFetchOptions): typeof globalThis.fetch {
-  validateOptions('middy-signed-services', schema, { ...options })
+  validateOptions(packageName, schema, { ...options })
   const { region, service, fetch } = options
   const credentials = createCredentialProvider(options.credentials)
   const send = createSendSigned({ credentials, region, signingName: service, fetch })

@@ -31,8 +31,8 @@ export function reply(status: number, body?: unknown, headers: Readonly<Record<s
   return new Reply(status, body, headers)
 }
 
-/** What a route answers: JSON, a `reply(...)`, or a function of the request that gives one of the two. */
-export type RouteAnswer = unknown | ((request: RouteRequest) => unknown)
+/** What a route answers: JSON, text, bytes, a `reply(...)`, or a function of the request that gives one of them. */
+export type RouteAnswer = object | string | number | boolean | null | undefined | ((request: RouteRequest) => unknown)
 
 /** Answers by `METHOD /path`, with `:name` for a segment of any value. */
 export type Routes = Readonly<Record<string, RouteAnswer>>

@@ -67,6 +67,8 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
   const names = signedHeaders.split(';')
   const unsigned = [...headers.keys()].find((name) => /^(host$|x-amz-)/.test(name) && !names.includes(name))
   if (unsigned !== undefined) return refuse('InvalidSignatureException', `'${unsigned}' must be a 'SignedHeader'`)
+  const missing = names.find((name) => !headers.has(name))
+  if (missing !== undefined) return refuse('InvalidSignatureException', `the 'SignedHeader' '${missing}' is not there`)
   const outdated = checkClock(amzDate, now)
   if (outdated !== undefined) return refuse('InvalidSignatureException', outdated)
 
@@ -75,7 +77,7 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
     request.method,
     canonicalPath(path),
     canonicalQuery(search),
-    ...names.map((name) => `${name}:${(headers.get(name) ?? '').trim().replace(/\s+/g, ' ')}`),
+    ...names.map((name) => `${name}:${(headers.get(name) as string).trim().replace(/\s+/g, ' ')}`),
     '',
     signedHeaders,
     hex(request.body),

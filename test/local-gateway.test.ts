@@ -1,0 +1,339 @@
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import aws4 from 'aws4'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createServices } from '../src/index.ts'
+import { type LocalGateway, reply, startLocalGateway } from '../src/testing/index.ts'
+import { IDENTITY, rejection, setEnv, useGateway } from './helpers.ts'
+
+interface Answer {
+  readonly status: number | undefined
+  readonly errorType: unknown
+  readonly headers: Record<string, unknown>
+  readonly body: string
+}
+
+/** A request by hand, without any client of ours. */
+function sendRaw(
+  gateway: LocalGateway,
+  path: string,
+  options: { method?: string; headers?: object; body?: string | Uint8Array } = {},
+) {
+  const { method = 'GET', headers = {}, body } = options
+  return new Promise<Answer>((resolve, reject) => {
+    request(gateway.url + path, { method, headers: { ...headers } }, async (response) => {
+      const chunks: Buffer[] = []
+      for await (const chunk of response) chunks.push(chunk)
+      const { statusCode: status, headers: received } = response
+      resolve({
+        status,
+        errorType: received['x-amzn-errortype'],
+        headers: received,
+        body: Buffer.concat(chunks).toString(),
+      })
+    })
+      .on('error', reject)
+      .end(body)
+  })
+}
+
+/** Headers that another signer, aws4, writes. */
+function foreignHeaders(
+  gateway: LocalGateway,
+  path: string,
+  extra: { identity?: object; headers?: object; region?: string; service?: string } = {},
+) {
+  const { identity = IDENTITY, headers = {}, region = 'us-east-1', service = 'execute-api' } = extra
+  return (
+    aws4.sign(
+      { host: new URL(gateway.url).host, path, region, service, headers: headers as Record<string, string> },
+      identity as never,
+    ).headers ?? {}
+  )
+}
+
+const amzDate = (time: number) => new Date(time).toISOString().replace(/[-:]|\.\d+/g, '')
+
+describe('startLocalGateway', () => {
+  it('routes by method and path, with params, and answers JSON, text, bytes and nothing', async () => {
+    await useGateway({
+      ai: {
+        'GET /jobs/:id': ({ params, path }) => ({ params, path }),
+        'GET /jobs/latest': 'unreachable: an earlier route fits',
+        'DELETE /jobs/:id': undefined,
+        'GET /text': 'plain',
+        'GET /bytes': reply(200, new Uint8Array([1, 2]), { 'content-type': 'application/octet-stream' }),
+        'POST /echo': async ({ json, searchParams, headers }) =>
+          reply(201, { json, searchParams, type: headers['content-type'] }, { 'x-mine': '1' }),
+        'HEAD /jobs/:id': reply(200, { length: 'only' }),
+        'GET /': { root: true },
+      },
+    })
+    const { ai } = createServices({ services: ['ai'] })
+    expect(await ai.get('jobs/a%2Fb c').json()).toEqual({ params: { id: 'a/b c' }, path: '/jobs/a/b c' })
+    expect(await ai.get('jobs/100%').json()).toMatchObject({ params: { id: '100%' } })
+    expect(await ai.get('jobs/latest').json()).toMatchObject({ params: { id: 'latest' } })
+    expect((await ai.delete('jobs/1')).status).toBe(204)
+    expect((await ai.head('jobs/1')).headers.get('content-length')).toBe('17')
+    expect(await ai.get('text').text()).toBe('plain')
+    expect([...(await ai.get('bytes').bytes())]).toEqual([1, 2])
+    expect(await ai.get('/').json()).toEqual({ root: true })
+    const created = await ai.post('echo?a=1&b=2&a=3', { json: { x: 1 } })
+    expect([created.status, created.headers.get('x-mine')]).toEqual([201, '1'])
+    expect(await created.json()).toEqual({ json: { x: 1 }, searchParams: { a: '3', b: '2' }, type: 'application/json' })
+  })
+
+  it('keeps what it saw', async () => {
+    const gateway = await useGateway({ userProfile: { 'PUT /u/:id': { ok: true } } })
+    const { userProfile } = createServices({ services: ['userProfile'] })
+    await userProfile.put('u/1?x=y', { json: { n: 1 } }).json()
+    expect(gateway.env).toEqual({
+      USER_PROFILE_SERVICE_API_URL: `${gateway.url}/userProfile`,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: IDENTITY.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: IDENTITY.secretAccessKey,
+      AWS_SESSION_TOKEN: IDENTITY.sessionToken,
+    })
+    expect(gateway.requests).toMatchObject([
+      {
+        service: 'userProfile',
+        method: 'PUT',
+        path: '/u/1',
+        target: '/userProfile/u/1?x=y',
+        searchParams: { x: 'y' },
+        json: { n: 1 },
+        status: 200,
+        signature: { verified: true },
+        durationMs: expect.any(Number),
+      },
+    ])
+  })
+
+  it('makes up an identity of its own, region and clock as asked', async () => {
+    const now = Date.parse('2030-01-01')
+    const gateway = await startLocalGateway({
+      services: { ai: { 'GET /x': { ok: 1 } } },
+      region: 'eu-north-1',
+      now: () => now,
+    })
+    onTestFinished(gateway.close)
+    setEnv(gateway.env)
+    expect(gateway.env).toMatchObject({ AWS_REGION: 'eu-north-1', AWS_ACCESS_KEY_ID: /^ASIA[\dA-F]{16}$/ })
+    const error = (await rejection(
+      createServices({ services: ['ai'] })
+        .ai.get('x')
+        .json(),
+    )) as Error
+    expect(error.message).toMatch(
+      /403 InvalidSignatureException: Signature expired: \d{8}T\d{6}Z is now earlier than 20291231T235500Z \(20300101T000000Z - 5 min\.\)$/,
+    )
+    const permanent = await startLocalGateway({
+      services: {},
+      credentials: { accessKeyId: 'AKID', secretAccessKey: 's' },
+    })
+    onTestFinished(permanent.close)
+    expect(permanent.env.AWS_SESSION_TOKEN).toBe('')
+  })
+
+  it('refuses routes that it cannot read', async () => {
+    for (const key of ['/x', 'get /x', 'GET x', 'GET /a b']) {
+      const error = await rejection(startLocalGateway({ services: { ai: { [key]: {} } } }))
+      expect(error).toEqual(new TypeError(`Route '${key}' of service 'ai' must be like 'GET /jobs/:id'`))
+    }
+  })
+
+  it('outlives a client that goes away in the middle of its body', async () => {
+    const gateway = await useGateway({ ai: {} })
+    const { hostname, port } = new URL(gateway.url)
+    await new Promise<void>((resolve) => {
+      const socket = connect({ host: hostname, port: Number(port) }, () => {
+        socket.write('POST /ai/x HTTP/1.1\r\nhost: h\r\ncontent-length: 10\r\n\r\nhalf', () =>
+          setTimeout(() => socket.destroy(), 20),
+        )
+      }).on('close', () => resolve())
+    })
+    expect((await sendRaw(gateway, '/ai/x')).status).toBe(403)
+    expect(gateway.requests).toHaveLength(1)
+  })
+
+  it('closes although a client still holds a connection', async () => {
+    const gateway = await startLocalGateway({ services: {} })
+    await fetch(gateway.url)
+    await gateway.close()
+    await rejection(fetch(gateway.url))
+  })
+})
+
+describe('startLocalGateway refuses as API Gateway does:', () => {
+  const PATH = '/ai/jobs/1'
+  const start = () =>
+    useGateway({
+      ai: {
+        'GET /jobs/:id': { ok: true },
+        'POST /jobs': { ok: true },
+        'GET /throws': () => {
+          throw new Error('bug')
+        },
+      },
+    })
+
+  it('accepts what another signer signs', async () => {
+    const gateway = await start()
+    expect(await sendRaw(gateway, PATH, { headers: foreignHeaders(gateway, PATH) })).toMatchObject({
+      status: 200,
+      body: '{"ok":true}',
+    })
+  })
+
+  it('an unsigned request, and an unknown route, service or method', async () => {
+    const gateway = await start()
+    const expected = {
+      status: 403,
+      errorType: 'MissingAuthenticationTokenException',
+      body: '{"message":"Missing Authentication Token"}',
+    }
+    expect(await sendRaw(gateway, PATH)).toMatchObject(expected)
+    for (const path of ['/ai/none', '/none/jobs/1', '/', '/ai/jobs/', '/ai/jobs/1/2', '/ai/%zz']) {
+      expect(await sendRaw(gateway, path, { headers: foreignHeaders(gateway, path) })).toMatchObject(expected)
+    }
+    expect(await sendRaw(gateway, PATH, { method: 'PUT' })).toMatchObject(expected)
+  })
+
+  it('an authorization of another kind, without repeating it', async () => {
+    const gateway = await start()
+    const answer = await sendRaw(gateway, PATH, { headers: { authorization: 'Bearer hunter2' } })
+    expect(answer).toMatchObject({ status: 403, errorType: 'IncompleteSignatureException' })
+    expect(answer.body).toContain('not a valid key=value pair (missing equal-sign) in Authorization header')
+    expect(answer.body).not.toContain('hunter2')
+  })
+
+  it.each([
+    ['an unknown key', { ...IDENTITY, accessKeyId: 'AKIDOTHER' }],
+    ['a wrong token', { ...IDENTITY, sessionToken: 'other' }],
+    ['no token', { accessKeyId: IDENTITY.accessKeyId, secretAccessKey: IDENTITY.secretAccessKey }],
+  ])('%s', async (_, identity) => {
+    const gateway = await start()
+    expect(await sendRaw(gateway, PATH, { headers: foreignHeaders(gateway, PATH, { identity }) })).toMatchObject({
+      status: 403,
+      errorType: 'UnrecognizedClientException',
+      body: '{"message":"The security token included in the request is invalid."}',
+    })
+  })
+
+  it('a wrong secret, showing what should have been signed', async () => {
+    const gateway = await start()
+    const identity = { ...IDENTITY, secretAccessKey: 'wrong' }
+    const answer = await sendRaw(gateway, PATH, { headers: foreignHeaders(gateway, PATH, { identity }) })
+    expect(answer).toMatchObject({ status: 403, errorType: 'InvalidSignatureException' })
+    expect(JSON.parse(answer.body).message).toMatch(
+      /^The request signature we calculated does not match the signature you provided\. Check your AWS Secret Access Key and signing method\. Consult the service documentation for details\.\n\nThe Canonical String for this request should have been\n'GET\n\/ai\/jobs\/1\n\nhost:.*'\n\nThe String-to-Sign should have been\n'AWS4-HMAC-SHA256\n/s,
+    )
+    expect(gateway.requests[0]?.signature).toMatchObject({
+      verified: false,
+      canonicalRequest: expect.stringMatching(/^GET\n/),
+      stringToSign: expect.stringMatching(/^AWS4/),
+    })
+  })
+
+  it.each([
+    ['another region', { region: 'eu-west-1' }],
+    ['another service', { service: 'lambda' }],
+  ])('a credential scope of %s', async (_, extra) => {
+    const gateway = await start()
+    expect(await sendRaw(gateway, PATH, { headers: foreignHeaders(gateway, PATH, extra) })).toMatchObject({
+      status: 403,
+      errorType: 'InvalidSignatureException',
+      body: expect.stringContaining('Credential should be scoped'),
+    })
+  })
+
+  it.each([
+    ['older than five minutes', -301_000, /Signature expired: \S+ is now earlier than \S+ \(\S+ - 5 min\.\)/],
+    [
+      'from more than five minutes ahead',
+      301_000,
+      /Signature not yet current: \S+ is still later than \S+ \(\S+ \+ 5 min\.\)/,
+    ],
+  ])('a signature %s', async (_, offset, message) => {
+    const gateway = await start()
+    const headers = foreignHeaders(gateway, PATH, { headers: { 'X-Amz-Date': amzDate(Date.now() + offset) } })
+    const answer = await sendRaw(gateway, PATH, { headers })
+    expect(answer).toMatchObject({ status: 403, errorType: 'InvalidSignatureException' })
+    expect(answer.body).toMatch(message)
+  })
+
+  it.each([
+    [
+      'no date',
+      (headers: Record<string, unknown>) => {
+        delete headers['X-Amz-Date']
+      },
+      /scoped/,
+    ],
+    [
+      'a date that is none',
+      (headers: Record<string, unknown>) => {
+        headers['X-Amz-Date'] = `${String(headers['X-Amz-Date']).slice(0, 8)}T996161Z`
+      },
+      /Date in Credential scope does not match/,
+    ],
+    [
+      'a date in another format',
+      (headers: Record<string, unknown>) => {
+        headers['X-Amz-Date'] = `${String(headers['X-Amz-Date']).slice(0, 8)}`
+      },
+      /Date in Credential scope does not match/,
+    ],
+    [
+      'an x-amz header that is not signed',
+      (headers: Record<string, unknown>) => {
+        headers['x-amz-extra'] = '1'
+      },
+      /'x-amz-extra' must be a 'SignedHeader'/,
+    ],
+    [
+      'a host that is not signed',
+      (headers: Record<string, unknown>) => {
+        headers.Authorization = String(headers.Authorization).replace('SignedHeaders=host;', 'SignedHeaders=')
+      },
+      /'host' must be a 'SignedHeader'/,
+    ],
+    [
+      'a signed header that is missing',
+      (headers: Record<string, unknown>) => {
+        headers.Authorization = String(headers.Authorization).replace('SignedHeaders=host', 'SignedHeaders=gone;host')
+      },
+      /the 'SignedHeader' 'gone' is not there/,
+    ],
+  ])('%s', async (_, change, message) => {
+    const gateway = await start()
+    const headers = { ...foreignHeaders(gateway, PATH) } as Record<string, unknown>
+    change(headers)
+    const answer = await sendRaw(gateway, PATH, { headers })
+    expect(answer).toMatchObject({ status: 403, errorType: 'InvalidSignatureException' })
+    expect(answer.body).toMatch(message)
+  })
+
+  it('a body over 10 MB', async () => {
+    const gateway = await start()
+    expect(await sendRaw(gateway, '/ai/jobs', { method: 'POST', body: Buffer.alloc(10_485_761) })).toMatchObject({
+      status: 413,
+      headers: { 'content-type': 'text/plain' },
+      body: 'HTTP content length exceeded 10485760 bytes.',
+    })
+  })
+
+  it('a route that throws', async () => {
+    const gateway = await start()
+    expect(await sendRaw(gateway, '/ai/throws', { headers: foreignHeaders(gateway, '/ai/throws') })).toMatchObject({
+      status: 502,
+      errorType: 'InternalServerErrorException',
+      body: '{"message":"Internal server error"}',
+      headers: {
+        'x-amzn-requestid': expect.stringMatching(/^[\da-f-]{36}$/),
+        'x-amz-apigw-id': expect.any(String),
+        date: expect.any(String),
+      },
+    })
+  })
+})

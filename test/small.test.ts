@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createDeadline } from '../src/deadline.ts'
+import { readEndpoint } from '../src/endpoint.ts'
+import { toVariable } from '../src/service-variable.ts'
+import { Sha256, sha256Hex } from '../src/sha256.ts'
+import { readTraceId } from '../src/trace.ts'
+
+describe('readTraceId', () => {
+  const env = { _X_AMZN_TRACE_ID: 'Root=1-env' }
+  const setStore = (getXRayTraceId: unknown) => vi.stubGlobal('awslambda', { InvokeStore: { getXRayTraceId } })
+  afterEach(() => vi.unstubAllGlobals())
+
+  it('reads the context first, then the invoke store, then the environment', () => {
+    setStore(() => 'Root=1-store')
+    expect(readTraceId({ xRayTraceId: 'Root=1-context' }, env)).toBe('Root=1-context')
+    expect(readTraceId({ lambdaContext: { xRayTraceId: 'Root=1-wrapped' } }, env)).toBe('Root=1-wrapped')
+    expect(readTraceId({}, env)).toBe('Root=1-store')
+    vi.unstubAllGlobals()
+    expect(readTraceId({}, env)).toBe('Root=1-env')
+    expect(readTraceId(undefined, {})).toBeUndefined()
+  })
+
+  it('does without an invoke store, or one that knows no trace', () => {
+    vi.stubGlobal('awslambda', {})
+    expect(readTraceId({}, env)).toBe('Root=1-env')
+    vi.stubGlobal('awslambda', { InvokeStore: {} })
+    expect(readTraceId({}, env)).toBe('Root=1-env')
+    setStore(() => undefined)
+    expect(readTraceId({}, env)).toBe('Root=1-env')
+  })
+
+  it('keeps the value verbatim, lineage included', () => {
+    const value =
+      'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a87bd80c:1|68fd508a:5'
+    expect(readTraceId({}, { _X_AMZN_TRACE_ID: value })).toBe(value)
+  })
+
+  it.each(['', 'Root=1\r\nx-evil: 1', 'Root=1\u0000', 'Root=\u007f', 'Root=é', 42])('takes %j for none', (value) => {
+    expect(readTraceId({ xRayTraceId: value }, {})).toBeUndefined()
+    expect(readTraceId({}, { _X_AMZN_TRACE_ID: value as string })).toBeUndefined()
+  })
+})
+
+describe('createDeadline', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it('aborts its one signal when what remains less the margin is over', () => {
+    vi.useFakeTimers()
+    const endsAt = Date.now() + 1000
+    const deadline = createDeadline(() => endsAt - Date.now(), 200)
+    expect(vi.getTimerCount()).toBe(0)
+    expect(deadline.remaining()).toBe(800)
+    const { signal } = deadline
+    expect(deadline.signal).toBe(signal)
+    vi.advanceTimersByTime(799)
+    expect(signal.aborted).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(signal.aborted).toBe(true)
+  })
+
+  it('leaves no timer once stopped', () => {
+    vi.useFakeTimers()
+    const deadline = createDeadline(() => 1000, 200)
+    const { signal } = deadline
+    deadline.stop()
+    expect(vi.getTimerCount()).toBe(0)
+    expect(signal.aborted).toBe(false)
+  })
+
+  it('aborts at once where no time was left', () => {
+    vi.useFakeTimers()
+    const { signal } = createDeadline(() => 100, 200)
+    vi.advanceTimersByTime(0)
+    expect(signal.aborted).toBe(true)
+  })
+})
+
+it.each([
+  ['abc123.execute-api.eu-central-1.amazonaws.com', { signingName: 'execute-api', region: 'eu-central-1' }],
+  ['abc123.execute-api.us-gov-west-1.amazonaws.com', { signingName: 'execute-api', region: 'us-gov-west-1' }],
+  ['abc123.execute-api.cn-north-1.amazonaws.com.cn', { signingName: 'execute-api', region: 'cn-north-1' }],
+  ['abc123-vpce-1.execute-api.us-east-1.amazonaws.com', { signingName: 'execute-api', region: 'us-east-1' }],
+  ['api.example.com', {}],
+  ['abc123.execute-api.us-east-1.amazonaws.com.evil.example', {}],
+  ['127.0.0.1', {}],
+])('the host %s tells %j', (host, expected) => {
+  expect(readEndpoint(host)).toEqual(expected)
+})
+
+it.each([
+  ['ai', 'AI_SERVICE_API_URL'],
+  ['userProfile', 'USER_PROFILE_SERVICE_API_URL'],
+  ['user-profile', 'USER_PROFILE_SERVICE_API_URL'],
+  ['HTTPProxy', 'HTTP_PROXY_SERVICE_API_URL'],
+  ['s3Files', 'S3_FILES_SERVICE_API_URL'],
+])('%s takes its URL from %s', (name, variable) => {
+  expect(toVariable(name)).toBe(variable)
+})
+
+it("hashes as the standard's examples do", async () => {
+  const abc = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+  expect(sha256Hex('abc')).toBe(abc)
+  expect(sha256Hex(new Uint8Array([0x61, 0x62, 0x63]))).toBe(abc)
+  const hash = new Sha256()
+  hash.update(Buffer.from('a'))
+  hash.update(Buffer.from('bc'))
+  expect(Buffer.from(await hash.digest()).toString('hex')).toBe(abc)
+  const hmac = new Sha256('Jefe')
+  hmac.update(Buffer.from('what do ya want for nothing?'))
+  expect(Buffer.from(await hmac.digest()).toString('hex')).toBe(
+    '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+  )
+})

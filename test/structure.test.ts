@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+/** Data flows one way: a file imports only files of lower levels. */
+const LEVELS: readonly (readonly string[])[] = [
+  [
+    'errors.ts',
+    'service-variable.ts',
+    'sha256.ts',
+    'wire-url.ts',
+    'trace.ts',
+    'deadline.ts',
+    'endpoint.ts',
+    'credentials.ts',
+  ],
+  ['base-url.ts', 'canonical-request.ts', 'retry.ts', 'options.ts', 'failure.ts'],
+  ['config.ts', 'signed-fetch.ts'],
+  ['attempt.ts'],
+  ['client.ts'],
+  ['services.ts'],
+  ['signed-services.ts'],
+  ['index.ts'],
+]
+const TESTING_MAY_IMPORT = ['errors.ts', 'service-variable.ts', 'credentials.ts']
+
+const root = join(import.meta.dirname, '..', 'src')
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const imports = (file: string) =>
+  [...read(file).matchAll(/(?:from|import\() ?'([^']+)'/g)].map((match) => match[1] as string)
+const localImports = (file: string) =>
+  imports(file)
+    .filter((name) => name.startsWith('.'))
+    .map((name) => normalize(join(dirname(file), name)))
+const levelOf = (file: string) => LEVELS.findIndex((level) => level.includes(file))
+
+describe('src', () => {
+  it.each(files.filter((file) => !file.startsWith('testing/')))('%s imports lower levels only', (file) => {
+    expect(levelOf(file), 'has a level').toBeGreaterThanOrEqual(0)
+    for (const imported of localImports(file)) expect(levelOf(imported), imported).toBeLessThan(levelOf(file))
+  })
+
+  it.each(files.filter((file) => file.startsWith('testing/')))('%s leaves the signer alone', (file) => {
+    for (const imported of localImports(file)) {
+      if (!imported.startsWith('testing/')) expect(TESTING_MAY_IMPORT).toContain(imported)
+    }
+  })
+
+  it('lets the verifier share nothing with the signer but a type', () => {
+    expect(read('testing/verify-signature.ts')).not.toMatch(/import (?!type)[^\n]*'\.\.?\//)
+    expect(imports('testing/verify-signature.ts')).toEqual(['@aws-crypto/sha256-js', '../credentials.ts'])
+    const others = files.filter((file) => imports(file).includes('@aws-crypto/sha256-js'))
+    expect(others).toEqual(['testing/verify-signature.ts'])
+  })
+
+  it('has one importer of the signer, and one lazy importer of the provider chain', () => {
+    expect(files.filter((file) => imports(file).includes('@aws-sdk/signature-v4'))).toEqual(['signed-fetch.ts'])
+    expect(files.filter((file) => read(file).includes("from '@aws-sdk/credential-provider-node'"))).toEqual([])
+    expect(read('credentials.ts')).toContain("import('@aws-sdk/credential-provider-node')")
+  })
+
+  it.each(files)('%s can be read in one sitting', (file) => {
+    expect(read(file).split('\n').length).toBeLessThanOrEqual(260)
+  })
+})
+
+it("shows the demo's handler in the README as it runs", () => {
+  const readme = readFileSync(join(root, '..', 'README.md'), 'utf8')
+  const example = readFileSync(join(root, '..', 'examples', 'publish-blog-post.ts'), 'utf8')
+  expect(readme).toContain(example.replace("'../src/index.ts'", "'middy-signed-services'"))
+})
