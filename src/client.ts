@@ -110,12 +110,13 @@ function resolveTarget(
   allow: { absolute?: boolean } = {},
 ): { base: BaseUrl; target: URL | Request } {
   const refuse = (problem: string) => new ServiceRequestError(call, problem)
+  const isPath = typeof input === 'string' && !isAbsolute(input)
+  if (isPath) call.path = `/${input.replace(/^\/+|[?#].*$/gs, '')}`
   if (base === undefined) {
     throw new ServiceRequestError(call, missing, { cause: new ServicesConfigurationError([missing]) })
   }
   let url: URL | null
-  if (typeof input === 'string' && !isAbsolute(input)) {
-    call.path = `/${input.replace(/^\/+|[?#].*$/gs, '')}`
+  if (isPath) {
     url = joinToBase(base, input)
   } else if (typeof input === 'string') {
     if (!allow.absolute) throw refuse(`an absolute URL is not a path below ${base.href}`)

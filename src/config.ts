@@ -1,9 +1,20 @@
 import type { RetryOptions } from 'ky'
 import { type BaseUrl, parseBaseUrl } from './base-url.ts'
-import { type AwsCredentialProvider, createCredentialProvider } from './credentials.ts'
-import { readEndpoint } from './endpoint.ts'
+import {
+  type AwsCredentialIdentity,
+  type CredentialSource,
+  checkIdentity,
+  createCredentialSource,
+} from './credentials.ts'
+import { resolveEndpoint } from './endpoint.ts'
 import { ServicesConfigurationError } from './errors.ts'
-import { defaults, normalizeOptions, type SignedServicesOptions } from './options.ts'
+import {
+  defaults,
+  type NormalizedOptions,
+  normalizeOptions,
+  type ServiceOptions,
+  type SignedServicesOptions,
+} from './options.ts'
 import { toVariable } from './service-variable.ts'
 
 /** One service, ready to be called. */
@@ -14,19 +25,30 @@ export interface ServiceConfig {
   readonly missing: string
   readonly region: string
   readonly signingName: string
-  readonly credentials: AwsCredentialProvider
+  readonly credentials: CredentialSource
   readonly timeout: number
   readonly retry: number | RetryOptions | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof globalThis.fetch | undefined
 }
 
+export type ServiceConfigs = ReadonlyMap<string, ServiceConfig>
+
 /** What one factory's clients share. */
 export interface Config {
-  readonly services: ReadonlyMap<string, ServiceConfig>
+  readonly services: ServiceConfigs
+  /** Option path by name of each Middy internal value that services wait for. */
+  readonly internals: ReadonlyMap<string, string>
+  /**
+   * The services with the internal values of an invocation.
+   * @throws ServicesConfigurationError
+   */
+  readonly withInternals: (values: InternalValues) => ServiceConfigs
   readonly deadlineMargin: number
   readonly trace: boolean
 }
+
+export type InternalValues = ReadonlyMap<string, unknown>
 
 /**
  * Brings options and environment together.
@@ -34,45 +56,132 @@ export interface Config {
  * @throws ServicesConfigurationError listing everything that is wrong with the environment
  */
 export function resolveConfig(options: SignedServicesOptions = {}, env: NodeJS.ProcessEnv = process.env): Config {
-  const { services: byName, deadlineMargin, trace, ...common } = normalizeOptions(options)
-  const problems: string[] = []
-  const services = new Map<string, ServiceConfig>()
-  const credentials = createCredentialProvider(common.credentials)
-  for (const [name, own] of Object.entries(byName)) {
-    const variable = own.env ?? toVariable(name)
-    const source = own.url === undefined ? variable : `services.${name}.url`
-    const missing = `${source}: API Gateway URL not set`
-    const report = (problem: string) => problems.push(`${source}: ${problem}`)
-
-    const value = (own.url ?? env[variable])?.trim()
-    const base = value ? parseBaseUrl(value) : undefined
-    if (base === undefined && !own.optional) problems.push(missing)
-    if (typeof base === 'string') report(base)
-    const found = typeof base === 'object' ? base : undefined
-    const endpoint = found === undefined ? {} : readEndpoint(found.hostname)
-    const region = own.region ?? common.region ?? endpoint.region ?? (env.AWS_REGION || undefined)
-    if (found !== undefined && region === undefined) report('the host names no region, and AWS_REGION is not set')
-
-    services.set(
-      name,
-      Object.freeze({
+  const normalized = normalizeOptions(options)
+  const sources = createSources(normalized, env)
+  const configure = (values?: InternalValues): ServiceConfigs => {
+    const problems: string[] = []
+    const services = new Map<string, ServiceConfig>()
+    for (const [name, own] of Object.entries(normalized.services)) {
+      const location = locate(name, own, normalized, env, values)
+      problems.push(...location.problems)
+      const credentials = readCredentials(own.credentials ?? normalized.credentials, values, problems)
+      const { timeout = normalized.timeout ?? defaults.timeout, retry = normalized.retry } = own
+      const headers = { ...normalized.headers, ...own.headers }
+      services.set(
         name,
-        ...(found && { base: found }),
-        missing,
-        region: region ?? '',
-        signingName: own.signingName ?? endpoint.signingName ?? defaults.signingName,
-        credentials: own.credentials === undefined ? credentials : createCredentialProvider(own.credentials),
-        timeout: own.timeout ?? common.timeout ?? defaults.timeout,
-        retry: own.retry ?? common.retry,
-        headers: { ...common.headers, ...own.headers },
-        fetch: common.fetch,
-      }),
-    )
+        Object.freeze({
+          ...location,
+          name,
+          credentials: credentials ?? (sources.get(name) as CredentialSource),
+          timeout,
+          retry,
+          headers,
+          fetch: normalized.fetch,
+        }),
+      )
+    }
+    if (problems.length > 0) throw new ServicesConfigurationError(problems)
+    return services
   }
-  if (problems.length > 0) throw new ServicesConfigurationError(problems)
+  const { deadlineMargin = defaults.deadlineMargin, trace = defaults.trace } = normalized
+  const internals = findInternals(normalized)
   return Object.freeze({
-    services,
-    deadlineMargin: deadlineMargin ?? defaults.deadlineMargin,
-    trace: trace ?? defaults.trace,
+    services: configure(),
+    internals,
+    withInternals: rememberLast(configure),
+    deadlineMargin,
+    trace,
   })
+}
+
+interface Location {
+  readonly base?: BaseUrl
+  readonly missing: string
+  readonly region: string
+  readonly signingName: string
+  readonly problems: readonly string[]
+}
+
+/** Where a service is, and what is wrong with what says so. Without `values`, an internal value is not missed. */
+function locate(
+  name: string,
+  own: ServiceOptions,
+  { region }: NormalizedOptions,
+  env: NodeJS.ProcessEnv,
+  values?: InternalValues,
+): Location {
+  const { internal, env: variable = toVariable(name) } = own
+  const [source, value] =
+    internal !== undefined
+      ? [`internal value '${internal}'`, values?.get(internal)]
+      : own.url !== undefined
+        ? [`services.${name}.url`, own.url]
+        : [variable, env[variable]]
+  const missing = `${source}: API Gateway URL not set`
+  const nowhere = { missing, region: '', signingName: '' }
+  if (typeof value !== 'string' || value.trim() === '') {
+    const isMissed = !own.optional && (internal === undefined || values !== undefined)
+    return { ...nowhere, problems: isMissed ? [missing] : [] }
+  }
+  const base = parseBaseUrl(value.trim())
+  if (typeof base === 'string') return { ...nowhere, problems: [`${source}: ${base}`] }
+  const endpoint = resolveEndpoint(base.hostname, {
+    region: own.region ?? region,
+    signingName: own.signingName,
+    defaultRegion: env.AWS_REGION || undefined,
+  })
+  if (typeof endpoint === 'string') return { ...nowhere, problems: [`${source}: ${endpoint}`] }
+  return { base, missing, ...endpoint, problems: [] }
+}
+
+/** One source a service, or one for all; those that an internal value names come with each invocation. */
+function createSources(options: NormalizedOptions, env: NodeJS.ProcessEnv): ReadonlyMap<string, CredentialSource> {
+  const create = (credentials: typeof options.credentials) =>
+    createCredentialSource(typeof credentials === 'string' ? undefined : credentials, env)
+  const common = create(options.credentials)
+  return new Map(
+    Object.entries(options.services).map(([name, { credentials }]) => [
+      name,
+      credentials ? create(credentials) : common,
+    ]),
+  )
+}
+
+function readCredentials(
+  option: NormalizedOptions['credentials'],
+  values: InternalValues | undefined,
+  problems: string[],
+): CredentialSource | undefined {
+  if (typeof option !== 'string' || values === undefined) return undefined
+  try {
+    return createCredentialSource(checkIdentity(values.get(option) as AwsCredentialIdentity))
+  } catch (error) {
+    problems.push(`internal value '${option}': ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+function findInternals(options: NormalizedOptions): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  if (typeof options.credentials === 'string') found.set(options.credentials, 'credentials')
+  for (const [name, { internal, credentials }] of Object.entries(options.services)) {
+    if (internal !== undefined) found.set(internal, `services.${name}.internal`)
+    if (typeof credentials === 'string') found.set(credentials, `services.${name}.credentials`)
+  }
+  return found
+}
+
+/** Internal values are the same from one invocation to the next, as long as their middleware keeps them. */
+function rememberLast(
+  configure: (values: InternalValues) => ServiceConfigs,
+): (values: InternalValues) => ServiceConfigs {
+  let last: { readonly values: InternalValues; readonly services: ServiceConfigs } | undefined
+  return (values) => {
+    const known = last
+    if (known !== undefined && [...values].every(([name, value]) => known.values.get(name) === value))
+      return known.services
+    const services = configure(values)
+    last = { values, services }
+    return services
+  }
 }

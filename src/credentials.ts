@@ -1,4 +1,4 @@
-import type { OptionSchemaRule } from '@middy/util'
+import type { OneOfRule } from '@middy/util'
 
 /** Keys that sign requests, as the AWS SDK writes them. */
 export interface AwsCredentialIdentity {
@@ -8,11 +8,23 @@ export interface AwsCredentialIdentity {
   readonly expiration?: Date
 }
 
-/** Called for each signature; caching and refreshing are its own. */
-export type AwsCredentialProvider = () => AwsCredentialIdentity | Promise<AwsCredentialIdentity>
+/**
+ * Gives credentials. With an `expiration` they are kept until then, and renewed in the background during the last five
+ * minutes; without one, the provider is asked for each signature. `forceRefresh` is set after a token was refused.
+ */
+export type AwsCredentialProvider = (options?: {
+  readonly forceRefresh?: boolean
+}) => AwsCredentialIdentity | Promise<AwsCredentialIdentity>
+
+/** Where signatures get their credentials. */
+export interface CredentialSource {
+  get(): Promise<AwsCredentialIdentity>
+  /** What to go on with after the gateway refused an identity's token; the same identity if there is no other. */
+  renew(refused: AwsCredentialIdentity): Promise<AwsCredentialIdentity>
+}
 
 /** Schema of a `credentials` option. */
-export const credentialsRule: OptionSchemaRule = {
+export const credentialsRule: OneOfRule = {
   oneOf: [
     { instanceof: 'Function' },
     {
@@ -24,39 +36,94 @@ export const credentialsRule: OptionSchemaRule = {
   ],
 }
 
+const REFRESH_MS = 300_000
+
 /**
  * Credentials as given, else the environment's, read at each signature because Lambda's own may change under a function,
- * else the AWS SDK's provider chain, which is loaded only then: it is eight times the size of everything else here.
+ * else the AWS SDK's provider chain, which is loaded only then: it is several times the size of everything else here.
  */
-export function createCredentialProvider(
+export function createCredentialSource(
   option?: AwsCredentialIdentity | AwsCredentialProvider,
   env: NodeJS.ProcessEnv = process.env,
-): AwsCredentialProvider {
-  if (typeof option === 'function') return async () => checkIdentity(await option())
-  if (option !== undefined) return () => checkIdentity(option)
-  let chain: Promise<AwsCredentialProvider> | undefined
-  return async () => {
-    const fromEnvironment = readEnvironment(env)
-    if (fromEnvironment !== undefined) return checkIdentity(fromEnvironment)
-    chain ??= import('@aws-sdk/credential-provider-node').then(({ defaultProvider }) => defaultProvider())
-    return checkIdentity(await (await chain)())
+): CredentialSource {
+  if (typeof option === 'function') return createProviderSource(option)
+  if (option !== undefined) {
+    const identity = async () => checkIdentity(option)
+    return { get: identity, renew: identity }
   }
+  const chain = createProviderSource(async (options) => {
+    const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
+    provider ??= defaultProvider()
+    return provider(options)
+  })
+  let provider: AwsCredentialProvider | undefined
+  return {
+    get: async () => readEnvironment(env) ?? chain.get(),
+    renew: async (refused) => readEnvironment(env) ?? chain.renew(refused),
+  }
+}
+
+/** One call of the provider at a time, whoever waits for it. */
+export function createProviderSource(provider: AwsCredentialProvider, now: () => number = Date.now): CredentialSource {
+  let cached: AwsCredentialIdentity | undefined
+  let flight: { readonly forced: boolean; readonly identity: Promise<AwsCredentialIdentity> } | undefined
+
+  const load = (forced: boolean) => {
+    const ask = async () => {
+      try {
+        // Later, so that a provider that throws at once does not leave its flight behind.
+        const identity = await Promise.resolve().then(() => provider(forced ? { forceRefresh: true } : undefined))
+        cached = checkIdentity(identity)
+        return cached
+      } finally {
+        flight = undefined
+      }
+    }
+    flight ??= { forced, identity: ask() }
+    return flight.identity
+  }
+
+  return {
+    async get() {
+      const left = (cached?.expiration?.getTime() ?? 0) - now()
+      if (cached === undefined || !(left > 0)) return load(false)
+      // Whoever needs a fresh one hears of a failure; here, what is cached is still good.
+      if (left < REFRESH_MS) load(false).catch(() => {})
+      return cached
+    },
+    async renew(refused) {
+      if (flight !== undefined) {
+        const { forced, identity } = flight
+        const other = await identity.catch(() => undefined)
+        if (other !== undefined && (forced || !isSameIdentity(other, refused))) return other
+      }
+      return cached !== undefined && !isSameIdentity(cached, refused) ? cached : load(true)
+    },
+  }
+}
+
+export function isSameIdentity(a: AwsCredentialIdentity, b: AwsCredentialIdentity): boolean {
+  return a.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey && a.sessionToken === b.sessionToken
 }
 
 function readEnvironment(env: NodeJS.ProcessEnv): AwsCredentialIdentity | undefined {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env
   if (!accessKeyId || !secretAccessKey) return undefined
-  return { accessKeyId, secretAccessKey, ...(token && { sessionToken: token }) }
+  return checkIdentity({ accessKeyId, secretAccessKey, ...(token && { sessionToken: token }) })
 }
 
-/** Its own copy, so that nobody changes it between token and signature. */
-function checkIdentity(identity: AwsCredentialIdentity): AwsCredentialIdentity {
-  const { accessKeyId, secretAccessKey, sessionToken }: Partial<AwsCredentialIdentity> = identity ?? {}
+/**
+ * A copy of an identity, so that nobody changes it between token and signature.
+ * @throws TypeError for one that cannot sign, without showing it
+ */
+export function checkIdentity(identity: AwsCredentialIdentity): AwsCredentialIdentity {
+  const { accessKeyId, secretAccessKey, sessionToken, expiration }: Partial<AwsCredentialIdentity> = identity ?? {}
   // A value that no header can hold would end up, readable, in the message of whatever refuses it.
   const isSendable = (value: unknown): value is string => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)
   if (!isSendable(accessKeyId)) throw new TypeError('accessKeyId is missing or not printable ASCII')
   if (!isSendable(secretAccessKey)) throw new TypeError('secretAccessKey is missing or not printable ASCII')
-  if (sessionToken === undefined || sessionToken === null) return { accessKeyId, secretAccessKey }
+  const copy = { accessKeyId, secretAccessKey, ...(expiration instanceof Date && { expiration }) }
+  if (sessionToken === undefined || sessionToken === null) return copy
   if (!isSendable(sessionToken)) throw new TypeError('sessionToken is not printable ASCII')
-  return { accessKeyId, secretAccessKey, sessionToken }
+  return { ...copy, sessionToken }
 }

@@ -8,6 +8,7 @@ import {
   ServiceResponseError,
   ServiceTimeoutError,
 } from './errors.ts'
+import { readErrorType, readMessage } from './refusal.ts'
 
 /** What of a call decides which error its failure is. */
 export interface FailingCall extends CallInfo {
@@ -83,10 +84,9 @@ export function notJsonError(
 function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
   const data = redact(answer, call.secrets)
-  // API Gateway adds its namespace to some types, after a colon.
-  const type = headers.get('x-amzn-errortype')?.split(':')[0] || statusText
+  const type = readErrorType(headers) ?? statusText
   const location = status >= 300 && status < 400 ? headers.get('location')?.split('?')[0] : undefined
-  const detail = location === undefined ? messageOf(data) : `redirect to ${location} not followed`
+  const detail = location === undefined ? readMessage(data) : `redirect to ${location} not followed`
   const problem = [`${status} ${type}`.trim(), shorten(detail)].filter(Boolean).join(': ')
   return responseError(call, response, problem, data, {})
 }
@@ -112,14 +112,6 @@ function endedBy(call: FailingCall): { reason: unknown } | undefined {
 
 function timeoutError(call: FailingCall, timeoutMs: number): ServiceTimeoutError {
   return new ServiceTimeoutError(call, `no complete answer within ${timeoutMs} ms`, { timeoutMs, deadline: false })
-}
-
-/** API Gateway writes `message` or `Message`. */
-function messageOf(data: unknown): string {
-  if (typeof data === 'string') return data
-  const { message, Message } = (data ?? {}) as { message?: unknown; Message?: unknown }
-  const found = message ?? Message
-  return typeof found === 'string' ? found : ''
 }
 
 function shorten(text: string): string {

@@ -7,8 +7,11 @@ import { packageName } from './errors.ts'
 interface CommonOptions {
   /** AWS region that signatures are for. Default: from the URL's host, else the environment's `AWS_REGION`. */
   readonly region?: string | undefined
-  /** Identity, or provider called for each signature. Default: the environment's, else the AWS SDK's provider chain. */
-  readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider
+  /**
+   * An identity, a provider, or the name of a Middy internal value that holds an identity, as `@middy/sts` sets it.
+   * Default: the environment's, else the AWS SDK's provider chain.
+   */
+  readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider | string
   /**
    * Milliseconds that one attempt may take, headers and body together; the invocation's deadline cuts it shorter.
    * @default 30_000
@@ -29,6 +32,8 @@ export interface ServiceOptions extends CommonOptions {
   readonly url?: string | undefined
   /** Variable that holds the base URL. Default: `<NAME>_SERVICE_API_URL`. */
   readonly env?: string
+  /** Name of a Middy internal value that holds the base URL, as `@middy/ssm` sets it; awaited once an invocation. */
+  readonly internal?: string
   /** True: a missing URL is an error of the client's first call instead of the cold start. */
   readonly optional?: boolean
   /** Signing name of the AWS service. Default: from the URL's host, else `execute-api`. */
@@ -58,7 +63,6 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
 
 export const defaults = {
   services: ['ai', 'integration', 'background', 'admin'],
-  signingName: 'execute-api',
   timeout: 30_000,
   deadlineMargin: 200,
   trace: true,
@@ -70,7 +74,7 @@ const MAX_TIMER_MS = 2_147_483_647
 
 const commonRules: Record<string, OptionSchemaRule> = {
   region: { type: 'string', minLength: 1 },
-  credentials: credentialsRule,
+  credentials: { oneOf: [...credentialsRule.oneOf, { type: 'string', minLength: 1 }] },
   timeout: { type: 'number', exclusiveMinimum: 0, maximum: MAX_TIMER_MS },
   retry: {
     type: 'object',
@@ -103,6 +107,7 @@ const schema: OptionSchema = {
           ...commonRules,
           url: { type: 'string' },
           env: { type: 'string', minLength: 1 },
+          internal: { type: 'string', minLength: 1 },
           optional: { type: 'boolean' },
           signingName: { type: 'string', minLength: 1 },
         },

@@ -1,7 +1,8 @@
 import { createClient, type Invocation, type ServiceClient } from './client.ts'
-import { type Config, resolveConfig } from './config.ts'
+import { createClock } from './clock.ts'
+import { type Config, resolveConfig, type ServiceConfig, type ServiceConfigs } from './config.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'
-import { createSendSigned } from './signed-fetch.ts'
+import { createSendSigned, type SendSigned } from './signed-fetch.ts'
 import { readTraceId } from './trace.ts'
 
 /** The names in a list of services, in an object of them, or in a union of names. */
@@ -14,10 +15,11 @@ export type ServiceNames<S> = S extends readonly (infer Name extends string)[]
 /** One client a service. */
 export type Services<S = DefaultServices> = { readonly [Name in ServiceNames<S>]: ServiceClient }
 
-/** What the invocations of one factory share: configuration, signers and, by name, what makes a fresh client. */
+/** What the invocations of one factory share: configuration, signers, the clock. */
 export interface ServiceFactory {
   readonly config: Config
-  readonly clients: ReadonlyMap<string, (invocation: Invocation) => ServiceClient>
+  /** The services of one invocation, in the configuration that it found. */
+  readonly bind: (services: ServiceConfigs, invocation: Invocation) => Record<string, ServiceClient>
 }
 
 /**
@@ -28,32 +30,35 @@ export interface ServiceFactory {
 export function createServices<const S extends ServicesOption = DefaultServices>(
   options?: SignedServicesOptions<S>,
 ): Services<S> {
-  const factory = createServiceFactory(options)
-  const readTrace = () => (factory.config.trace ? readTraceId() : undefined)
-  return bindServices(factory, { readTrace }) as Services<S>
+  const { config, bind } = createServiceFactory(options)
+  for (const path of config.internals.values()) {
+    throw new TypeError(`Option '${path}' names a Middy internal value, which only signedServices has`)
+  }
+  return bind(config.services, { readTrace: () => (config.trace ? readTraceId() : undefined) }) as Services<S>
 }
 
 /** Everything that can be done once: checking options and environment, preparing the signers. */
 export function createServiceFactory(options?: SignedServicesOptions): ServiceFactory {
-  const config = resolveConfig(options)
-  const clients = new Map<string, (invocation: Invocation) => ServiceClient>()
-  for (const [name, service] of config.services) {
-    const send = createSendSigned(service)
-    clients.set(name, (invocation) => createClient(service, send, invocation))
+  const clock = createClock()
+  const senders = new WeakMap<ServiceConfig, SendSigned>()
+  const senderOf = (service: ServiceConfig) => {
+    const send = senders.get(service) ?? createSendSigned({ ...service, clock })
+    senders.set(service, send)
+    return send
   }
-  return { config, clients }
-}
-
-/** The services of one invocation: clients are made when first touched. */
-export function bindServices(factory: ServiceFactory, invocation: Invocation): Record<string, ServiceClient> {
-  const services = {}
-  for (const [name, create] of factory.clients) {
-    let client: ServiceClient | undefined
-    const get = () => {
-      client ??= create(invocation)
-      return client
-    }
-    Object.defineProperty(services, name, { get, enumerable: true, configurable: true })
+  return {
+    config: resolveConfig(options),
+    bind(services, invocation) {
+      const bound = {}
+      for (const [name, service] of services) {
+        let client: ServiceClient | undefined
+        const get = () => {
+          client ??= createClient(service, senderOf(service), invocation)
+          return client
+        }
+        Object.defineProperty(bound, name, { get, enumerable: true, configurable: true })
+      }
+      return bound
+    },
   }
-  return services
 }

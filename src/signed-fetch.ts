@@ -1,13 +1,17 @@
 import { SignatureV4 } from '@aws-sdk/signature-v4'
 import { type OptionSchema, validateOptions } from '@middy/util'
 import { createCanonicalRequest, createStringToSign } from './canonical-request.ts'
+import { type Clock, createClock } from './clock.ts'
 import {
   type AwsCredentialIdentity,
   type AwsCredentialProvider,
-  createCredentialProvider,
+  type CredentialSource,
+  createCredentialSource,
   credentialsRule,
+  isSameIdentity,
 } from './credentials.ts'
 import { type CallInfo, packageName, ServiceRequestError } from './errors.ts'
+import { readHealable } from './refusal.ts'
 import { Sha256, sha256Hex } from './sha256.ts'
 import { toWireUrl, type WireUrl } from './wire-url.ts'
 
@@ -31,10 +35,11 @@ export interface SignedCall extends CallInfo {
 
 /** Whom requests are signed for, and who sends them. */
 export interface SigningTarget {
-  readonly credentials: AwsCredentialProvider
+  readonly credentials: CredentialSource
   readonly region: string
   readonly signingName: string
   readonly fetch: typeof globalThis.fetch | undefined
+  readonly clock: Clock
 }
 
 /** Signs `request` and sends it; `init` is passed on to `fetch`, its `signal` in place of the request's own. */
@@ -61,8 +66,8 @@ const MAX_EXECUTE_API_BODY = 10_485_760
 export function createSignedFetch(options: SignedFetchOptions): typeof globalThis.fetch {
   validateOptions(packageName, schema, { ...options })
   const { region, service, fetch } = options
-  const credentials = createCredentialProvider(options.credentials)
-  const send = createSendSigned({ credentials, region, signingName: service, fetch })
+  const credentials = createCredentialSource(options.credentials)
+  const send = createSendSigned({ credentials, region, signingName: service, fetch, clock: createClock() })
   return async (input, init) => {
     const request = new Request(input, init)
     const { pathname } = new URL(request.url)
@@ -78,52 +83,76 @@ export function createSignedFetch(options: SignedFetchOptions): typeof globalThi
 }
 
 /** The signed fetch underneath every client. */
-export function createSendSigned(target: SigningTarget): SendSigned {
-  const { credentials, region, signingName, fetch } = target
+export function createSendSigned({ credentials, region, signingName, fetch, clock }: SigningTarget): SendSigned {
   const signerFor = createSignerCache()
 
   return async (request, call, init = {}) => {
     const signal = init.signal ?? request.signal
     const refuse = (problem: string, details?: { cause: unknown }) => new ServiceRequestError(call, problem, details)
-    const url = toWireUrl(new URL(request.url))
-    const headers = collectHeaders(request, url, refuse)
+    const url = new URL(request.url)
+    const wire = toWireUrl(url)
+    const headers = collectHeaders(request, wire, refuse)
     const body = await readBody(request, signal, refuse)
     if (signingName === 'execute-api' && body !== undefined && body.byteLength > MAX_EXECUTE_API_BODY) {
       throw refuse(`the body has ${body.byteLength} bytes, API Gateway takes ${MAX_EXECUTE_API_BODY} at most`)
     }
-    const identity = await resolveIdentity(credentials, refuse)
-    const payloadHash = sha256Hex(body ?? '')
-    const now = new Date()
-    const amzDate = now.toISOString().replace(/[-:]|\.\d{3}/g, '')
-    headers.set('x-amz-date', amzDate)
-    headers.set('x-amz-content-sha256', payloadHash)
-    if (identity.sessionToken !== undefined) headers.set('x-amz-security-token', identity.sessionToken)
+    const payloadHash = signingName === 'vpc-lattice-svcs' ? 'UNSIGNED-PAYLOAD' : sha256Hex(body ?? '')
 
-    const signable: [string, string][] = [['host', url.host], ...[...headers].filter(([name]) => isSigned(name))]
-    const canonical = createCanonicalRequest(request.method, url.path, url.query, signable, payloadHash)
-    const scope = `${amzDate.slice(0, 8)}/${region}/${signingName}/aws4_request`
-    const signature = await signerFor(identity).sign(createStringToSign(amzDate, scope, canonical.text), {
-      signingDate: now,
-      signingRegion: region,
-      signingService: signingName,
-    })
-    headers.set(
-      'authorization',
-      `AWS4-HMAC-SHA256 Credential=${identity.accessKeyId}/${scope}, SignedHeaders=${canonical.signedHeaders}, Signature=${signature}`,
-    )
-    for (const secret of [signature, identity.sessionToken, identity.secretAccessKey]) {
-      if (secret !== undefined) call.secrets.add(secret)
+    const signAndSend = async (identity: AwsCredentialIdentity, signedAt: number) => {
+      const authorization = await sign(identity, new Date(signedAt))
+      signal.throwIfAborted()
+      call.attempts += 1
+      return (fetch ?? globalThis.fetch)(wire.href, {
+        ...init,
+        method: request.method,
+        headers: authorization,
+        body: body ?? null,
+        redirect: 'manual',
+        signal,
+      })
     }
-    signal.throwIfAborted()
-    call.attempts += 1
-    return (fetch ?? globalThis.fetch)(url.href, {
-      ...init,
-      method: request.method,
-      headers,
-      body: body ?? null,
-      redirect: 'manual',
-      signal,
-    })
+
+    /** The headers of one attempt, signature included. */
+    const sign = async (identity: AwsCredentialIdentity, signingDate: Date) => {
+      const amzDate = signingDate.toISOString().replace(/[-:]|\.\d{3}/g, '')
+      const scope = `${amzDate.slice(0, 8)}/${region}/${signingName}/aws4_request`
+      const signed = new Headers(headers)
+      signed.set('x-amz-date', amzDate)
+      signed.set('x-amz-content-sha256', payloadHash)
+      if (identity.sessionToken !== undefined) signed.set('x-amz-security-token', identity.sessionToken)
+      const signable: [string, string][] = [['host', wire.host], ...[...signed].filter(([name]) => isSigned(name))]
+      const canonical = createCanonicalRequest(request.method, wire.path, wire.query, signable, payloadHash)
+      const signature = await signerFor(identity).sign(createStringToSign(amzDate, scope, canonical.text), {
+        signingDate,
+        signingRegion: region,
+        signingService: signingName,
+      })
+      const { accessKeyId, secretAccessKey, sessionToken } = identity
+      for (const secret of [signature, accessKeyId, secretAccessKey, sessionToken]) {
+        if (secret !== undefined) call.secrets.add(secret)
+      }
+      const credential = `${identity.accessKeyId}/${scope}`
+      signed.set(
+        'authorization',
+        `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${canonical.signedHeaders}, Signature=${signature}`,
+      )
+      return signed
+    }
+
+    const identity = await getIdentity(credentials, refuse)
+    const signedAt = clock.now(url.origin)
+    const response = await signAndSend(identity, signedAt)
+
+    // What the gateway refused has not run, so that any method may be sent again.
+    const healable = await readHealable(response)
+    const renewed = healable === 'token' ? await credentials.renew(identity).catch(() => identity) : identity
+    const isHealed =
+      healable === 'token'
+        ? !isSameIdentity(renewed, identity)
+        : healable === 'time' && clock.learn(url.origin, response.headers, signedAt)
+    if (!isHealed) return response
+    await response.body?.cancel()
+    return signAndSend(renewed, clock.now(url.origin))
   }
 }
 
@@ -166,9 +195,9 @@ async function readBody(
   }
 }
 
-async function resolveIdentity(credentials: AwsCredentialProvider, refuse: Refuse): Promise<AwsCredentialIdentity> {
+async function getIdentity(credentials: CredentialSource, refuse: Refuse): Promise<AwsCredentialIdentity> {
   try {
-    return await credentials()
+    return await credentials.get()
   } catch (cause) {
     throw refuse(`no credentials: ${cause instanceof Error ? cause.message : 'the provider failed'}`, { cause })
   }
@@ -185,8 +214,4 @@ function createSignerCache(): (identity: AwsCredentialIdentity) => SignatureV4 {
     }
     return last.signer
   }
-}
-
-function isSameIdentity(a: AwsCredentialIdentity, b: AwsCredentialIdentity): boolean {
-  return a.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey && a.sessionToken === b.sessionToken
 }

@@ -1,9 +1,11 @@
 import type { MiddlewareObj, Request as MiddyRequest } from '@middy/core'
+import { getInternal } from '@middy/util'
 import type { Context } from 'aws-lambda'
 import type { Invocation } from './client.ts'
-import { createDeadline } from './deadline.ts'
+import type { InternalValues } from './config.ts'
+import { createDeadline, type Deadline } from './deadline.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'
-import { bindServices, createServiceFactory, type Services } from './services.ts'
+import { createServiceFactory, type Services } from './services.ts'
 import { readTraceId, type TracedContext } from './trace.ts'
 
 /**
@@ -28,27 +30,21 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
   options?: SignedServicesOptions<S>,
   // biome-ignore lint/suspicious/noExplicitAny: Middy's own word for a result that a middleware does not care about
 ): MiddlewareObj<unknown, any, Error, ServicesContext<S>> {
-  const factory = createServiceFactory(options)
-  const { config } = factory
-  const invocations = new WeakMap<object, Invocation>()
+  const { config, bind } = createServiceFactory(options)
+  const deadlines = new WeakMap<object, Deadline>()
   /** Getters of this middleware: one on a context that is used again belongs to an invocation of the past. */
   const ownGetters = new WeakSet<object>()
 
-  const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<S>>): void => {
+  const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<S>>) => {
     const context = request.context as AnyContext
     const invocation = beginInvocation(context)
-    invocations.set(request, invocation)
-    const given = context.services ?? {}
-    const own = Object.getOwnPropertyDescriptors(bindServices(factory, invocation))
-    const kept = Object.entries(Object.getOwnPropertyDescriptors(given)).filter(
-      ([, { get }]) => get === undefined || !ownGetters.has(get),
-    )
-    for (const { get } of Object.values(own)) ownGetters.add(get as object)
-    // A new object: mocks that several invocations share must not carry one's clients to another.
-    context.services = Object.create(Object.getPrototypeOf(given), { ...own, ...Object.fromEntries(kept) })
+    if (invocation.deadline) deadlines.set(request, invocation.deadline)
+    // Without internal values, nothing is awaited and nothing is returned: Middy takes either for an early answer.
+    if (config.internals.size === 0) return attach(context, bind(config.services, invocation))
+    return readInternals(request).then((values) => attach(context, bind(config.withInternals(values), invocation)))
   }
 
-  const signedServicesAfter = (request: object): void => invocations.get(request)?.deadline?.stop()
+  const signedServicesAfter = (request: object): void => deadlines.get(request)?.stop()
 
   return { before: signedServicesBefore, after: signedServicesAfter, onError: signedServicesAfter }
 
@@ -61,5 +57,23 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
       readTrace: () => trace,
       deadline: remaining && createDeadline(() => remaining.call(source), config.deadlineMargin),
     }
+  }
+
+  async function readInternals(request: MiddyRequest): Promise<InternalValues> {
+    const names = [...config.internals.keys()]
+    // By keys of our own: Middy changes those of names that are not identifiers.
+    const byKey = await getInternal(Object.fromEntries(names.map((name, index) => [`v${index}`, name])), request)
+    return new Map(names.map((name, index) => [name, byKey[`v${index}`]]))
+  }
+
+  function attach(context: AnyContext, services: Record<string, unknown>): void {
+    const given = context.services ?? {}
+    const own = Object.getOwnPropertyDescriptors(services)
+    const kept = Object.entries(Object.getOwnPropertyDescriptors(given)).filter(
+      ([, { get }]) => get === undefined || !ownGetters.has(get),
+    )
+    for (const { get } of Object.values(own)) ownGetters.add(get as object)
+    // A new object: mocks that several invocations share must not carry one's clients to another.
+    context.services = Object.create(Object.getPrototypeOf(given), { ...own, ...Object.fromEntries(kept) })
   }
 }

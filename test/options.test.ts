@@ -36,6 +36,7 @@ describe('signedServicesValidateOptions', () => {
     [{ region: 'eu-central-1', timeout: 1000, deadlineMargin: 0, trace: false, headers: { a: 'b' }, fetch }],
     [{ credentials: IDENTITY, retry: 0 }],
     [{ credentials: async () => IDENTITY, retry: { limit: 3, methods: ['get'], jitter: true, delay: () => 1 } }],
+    [{ services: { ai: { internal: 'ssm.url', credentials: 'sts' } }, credentials: 'other' }],
     [{ services: { ai: { retry: 5, timeout: 1, credentials: IDENTITY, headers: {}, region: 'x' } } }],
   ] as [SignedServicesOptions | undefined][])('takes %o', (options) => {
     expect(signedServicesValidateOptions(options)).toBeUndefined()
@@ -66,6 +67,8 @@ describe('signedServicesValidateOptions', () => {
       { services: { ai: { credentials: 5 } } },
       "Option 'services.ai.credentials' must match exactly one schema in oneOf",
     ],
+    [{ credentials: '' }, "Option 'credentials' must match exactly one schema in oneOf"],
+    [{ services: { ai: { internal: 5 } } }, "Option 'services.ai.internal' must be string"],
     [{ headers: { a: 1 } }, "Option 'headers.a' must be string"],
     [{ headers: { Authorization: 'hunter2' } }, "Option 'headers.Authorization' is the signature's own"],
     [{ services: { ai: { headers: { 'a b': 'hunter2' } } } }, "Option 'services.ai.headers.a b' is not a valid header"],
@@ -100,6 +103,7 @@ describe('resolveConfig', () => {
       {
         services: {
           ai: {
+            url: 'https://ai.example.com',
             timeout: 5,
             region: 'us-east-2',
             headers: { b: '3' },
@@ -107,7 +111,7 @@ describe('resolveConfig', () => {
             credentials: own,
             signingName: 'appsync',
           },
-          other: `${HOST}/other`,
+          other: 'https://other.example.com',
           third: { env: 'THIRD_URL' },
         },
         timeout: 7,
@@ -128,14 +132,14 @@ describe('resolveConfig', () => {
       retry: { limit: 1 },
       signingName: 'appsync',
     })
-    expect(await services.get('ai')?.credentials()).toEqual(own)
+    expect(await services.get('ai')?.credentials.get()).toEqual(own)
     expect(services.get('other')).toMatchObject({
       timeout: 7,
       region: 'us-west-2',
       headers: { a: '1', b: '2' },
       retry: { limit: 9 },
     })
-    expect(await services.get('other')?.credentials()).toEqual(IDENTITY)
+    expect(await services.get('other')?.credentials.get()).toEqual(IDENTITY)
     expect(services.get('third')?.base?.href).toBe('https://api.example.com/')
   })
 
@@ -185,6 +189,19 @@ describe('resolveConfig', () => {
     for (const problem of error.problems) expect(error.message).toContain(problem)
     expect(error.message).toContain("signedServices({ services: ['ai'] })")
     expect(error.message).not.toContain('hunter2')
+  })
+
+  it('lists contradictions between host and options', () => {
+    const services = {
+      ai: { region: 'eu-west-1' },
+      integration: { signingName: 'lambda' },
+      background: {},
+      admin: { region: 'eu-central-1' },
+    }
+    expect(attempt({ services }).problems).toEqual([
+      "AI_SERVICE_API_URL: the host's region is 'eu-central-1', but the option says 'eu-west-1'",
+      "INTEGRATION_SERVICE_API_URL: the host's signingName is 'execute-api', but the option says 'lambda'",
+    ])
   })
 
   it('leaves a missing URL of an optional service, but nothing else, to the first call', () => {

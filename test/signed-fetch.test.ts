@@ -125,7 +125,7 @@ describe('createSignedFetch', () => {
       { ...IDENTITY, secretAccessKey: 'three' },
     ]
     const { sent, fetch } = record({ credentials: async () => identities[turn++ % 3] as typeof IDENTITY })
-    await Promise.all(Array.from({ length: 30 }, () => fetch(URL_)))
+    for (let round = 0; round < 6; round += 1) await Promise.all([fetch(URL_), fetch(URL_)])
     for (const { headers } of sent) {
       const isFirst = headers.get('authorization')?.includes(IDENTITY.accessKeyId)
       expect(headers.get('x-amz-security-token')).toBe(isFirst ? IDENTITY.sessionToken : null)

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createClock } from '../src/clock.ts'
 import { createDeadline } from '../src/deadline.ts'
-import { readEndpoint } from '../src/endpoint.ts'
 import { toVariable } from '../src/service-variable.ts'
 import { Sha256, sha256Hex } from '../src/sha256.ts'
 import { readTraceId } from '../src/trace.ts'
@@ -76,18 +76,6 @@ describe('createDeadline', () => {
 })
 
 it.each([
-  ['abc123.execute-api.eu-central-1.amazonaws.com', { signingName: 'execute-api', region: 'eu-central-1' }],
-  ['abc123.execute-api.us-gov-west-1.amazonaws.com', { signingName: 'execute-api', region: 'us-gov-west-1' }],
-  ['abc123.execute-api.cn-north-1.amazonaws.com.cn', { signingName: 'execute-api', region: 'cn-north-1' }],
-  ['abc123-vpce-1.execute-api.us-east-1.amazonaws.com', { signingName: 'execute-api', region: 'us-east-1' }],
-  ['api.example.com', {}],
-  ['abc123.execute-api.us-east-1.amazonaws.com.evil.example', {}],
-  ['127.0.0.1', {}],
-])('the host %s tells %j', (host, expected) => {
-  expect(readEndpoint(host)).toEqual(expected)
-})
-
-it.each([
   ['ai', 'AI_SERVICE_API_URL'],
   ['userProfile', 'USER_PROFILE_SERVICE_API_URL'],
   ['user-profile', 'USER_PROFILE_SERVICE_API_URL'],
@@ -110,4 +98,38 @@ it("hashes as the standard's examples do", async () => {
   expect(Buffer.from(await hmac.digest()).toString('hex')).toBe(
     '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
   )
+})
+
+describe('createClock', () => {
+  const MACHINE = Date.parse('2026-11-22T12:00:00Z')
+  const ORIGIN = 'https://h.example'
+  const clock = () => createClock(() => MACHINE)
+  const dated = (offset: number, extra: Record<string, string> = {}) =>
+    new Headers({ date: new Date(MACHINE + offset).toUTCString(), ...extra })
+
+  it.each([240_000, -240_000, 86_400_000])('learns an offset of %d ms, for its origin alone', (offset) => {
+    const learning = clock()
+    expect(learning.now(ORIGIN)).toBe(MACHINE)
+    expect(learning.learn(ORIGIN, dated(offset), MACHINE)).toBe(true)
+    expect(learning.now(ORIGIN)).toBe(MACHINE + offset)
+    expect(learning.now('https://other.example')).toBe(MACHINE)
+  })
+
+  it.each([
+    ['a difference under 4 minutes', dated(239_000)],
+    ['an answer from a cache', dated(600_000, { age: '0' })],
+    ['an answer without a date', new Headers()],
+    ['a date that is none', new Headers({ date: 'yesterday' })],
+  ])('learns nothing from %s', (_, headers) => {
+    const learning = clock()
+    expect(learning.learn(ORIGIN, headers, MACHINE)).toBe(false)
+    expect(learning.now(ORIGIN)).toBe(MACHINE)
+  })
+
+  it('unlearns an offset that no longer fits', () => {
+    const learning = clock()
+    learning.learn(ORIGIN, dated(600_000), MACHINE)
+    expect(learning.learn(ORIGIN, dated(0), learning.now(ORIGIN))).toBe(true)
+    expect(learning.now(ORIGIN)).toBe(MACHINE)
+  })
 })

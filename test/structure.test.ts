@@ -4,19 +4,10 @@ import { describe, expect, it } from 'vitest'
 
 /** Data flows one way: a file imports only files of lower levels. */
 const LEVELS: readonly (readonly string[])[] = [
-  [
-    'errors.ts',
-    'service-variable.ts',
-    'sha256.ts',
-    'wire-url.ts',
-    'trace.ts',
-    'deadline.ts',
-    'endpoint.ts',
-    'credentials.ts',
-  ],
-  ['base-url.ts', 'canonical-request.ts', 'retry.ts', 'options.ts', 'failure.ts'],
-  ['config.ts', 'signed-fetch.ts'],
-  ['attempt.ts'],
+  ['errors.ts', 'service-variable.ts', 'sha256.ts', 'wire-url.ts', 'trace.ts', 'deadline.ts', 'clock.ts'],
+  ['base-url.ts', 'canonical-request.ts', 'credentials.ts', 'endpoint.ts', 'refusal.ts', 'retry.ts'],
+  ['failure.ts', 'options.ts', 'signed-fetch.ts'],
+  ['attempt.ts', 'config.ts'],
   ['client.ts'],
   ['services.ts'],
   ['signed-services.ts'],

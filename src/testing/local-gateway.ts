@@ -77,7 +77,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
             : refusal(signature.errorType, signature.message)
     // Before the answer goes out: whoever has it may look here at once.
     requests.push({ ...request, signature, status: answer.status, durationMs: performance.now() - startedAt })
-    send(response, answer)
+    send(response, answer, now())
   }
 
   const server = createServer((incoming, response) => {
@@ -136,12 +136,13 @@ function internalError(): Reply {
   return new Reply(502, { message: 'Internal server error' }, { 'x-amzn-ErrorType': 'InternalServerErrorException' })
 }
 
-function send(response: ServerResponse, { status, body, headers }: Reply): void {
+function send(response: ServerResponse, { status, body, headers }: Reply, now: number): void {
   const isRaw = typeof body === 'string' || body instanceof Uint8Array
   const contentType = isRaw ? 'text/plain' : 'application/json'
   const payload = body === undefined ? '' : isRaw ? body : JSON.stringify(body)
   response.writeHead(status, {
     ...(body !== undefined && { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) }),
+    date: new Date(now).toUTCString(),
     'x-amzn-RequestId': randomUUID(),
     'x-amz-apigw-id': randomUUID().replaceAll('-', '').slice(0, 15),
     ...headers,

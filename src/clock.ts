@@ -1,0 +1,25 @@
+/** The time that signatures carry: the machine's, corrected where a gateway found it wrong. */
+export interface Clock {
+  /** Milliseconds since the epoch, as the origin's gateway sees them. */
+  now(origin: string): number
+  /** Learns from the answer to a signature refused for its time; true when another attempt has a chance. */
+  learn(origin: string, headers: Headers, signedAt: number): boolean
+}
+
+/** As far as AWS's SDK lets a clock be off: a signature is good for five minutes. */
+const TOLERANCE_MS = 240_000
+
+/** `machine` tells milliseconds since the epoch. */
+export function createClock(machine: () => number = Date.now): Clock {
+  const offsets = new Map<string, number>()
+  return {
+    now: (origin) => machine() + (offsets.get(origin) ?? 0),
+    learn(origin, headers, signedAt) {
+      const date = Date.parse(headers.get('date') ?? '')
+      // An answer with an age comes from a cache, and its date with it.
+      if (headers.has('age') || !(Math.abs(date - signedAt) >= TOLERANCE_MS)) return false
+      offsets.set(origin, date - machine())
+      return true
+    },
+  }
+}

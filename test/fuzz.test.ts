@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { compareSigners, fuzz } from './fuzz/fuzz.ts'
+
+it('none of 1,000 random requests is refused by the verifier', async () => {
+  const seed = Date.now() % 2 ** 32
+  const { sent, declined, refused } = await fuzz(1000, seed)
+  expect(refused, `seed ${seed}`).toEqual([])
+  expect(sent + declined).toBe(1000)
+  expect(sent, `seed ${seed}`).toBeGreaterThan(900)
+}, 60_000)
+
+it("the odd URLs that the README's table counts are refused from other signers, and none from ours", async () => {
+  const refused = await compareSigners()
+  expect(Object.fromEntries([...refused].map(([name, urls]) => [name, urls.length]))).toEqual({
+    'middy-signed-services': 0,
+    aws4fetch: 1,
+    'aws-sigv4-fetch': 3,
+    '@aws-sdk/signature-v4': 7,
+  })
+})

@@ -1,0 +1,112 @@
+import { inspect } from 'node:util'
+import { beforeEach, expect, it } from 'vitest'
+import { createServices, type ServicesContext, signedServices } from '../src/index.ts'
+import { answer, IDENTITY, rejection, setEnv } from './helpers.ts'
+
+const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
+
+/** Everything a person, a logger or a serializer could make of a value. */
+function show(value: unknown): string {
+  const parts = [inspect(value, { depth: 12, showHidden: true, getters: true }), String(value), JSON.stringify(value)]
+  if (value instanceof Error)
+    parts.push(
+      value.message,
+      value.stack ?? '',
+      show(value.cause),
+      JSON.stringify(Object.getOwnPropertyDescriptors(value)),
+    )
+  return parts.join('\n')
+}
+
+let signatures: string[]
+beforeEach(() => {
+  signatures = []
+  const { accessKeyId, secretAccessKey, sessionToken } = IDENTITY
+  setEnv({
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+    AI_SERVICE_API_URL: BASE,
+  })
+})
+
+function expectNothingSecret(value: unknown): void {
+  const shown = show(value)
+  for (const secret of [...Object.values(IDENTITY), ...signatures])
+    expect(shown).not.toContain(secret)
+}
+
+/** A service that repeats the whole signed request in its answer. */
+const echo =
+  (status: number, type = 'application/json'): typeof fetch =>
+  async (_, init) => {
+    const headers = Object.fromEntries(new Headers(init?.headers))
+    signatures.push(headers.authorization?.slice(-64) ?? '')
+    return answer(JSON.stringify({ message: `you sent ${JSON.stringify(headers)}`, headers }), {
+      status,
+      headers: { 'content-type': type, 'x-amzn-errortype': 'InvalidSignatureException' },
+    })
+  }
+
+it.each([{ credentials: IDENTITY }, { credentials: async () => IDENTITY }, {}])(
+  'services, clients and context do not show credentials, %#',
+  async (options) => {
+    const services = createServices({ services: ['ai'], ...options, fetch: echo(200) })
+    expectNothingSecret(services)
+    expectNothingSecret(services.ai)
+    await services.ai.get('x').text()
+    expectNothingSecret(services.ai.extend({}))
+
+    const context = { awsRequestId: 'r' } as unknown as ServicesContext<'ai'>
+    const { before } = signedServices({ services: ['ai'], ...options, fetch: echo(200) })
+    await before?.({ context } as never)
+    await context.services.ai.get('x').text()
+    expectNothingSecret(context)
+  },
+)
+
+it('requests, options and responses that hooks see do not show credentials', async () => {
+  const seen: unknown[] = []
+  const keep = (state: unknown) => {
+    seen.push(state)
+  }
+  let count = 0
+  const fetch: typeof globalThis.fetch = async () => {
+    count += 1
+    return count === 1 ? answer('{}', { status: 503 }) : answer('{}')
+  }
+  const { ai } = createServices({ services: ['ai'], fetch })
+  await ai.get('x', {
+    hooks: { init: [keep], beforeRequest: [keep], beforeRetry: [keep], afterResponse: [keep] },
+    retry: { delay: () => 0, shouldRetry: (state) => void keep(state) },
+  })
+  expect(seen.length).toBeGreaterThan(5)
+  for (const state of seen) {
+    expectNothingSecret(state)
+    const { request } = state as { request?: Request }
+    if (request) expectNothingSecret([...request.headers])
+  }
+})
+
+it.each([
+  ['an answer', echo(403), (ai: Client) => ai.post('x', { json: {} }).json()],
+  ['an answer in plain text', echo(500, 'text/plain'), (ai: Client) => ai.post('x', { json: {} }).json()],
+  [
+    'an answer that is not JSON',
+    async (input: unknown, init?: RequestInit) => answer(`! ${await (await echo(200)(input as string, init)).text()}`),
+    (ai: Client) => ai.get('x').json(),
+  ],
+  ['a broken connection', () => Promise.reject(new TypeError('fetch failed')), (ai: Client) => ai.post('x')],
+  ['an aborted call', () => new Promise<Response>(() => {}), (ai: Client) => ai.get('x', { timeout: 5 })],
+  ['a refused call', echo(200), (ai: Client) => ai.get('x', { headers: { authorization: 'AWS4-HMAC-SHA256 ...' } })],
+  ['a call that leaves the base', echo(200), (ai: Client) => ai.get('../x')],
+] as [string, typeof fetch, (ai: Client) => Promise<unknown>][])(
+  'the error of %s does not show credentials',
+  async (_, fetch, call) => {
+    const error = await rejection(call(createServices({ services: ['ai'], fetch }).ai))
+    expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_SERVICE_/) })
+    expectNothingSecret(error)
+  },
+)
+
+type Client = ReturnType<typeof createServices>['ai']
