@@ -19,8 +19,8 @@ const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
  */
 export function parseBaseUrl(value: string): BaseUrl | string {
   if (TEMPLATE_TOKEN.test(value)) return `holds an unresolved template token, such as \${...} or {{...}}`
-  const url = URL.parse(value)
-  if (url === null) return 'not a URL'
+  if (!URL.canParse(value)) return 'not a URL'
+  const url = new URL(value)
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && LOOPBACK.test(url.hostname))) {
     return 'must start with https:// (http:// only for loopback hosts)'
   }

@@ -1,12 +1,13 @@
 import ky, { type Input, type KyInstance, type Options, type ResponsePromise } from 'ky'
-import { type Call, sendAttempt } from './attempt.ts'
-import { type BaseUrl, isAbsolute, joinToBase, outsideBase } from './base-url.ts'
+import { unlessAborted } from './abort.ts'
+import { sendAttempt } from './attempt.ts'
+import { type Call, type Invocation, openBounds, openCall } from './call.ts'
 import type { ServiceConfig } from './config.ts'
-import type { Deadline } from './deadline.ts'
-import { ServiceRequestError, ServicesConfigurationError } from './errors.ts'
-import { callFailure, notJsonError } from './failure.ts'
-import { narrowRetry } from './retry.ts'
+import { callFailure } from './failure.ts'
+import { checkTimeout, normalizeCallOptions, sealOptions } from './ky-options.ts'
+import { copyRetry } from './retry.ts'
 import type { SendSigned } from './signed-fetch.ts'
+import { resolveTarget } from './target.ts'
 
 /** ky's options, without those that say where a call goes and who sends it. */
 export type CallOptions = Omit<Options, 'fetch' | 'prefix' | 'baseUrl'>
@@ -35,144 +36,83 @@ export interface ServiceClient {
   readonly name: string
 }
 
-/** What belongs to one invocation, and to nothing that outlives it. */
-export interface Invocation {
-  readonly deadline?: Deadline | undefined
-  readonly readTrace: () => string | undefined
-}
-
 const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head'] as const
 const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'] as const
 
-type OpenCall = { -readonly [K in keyof Call]: Call[K] }
-
 /** The client of one service for one invocation. */
 export function createClient(service: ServiceConfig, send: SendSigned, invocation: Invocation): ServiceClient {
-  const { deadline } = invocation
-
-  const begin = (method = 'GET'): OpenCall => ({
-    service: service.name,
-    method: method.toUpperCase(),
-    path: '/',
-    attempts: 0,
-    secrets: new Set(),
-    timeout: service.timeout,
-    trace: invocation.readTrace(),
-    signal: undefined,
-    deadline,
-    budget: deadline?.remaining() ?? 0,
-  })
-
-  const callKy = (instance: KyInstance, input: Input, options: Options = {}, method?: string) => {
-    const call = begin(method ?? options.method)
+  const callKy = (instance: KyInstance, input: Input, options?: Options, method?: string) => {
+    const call = openCall(service, invocation)
     return settle(call, () => {
+      const own = normalizeCallOptions(options)
+      call.method = String(method ?? own.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase()
       const { base, target } = resolveTarget(service, call, input)
       // Merged last, and the last hook to see the options: nothing that the caller sets comes after it.
       const init = (merged: Options) =>
-        sealOptions(merged, call, target, (request, rest) => sendAttempt(send, base, call, request as Request, rest))
-      return instance.extend(options)(target, { ...(method && { method }), hooks: { init: [init] } })
+        sealOptions(merged, call, target, (bounds, request, rest) =>
+          sendAttempt(send, base, call, bounds, request, rest),
+        )
+      return instance.extend(own)(target, { ...(method && { method }), hooks: { init: [init] } })
     })
   }
 
-  const rawFetch: typeof globalThis.fetch = async (input, init) => {
-    const call = begin(init?.method)
-    try {
-      const { base, target } = resolveTarget(service, call, input, { absolute: true })
-      const request = new Request(target, init)
-      call.method = request.method
-      call.signal = init?.signal ?? (target instanceof Request ? target.signal : undefined)
-      for (const [name, value] of Object.entries(service.headers)) {
-        if (!request.headers.has(name)) request.headers.set(name, value)
+  /** With the headers and the timeout of the client that it belongs to. */
+  const createFetch =
+    ({ headers, timeout = service.timeout }: Options): typeof globalThis.fetch =>
+    async (input, init) => {
+      const call = openCall(service, invocation)
+      try {
+        call.method = init?.method?.toUpperCase() ?? 'GET'
+        call.timeout = checkTimeout(call, timeout)
+        const { base, target } = resolveTarget(service, call, input, { absolute: true })
+        // The bounds follow the signal; a Request would not let go of it.
+        const request = new Request(target, { ...init, signal: null })
+        for (const [name, value] of new Headers(headers as Record<string, string>)) {
+          if (!request.headers.has(name)) request.headers.set(name, value)
+        }
+        const bounds = openBounds(call, init?.signal ?? (target instanceof Request ? target.signal : undefined))
+        const release = bounds.hold()
+        try {
+          return await sendAttempt(send, base, call, bounds, request, init)
+        } finally {
+          release()
+        }
+      } catch (error) {
+        throw callFailure(error, call)
       }
-      return await sendAttempt(send, base, call, request, init)
-    } catch (error) {
-      throw callFailure(error, call)
     }
-  }
 
   const wrap = (instance: KyInstance): ServiceClient => {
     const client = (input: Input, options?: Options) => callKy(instance, input, options)
     for (const method of METHODS) {
       Object.assign(client, { [method]: (input: Input, options?: Options) => callKy(instance, input, options, method) })
     }
-    const extend = (options: Options | ((parent: Options) => Options)) => wrap(instance.extend(options))
-    Object.assign(client, { extend, fetch: rawFetch, url: service.base?.href ?? '' })
+    const extend = (options: Options | ((parent: Options) => Options)) =>
+      wrap(
+        instance.extend(
+          typeof options === 'function'
+            ? (parent) => normalizeCallOptions(options(parent))
+            : normalizeCallOptions(options),
+        ),
+      )
+    Object.assign(client, { extend, fetch: createFetch(readDefaults(instance)), url: service.base?.href ?? '' })
     return Object.defineProperty(client, 'name', { value: service.name, enumerable: true }) as ServiceClient
   }
-  return wrap(ky.create({ headers: service.headers, ...(service.retry !== undefined && { retry: service.retry }) }))
+  const { headers, retry } = service
+  return wrap(ky.create({ headers, ...(retry !== undefined && { retry: copyRetry(retry) }) }))
 }
 
-/** Where a call goes, checked before anything is read or signed. */
-function resolveTarget(
-  { base, missing }: ServiceConfig,
-  call: OpenCall,
-  input: unknown,
-  allow: { absolute?: boolean } = {},
-): { base: BaseUrl; target: URL | Request } {
-  const refuse = (problem: string) => new ServiceRequestError(call, problem)
-  const isPath = typeof input === 'string' && !isAbsolute(input)
-  if (isPath) call.path = `/${input.replace(/^\/+|[?#].*$/gs, '')}`
-  if (base === undefined) {
-    throw new ServiceRequestError(call, missing, { cause: new ServicesConfigurationError([missing]) })
-  }
-  let url: URL | null
-  if (isPath) {
-    url = joinToBase(base, input)
-  } else if (typeof input === 'string') {
-    if (!allow.absolute) throw refuse(`an absolute URL is not a path below ${base.href}`)
-    url = URL.parse(input)
-    if (url === null) throw refuse('the input is not a URL')
-  } else if (input instanceof URL || input instanceof Request) {
-    url = new URL(input instanceof URL ? input : input.url)
-  } else {
-    throw refuse('the input must be a path, a URL or a Request')
-  }
-  const outside = outsideBase(base, url)
-  if (outside !== undefined) throw refuse(outside)
-  call.path = url.pathname.slice(base.path.length) || '/'
-  return { base, target: input instanceof Request ? input : url }
+/** What an instance was created and extended with, which ky tells only to a function given to `extend`. */
+function readDefaults(instance: KyInstance): Options {
+  let defaults: Options = {}
+  instance.extend((merged) => {
+    defaults = merged
+    return {}
+  })
+  return defaults
 }
 
-/** Puts what the package promises in place of whatever the caller, `.extend` or a hook has set. */
-function sealOptions(
-  options: Options,
-  call: OpenCall,
-  target: URL | Request,
-  fetch: NonNullable<Options['fetch']>,
-): void {
-  const { timeout, totalTimeout, parseJson = (text: string) => JSON.parse(text), throwHttpErrors = true } = options
-  if (timeout !== undefined) {
-    if (timeout !== false && !(timeout > 0))
-      throw new ServiceRequestError(call, 'the timeout must be false or above 0 ms')
-    call.timeout = timeout
-  }
-  if (totalTimeout) call.totalTimeout = totalTimeout
-  call.method = (options.method ?? (target instanceof Request ? target.method : 'GET')).toUpperCase()
-  call.signal = options.signal ?? (target instanceof Request ? target.signal : undefined)
-  const signals = [call.signal, call.deadline?.signal].filter((signal) => signal !== undefined)
-
-  options.fetch = fetch as NonNullable<Options['fetch']>
-  options.prefix = ''
-  delete options.baseUrl
-  // The attempt keeps its own time, for headers and body together.
-  options.timeout = false
-  options.retry = narrowRetry(options.retry)
-  if (signals.length > 0) options.signal = AbortSignal.any(signals)
-  options.parseJson = (text, context) => {
-    if (text === '') return undefined
-    try {
-      return parseJson(text, context)
-    } catch (cause) {
-      const { ok, status } = context.response
-      const isError = !ok && (typeof throwHttpErrors === 'function' ? throwHttpErrors(status) : throwHttpErrors)
-      // An error's data is its text then; ky would drop it.
-      if (isError) return text
-      throw notJsonError(call, context.response, text, cause)
-    }
-  }
-}
-
-/** ky's promise with this package's errors, the same one from the promise and from its body methods. */
+/** ky's promise within the call's bounds and with its errors, the same from the promise and from its body methods. */
 function settle<T>(call: Call, start: () => ResponsePromise<T>): ResponsePromise<T> {
   let inner: ResponsePromise<T>
   try {
@@ -180,17 +120,22 @@ function settle<T>(call: Call, start: () => ResponsePromise<T>): ResponsePromise
   } catch (error) {
     inner = Promise.reject(error) as ResponsePromise<T>
   }
+  const { bounds } = call
+  const release = bounds?.hold()
+  // Hooks are asked to wait for as well, and may never answer.
+  const withinBounds = <V>(promise: Promise<V>) =>
+    bounds === undefined ? promise : unlessAborted(promise, bounds.signal)
   let last: { error: unknown; failure: unknown } | undefined
   const fail = (error: unknown): never => {
     if (last?.error !== error || last === undefined) last = { error, failure: callFailure(error, call) }
     throw last.failure
   }
-  const outer = inner.catch(fail) as ResponsePromise<T>
+  const outer = withinBounds(inner).finally(release).catch(fail) as ResponsePromise<T>
   const readBody = (method: (typeof BODY_METHODS)[number], schema: unknown) => {
     // Whoever reads the body hears of the failure there.
     outer.catch(() => {})
     const read = inner[method] as ((schema: unknown) => Promise<unknown>) | undefined
-    return (read === undefined ? inner : read(schema)).catch(fail)
+    return withinBounds(read === undefined ? inner : read(schema)).catch(fail)
   }
   for (const method of BODY_METHODS) Object.assign(outer, { [method]: (schema?: unknown) => readBody(method, schema) })
   return outer

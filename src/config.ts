@@ -15,6 +15,7 @@ import {
   type ServiceOptions,
   type SignedServicesOptions,
 } from './options.ts'
+import { copyRetry } from './retry.ts'
 import { toVariable } from './service-variable.ts'
 
 /** One service, ready to be called. */
@@ -27,7 +28,7 @@ export interface ServiceConfig {
   readonly signingName: string
   readonly credentials: CredentialSource
   readonly timeout: number
-  readonly retry: number | RetryOptions | undefined
+  readonly retry: RetryOptions | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof globalThis.fetch | undefined
 }
@@ -65,8 +66,9 @@ export function resolveConfig(options: SignedServicesOptions = {}, env: NodeJS.P
       const location = locate(name, own, normalized, env, values)
       problems.push(...location.problems)
       const credentials = readCredentials(own.credentials ?? normalized.credentials, values, problems)
-      const { timeout = normalized.timeout ?? defaults.timeout, retry = normalized.retry } = own
-      const headers = { ...normalized.headers, ...own.headers }
+      const { timeout = normalized.timeout ?? defaults.timeout } = own
+      const retry = own.retry ?? normalized.retry
+      const headers = { ...lowerCase(normalized.headers), ...lowerCase(own.headers) }
       services.set(
         name,
         Object.freeze({
@@ -74,7 +76,7 @@ export function resolveConfig(options: SignedServicesOptions = {}, env: NodeJS.P
           name,
           credentials: credentials ?? (sources.get(name) as CredentialSource),
           timeout,
-          retry,
+          retry: retry === undefined ? undefined : copyRetry(retry),
           headers,
           fetch: normalized.fetch,
         }),
@@ -159,6 +161,11 @@ function readCredentials(
     problems.push(`internal value '${option}': ${(error as Error).message}`)
     return undefined
   }
+}
+
+/** As HTTP compares names, so that a service's own header replaces the common one. */
+function lowerCase(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 function findInternals(options: NormalizedOptions): ReadonlyMap<string, string> {

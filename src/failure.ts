@@ -8,6 +8,7 @@ import {
   ServiceResponseError,
   ServiceTimeoutError,
 } from './errors.ts'
+import { redactCause, redactData, redactHeaders, redactText } from './redact.ts'
 import { readErrorType, readMessage } from './refusal.ts'
 
 /** What of a call decides which error its failure is. */
@@ -25,10 +26,15 @@ export interface FailingCall extends CallInfo {
 }
 
 /** undici's codes for what it refuses to send. */
-const REFUSED = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
+const REFUSED: readonly unknown[] = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']
 
 /** Longest part of an answer's own words in a message. */
 const MAX_DETAIL = 300
+
+/** Whether a transport's error says that nothing was sent, because of what was to be sent. */
+export function isRefusedByTransport(error: unknown): boolean {
+  return REFUSED.includes((error as { cause?: { code?: unknown } } | null)?.cause?.code)
+}
 
 /** Why an attempt gave no answer; `timedOut` is its bound in milliseconds, where that was passed. */
 export function attemptFailure(error: unknown, call: FailingCall, timedOut: number | undefined): unknown {
@@ -36,28 +42,35 @@ export function attemptFailure(error: unknown, call: FailingCall, timedOut: numb
   const ended = endedBy(call)
   if (ended !== undefined) return ended.reason
   if (timedOut !== undefined) return timeoutError(call, timedOut)
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const { code, message } = cause as { code?: unknown; message?: unknown }
-  if (REFUSED.has(String(code))) return new ServiceRequestError(call, `cannot be sent: ${message}`, { cause })
+  const underlying = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const cause = redactCause(underlying, call.secrets)
+  const { code, message } = Object(cause) as { code?: unknown; message?: unknown }
+  if (isRefusedByTransport(error)) return new ServiceRequestError(call, `cannot be sent: ${message}`, { cause })
   const networkCode = typeof code === 'string' ? code : 'UNKNOWN'
-  return new ServiceNetworkError(call, `no answer: ${networkCode}${message ? `, ${message}` : ''}`, {
-    networkCode,
-    cause,
-  })
+  const problem = ['no answer', networkCode].join(': ')
+  return new ServiceNetworkError(call, message ? `${problem}, ${message}` : problem, { networkCode, cause })
 }
 
 /** What a caller gets for whatever ended its call: a `ServiceError`, or one of the two that pass through. */
 export function callFailure(error: unknown, call: FailingCall): unknown {
+  if (call.signal?.aborted) return call.signal.reason
   if (error instanceof ServiceError || error instanceof SchemaValidationError) return error
   if (isHTTPError(error)) return httpError(call, error.response, error.data)
   const ended = endedBy(call)
   if (ended !== undefined) return ended.reason
   if (isTimeoutError(error) && call.totalTimeout) return timeoutError(call, call.totalTimeout)
   // What is left was thrown by the caller's own hooks, or by ky on the caller's options.
-  const cause = isKyError(error) ? error.cause : error
-  const problem = error instanceof Error ? error.message : String(error)
+  const cause = redactCause(isKyError(error) ? error.cause : error, call.secrets)
+  const problem = redactText(error instanceof Error ? error.message : String(error), call.secrets)
   if (call.lastResponse === undefined) return new ServiceRequestError(call, problem, { cause })
   return responseError(call, call.lastResponse, `${call.lastResponse.status}, then: ${problem}`, undefined, { cause })
+}
+
+/** The error of a retry that a hook asked for and the rules do not allow: the last attempt's own. */
+export function retryRefused(call: FailingCall & { readonly outcome?: number | Error }): Error {
+  const { outcome, lastResponse } = call
+  if (outcome instanceof Error || lastResponse === undefined) return outcome as Error
+  return responseError(call, lastResponse, `${lastResponse.status}, which must not be retried`, undefined, {})
 }
 
 /** The error of a call that was given no time by its invocation. */
@@ -75,7 +88,7 @@ export function notJsonError(
   text: string,
   cause: unknown,
 ): ServiceResponseError {
-  const data = redact(text, call.secrets) as string
+  const data = redactText(text, call.secrets)
   const problem = `${response.status}, but the answer is not JSON: ${shorten(data)}`
   // A parser's message quotes what it could not read.
   return responseError(call, response, problem, data, data === text ? { cause } : {})
@@ -83,10 +96,11 @@ export function notJsonError(
 
 function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
-  const data = redact(answer, call.secrets)
+  const data = redactData(answer, call.secrets)
   const type = readErrorType(headers) ?? statusText
   const location = status >= 300 && status < 400 ? headers.get('location')?.split('?')[0] : undefined
-  const detail = location === undefined ? readMessage(data) : `redirect to ${location} not followed`
+  const detail =
+    location === undefined ? readMessage(data) : redactText(`redirect to ${location} not followed`, call.secrets)
   const problem = [`${status} ${type}`.trim(), shorten(detail)].filter(Boolean).join(': ')
   return responseError(call, response, problem, data, {})
 }
@@ -98,9 +112,16 @@ function responseError(
   data: unknown,
   details: { cause?: unknown },
 ): ServiceResponseError {
+  const shown = redactHeaders(headers, call.secrets)
   // REST APIs, HTTP APIs.
-  const requestId = headers.get('x-amzn-requestid') ?? headers.get('apigw-requestid') ?? undefined
-  return new ServiceResponseError(call, problem, { ...details, status, headers, data, requestId })
+  const requestId = shown.get('x-amzn-requestid') ?? shown.get('apigw-requestid') ?? undefined
+  return new ServiceResponseError(call, redactText(problem, call.secrets), {
+    ...details,
+    status,
+    headers: shown,
+    data,
+    requestId,
+  })
 }
 
 /** The caller's abort comes first, then the invocation's end. */
@@ -117,16 +138,4 @@ function timeoutError(call: FailingCall, timeoutMs: number): ServiceTimeoutError
 function shorten(text: string): string {
   const line = text.trim().split('\n', 1)[0] as string
   return line.length > MAX_DETAIL ? `${line.slice(0, MAX_DETAIL)}...` : line
-}
-
-/** A copy of `value` without the secrets in its texts. */
-function redact(value: unknown, secrets: ReadonlySet<string>): unknown {
-  if (typeof value === 'string') {
-    let text = value
-    for (const secret of secrets) text = text.replaceAll(secret, '[redacted]')
-    return text
-  }
-  if (Array.isArray(value)) return value.map((item) => redact(item, secrets))
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [redact(key, secrets), redact(item, secrets)]))
 }

@@ -1,6 +1,7 @@
 import { type OptionSchema, type OptionSchemaRule, validateOptions } from '@middy/util'
 import type { RetryOptions } from 'ky'
 import { type AwsCredentialIdentity, type AwsCredentialProvider, credentialsRule } from './credentials.ts'
+import { MAX_TIMER_MS } from './deadline.ts'
 import { packageName } from './errors.ts'
 
 /** What may be set for all services, and for one of them. */
@@ -11,19 +12,19 @@ interface CommonOptions {
    * An identity, a provider, or the name of a Middy internal value that holds an identity, as `@middy/sts` sets it.
    * Default: the environment's, else the AWS SDK's provider chain.
    */
-  readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider | string
+  readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider | string | undefined
   /**
    * Milliseconds that one attempt may take, headers and body together; the invocation's deadline cuts it shorter.
    * @default 30_000
    */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
   /**
    * Retries of idempotent methods: how many, or ky's options, which can only narrow the rules of this package.
    * @default 2, with full jitter
    */
-  readonly retry?: number | RetryOptions
+  readonly retry?: number | RetryOptions | undefined
   /** Sent with every call; a call's own headers win. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** One service, where its name alone does not say everything. */
@@ -31,13 +32,13 @@ export interface ServiceOptions extends CommonOptions {
   /** Base URL, stage included. Default: from the variable `env`. */
   readonly url?: string | undefined
   /** Variable that holds the base URL. Default: `<NAME>_SERVICE_API_URL`. */
-  readonly env?: string
+  readonly env?: string | undefined
   /** Name of a Middy internal value that holds the base URL, as `@middy/ssm` sets it; awaited once an invocation. */
-  readonly internal?: string
+  readonly internal?: string | undefined
   /** True: a missing URL is an error of the client's first call instead of the cold start. */
-  readonly optional?: boolean
+  readonly optional?: boolean | undefined
   /** Signing name of the AWS service. Default: from the URL's host, else `execute-api`. */
-  readonly signingName?: string
+  readonly signingName?: string | undefined
 }
 
 /** Names of services, or an object from name to base URL or options. */
@@ -46,19 +47,19 @@ export type ServicesOption = readonly string[] | { readonly [name: string]: stri
 /** Options of `signedServices` and `createServices`. */
 export interface SignedServicesOptions<S extends ServicesOption = ServicesOption> extends CommonOptions {
   /** @default ['ai', 'integration', 'background', 'admin'] */
-  readonly services?: S
+  readonly services?: S | undefined
   /**
    * Milliseconds of the invocation kept back for the handler's own answer: calls end that long before its timeout.
    * @default 200
    */
-  readonly deadlineMargin?: number
+  readonly deadlineMargin?: number | undefined
   /**
    * Whether calls carry the invocation's trace on as `X-Amzn-Trace-Id`.
    * @default true
    */
-  readonly trace?: boolean
+  readonly trace?: boolean | undefined
   /** What sends the signed requests. Default: `globalThis.fetch`, looked up at each call. */
-  readonly fetch?: typeof globalThis.fetch
+  readonly fetch?: typeof globalThis.fetch | undefined
 }
 
 export const defaults = {
@@ -69,8 +70,6 @@ export const defaults = {
 } as const
 
 export type DefaultServices = typeof defaults.services
-
-const MAX_TIMER_MS = 2_147_483_647
 
 const commonRules: Record<string, OptionSchemaRule> = {
   region: { type: 'string', minLength: 1 },
@@ -161,23 +160,24 @@ function normalizeServices({ services = defaults.services }: SignedServicesOptio
     if (wrong !== -1) throw mistake(`Option 'services[${wrong}]' must be string`)
     return Object.fromEntries(services.map((name) => [name, {}]))
   }
-  if (!isObject(services)) return services
-  const entries = Object.entries(services as Record<string, string | ServiceOptions>)
+  if (!isObject(services)) throw mistake("Option 'services' must be a list of names or an object")
   return Object.fromEntries(
-    entries.map(([name, service]) => [
-      name,
-      typeof service === 'string' ? { url: service } : isObject(service) ? normalizeRetry(service) : service,
-    ]),
+    Object.entries(services as Record<string, string | ServiceOptions>).map(([name, service]) => {
+      if (typeof service === 'string') return [name, { url: service }]
+      if (!isObject(service)) throw mistake(`Option 'services.${name}' must be object`)
+      return [name, normalizeRetry(service)]
+    }),
   )
 }
 
-function normalizeRetry<T extends { readonly retry?: number | RetryOptions }>(options: T): T {
+function normalizeRetry<T extends { readonly retry?: number | RetryOptions | undefined }>(options: T): T {
   return typeof options.retry === 'number' ? { ...options, retry: { limit: options.retry } } : options
 }
 
 function checkHeaders(path: string, headers: Readonly<Record<string, string>> = {}): void {
+  if (!isObject(headers)) throw mistake(`Option '${path}' must be a plain object`)
   for (const [name, value] of Object.entries(headers)) {
-    if (name.toLowerCase() === 'authorization') throw mistake(`Option '${path}.${name}' is the signature's own`)
+    if (/^(authorization|host)$/i.test(name)) throw mistake(`Option '${path}.${name}' is the signature's own`)
     try {
       new Headers([[name, value]])
     } catch {
@@ -186,6 +186,7 @@ function checkHeaders(path: string, headers: Readonly<Record<string, string>> = 
   }
 }
 
+/** `Headers`, a `Map` and the like would pass for objects without any members. */
 function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return Object.prototype.toString.call(value) === '[object Object]'
 }

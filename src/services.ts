@@ -1,4 +1,5 @@
-import { createClient, type Invocation, type ServiceClient } from './client.ts'
+import type { Invocation } from './call.ts'
+import { createClient, type ServiceClient } from './client.ts'
 import { createClock } from './clock.ts'
 import { type Config, resolveConfig, type ServiceConfig, type ServiceConfigs } from './config.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'

@@ -1,5 +1,6 @@
 import { SignatureV4 } from '@aws-sdk/signature-v4'
 import { type OptionSchema, validateOptions } from '@middy/util'
+import { unlessAborted } from './abort.ts'
 import { createCanonicalRequest, createStringToSign } from './canonical-request.ts'
 import { type Clock, createClock } from './clock.ts'
 import {
@@ -108,6 +109,8 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
         headers: authorization,
         body: body ?? null,
         redirect: 'manual',
+        // ky sets it on the Request alone.
+        ...(request.integrity && { integrity: request.integrity }),
         signal,
       })
     }
@@ -139,13 +142,14 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       return signed
     }
 
-    const identity = await getIdentity(credentials, refuse)
+    const identity = await getIdentity(credentials, signal, refuse)
     const signedAt = clock.now(url.origin)
     const response = await signAndSend(identity, signedAt)
 
     // What the gateway refused has not run, so that any method may be sent again.
     const healable = await readHealable(response)
-    const renewed = healable === 'token' ? await credentials.renew(identity).catch(() => identity) : identity
+    const renewed =
+      healable === 'token' ? await unlessAborted(credentials.renew(identity), signal).catch(() => identity) : identity
     const isHealed =
       healable === 'token'
         ? !isSameIdentity(renewed, identity)
@@ -188,17 +192,22 @@ async function readBody(
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (request.body === null) return undefined
   try {
-    return new Uint8Array(await request.arrayBuffer())
+    return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal))
   } catch (cause) {
     signal.throwIfAborted()
     throw refuse('the body could not be read', { cause })
   }
 }
 
-async function getIdentity(credentials: CredentialSource, refuse: Refuse): Promise<AwsCredentialIdentity> {
+async function getIdentity(
+  credentials: CredentialSource,
+  signal: AbortSignal,
+  refuse: Refuse,
+): Promise<AwsCredentialIdentity> {
   try {
-    return await credentials.get()
+    return await unlessAborted(credentials.get(), signal)
   } catch (cause) {
+    signal.throwIfAborted()
     throw refuse(`no credentials: ${cause instanceof Error ? cause.message : 'the provider failed'}`, { cause })
   }
 }

@@ -1,9 +1,9 @@
 import type { MiddlewareObj, Request as MiddyRequest } from '@middy/core'
 import { getInternal } from '@middy/util'
 import type { Context } from 'aws-lambda'
-import type { Invocation } from './client.ts'
+import type { Invocation } from './call.ts'
 import type { InternalValues } from './config.ts'
-import { createDeadline, type Deadline } from './deadline.ts'
+import { createDeadline } from './deadline.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'
 import { createServiceFactory, type Services } from './services.ts'
 import { readTraceId, type TracedContext } from './trace.ts'
@@ -31,22 +31,18 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
   // biome-ignore lint/suspicious/noExplicitAny: Middy's own word for a result that a middleware does not care about
 ): MiddlewareObj<unknown, any, Error, ServicesContext<S>> {
   const { config, bind } = createServiceFactory(options)
-  const deadlines = new WeakMap<object, Deadline>()
   /** Getters of this middleware: one on a context that is used again belongs to an invocation of the past. */
   const ownGetters = new WeakSet<object>()
 
   const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<S>>) => {
     const context = request.context as AnyContext
     const invocation = beginInvocation(context)
-    if (invocation.deadline) deadlines.set(request, invocation.deadline)
     // Without internal values, nothing is awaited and nothing is returned: Middy takes either for an early answer.
     if (config.internals.size === 0) return attach(context, bind(config.services, invocation))
     return readInternals(request).then((values) => attach(context, bind(config.withInternals(values), invocation)))
   }
 
-  const signedServicesAfter = (request: object): void => deadlines.get(request)?.stop()
-
-  return { before: signedServicesBefore, after: signedServicesAfter, onError: signedServicesAfter }
+  return { before: signedServicesBefore }
 
   function beginInvocation(context: AnyContext): Invocation {
     const source = context.getRemainingTimeInMillis === undefined ? context.lambdaContext : context
@@ -67,13 +63,24 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
   }
 
   function attach(context: AnyContext, services: Record<string, unknown>): void {
-    const given = context.services ?? {}
-    const own = Object.getOwnPropertyDescriptors(services)
-    const kept = Object.entries(Object.getOwnPropertyDescriptors(given)).filter(
-      ([, { get }]) => get === undefined || !ownGetters.has(get),
-    )
-    for (const { get } of Object.values(own)) ownGetters.add(get as object)
+    const given = context.services ?? Object.create(null)
+    const descriptors = Object.getOwnPropertyDescriptors(services)
+    for (const name of Object.keys(descriptors)) {
+      const own = Object.getOwnPropertyDescriptor(given, name)
+      const isOurs = own?.get !== undefined && ownGetters.has(own.get)
+      ownGetters.add(descriptors[name]?.get as object)
+      if (own !== undefined && !isOurs) descriptors[name] = own
+      // A mock may inherit it, or make it up when it is asked; either way, it keeps its own `this`.
+      else if (own === undefined && given[name] !== undefined) {
+        descriptors[name] = { get: () => given[name], enumerable: true, configurable: true }
+      }
+    }
     // A new object: mocks that several invocations share must not carry one's clients to another.
-    context.services = Object.create(Object.getPrototypeOf(given), { ...own, ...Object.fromEntries(kept) })
+    const parent = attached.has(given) ? Object.getPrototypeOf(given) : given
+    context.services = Object.create(parent, { ...Object.getOwnPropertyDescriptors(given), ...descriptors })
+    attached.add(context.services as object)
   }
 }
+
+/** The objects that middlewares of this package have put on contexts. */
+const attached = new WeakSet<object>()

@@ -281,9 +281,9 @@ describe('a client sends to its own base and nowhere else:', () => {
     expect(sent).toEqual([])
   })
 
-  it.each([0, -1, Number.NaN])('a timeout of %d is refused', async (timeout) => {
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])('a timeout of %d is refused', async (timeout) => {
     expect(await rejection(createClient().get('x', { timeout }))).toMatchObject({
-      message: 'ai: GET /x: the timeout must be false or above 0 ms',
+      message: 'ai: GET /x: the timeout must be false or between 0 and 2147483647 ms',
     })
   })
 

@@ -436,8 +436,16 @@ describe("what a caller's own hook throws", () => {
     respond = () => answer('{}')
     const hooks = { afterResponse: [() => ky.retry({ delay: 0 })] }
     const error = (await rejection(createClient().get('x', { hooks }))) as ServiceError
-    expect(error).toMatchObject({ code: 'ERR_SERVICE_RESPONSE', cause: undefined })
+    expect(error).toMatchObject({
+      code: 'ERR_SERVICE_RESPONSE',
+      message: 'integration: GET /x: 200, which must not be retried',
+    })
+    expect(count).toBe(1)
+    expect(error.cause).toBeUndefined()
     expect(inspect(error)).not.toContain('ForceRetryError')
+    const atLimit = (await rejection(createClient().get('x', { hooks, retry: 0 }))) as ServiceError
+    expect(atLimit).toMatchObject({ code: 'ERR_SERVICE_RESPONSE', status: 200 })
+    expect(inspect(atLimit)).not.toContain('ForceRetryError')
   })
 })
 

@@ -181,9 +181,6 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
       ai: {
         'GET /jobs/:id': { ok: true },
         'POST /jobs': { ok: true },
-        'GET /throws': () => {
-          throw new Error('bug')
-        },
       },
     })
 
@@ -333,8 +330,18 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
     })
   })
 
-  it('a route that throws', async () => {
-    const gateway = await start()
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('bug')
+      },
+    ],
+    ['answers what is no JSON', () => ({ big: 1n })],
+    ['answers a header that is none', () => reply(200, {}, { 'a b': 'c' })],
+    ['answers a header value that is none', () => reply(200, {}, { a: 'b\r\nc: d' })],
+  ])('a route that %s', async (_, route) => {
+    const gateway = await useGateway({ ai: { 'GET /throws': route } })
     expect(await sendRaw(gateway, '/ai/throws', { headers: foreignHeaders(gateway, '/ai/throws') })).toMatchObject({
       status: 502,
       errorType: 'InternalServerErrorException',
@@ -345,5 +352,6 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
         date: expect.any(String),
       },
     })
+    expect(gateway.requests[0]?.status).toBe(502)
   })
 })

@@ -48,7 +48,9 @@ describe('signedServicesValidateOptions', () => {
     [{ services: { ai: { url: 5 } } }, "Option 'services.ai.url' must be string"],
     [{ services: { ai: 5 } }, "Option 'services.ai' must be object"],
     [{ services: { ai: null } }, "Option 'services.ai' must be object"],
-    [{ services: 'ai' }, "Option 'services' must be object"],
+    [{ services: 'ai' }, "Option 'services' must be a list of names or an object"],
+    [{ services: new Map([['ai', {}]]) }, "Option 'services' must be a list of names or an object"],
+    [{ services: { ai: new Map() } }, "Option 'services.ai' must be object"],
     [{ services: ['ai', 5] }, "Option 'services[1]' must be string"],
     [{ services: [''] }, "Option 'services' has a name that does not start with a letter: ''"],
     [{ services: { '1ai': {} } }, "Option 'services' has a name that does not start with a letter: '1ai'"],
@@ -72,6 +74,9 @@ describe('signedServicesValidateOptions', () => {
     [{ headers: { a: 1 } }, "Option 'headers.a' must be string"],
     [{ headers: { Authorization: 'hunter2' } }, "Option 'headers.Authorization' is the signature's own"],
     [{ services: { ai: { headers: { 'a b': 'hunter2' } } } }, "Option 'services.ai.headers.a b' is not a valid header"],
+    [{ headers: new Headers({ a: 'b' }) }, "Option 'headers' must be a plain object"],
+    [{ services: { ai: { headers: new Map() } } }, "Option 'services.ai.headers' must be a plain object"],
+    [{ headers: { Host: 'evil.example' } }, "Option 'headers.Host' is the signature's own"],
     [[], 'options must be an object'],
     [null, 'options must be an object'],
   ])('refuses %o: %s', (options, message) => {
@@ -146,6 +151,27 @@ describe('resolveConfig', () => {
   it('finds the region of a custom domain in AWS_REGION', () => {
     const env = { AI_SERVICE_API_URL: 'https://ai.example.com', AWS_REGION: 'ap-south-1' }
     expect(resolveConfig({ services: ['ai'] }, env).services.get('ai')?.region).toBe('ap-south-1')
+  })
+
+  it('compares names of headers as HTTP does', () => {
+    const options = {
+      services: { ai: { headers: { 'X-team': 'own' } } },
+      headers: { 'x-Team': 'common', 'X-Other': 'o' },
+    }
+    expect(resolveConfig(options, ENV).services.get('ai')?.headers).toEqual({ 'x-team': 'own', 'x-other': 'o' })
+  })
+
+  it('keeps a copy of what could be changed later', () => {
+    const retry = { limit: 1, methods: ['get'], statusCodes: [503], afterStatusCodes: [503] }
+    const { services } = resolveConfig({ services: ['ai'], retry }, ENV)
+    retry.limit = 9
+    for (const list of [retry.methods, retry.statusCodes, retry.afterStatusCodes]) list.length = 0
+    expect(services.get('ai')?.retry).toEqual({
+      limit: 1,
+      methods: ['get'],
+      statusCodes: [503],
+      afterStatusCodes: [503],
+    })
   })
 
   it('is frozen, as it is shared by invocations', () => {

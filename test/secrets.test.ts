@@ -32,8 +32,7 @@ beforeEach(() => {
 
 function expectNothingSecret(value: unknown): void {
   const shown = show(value)
-  for (const secret of [...Object.values(IDENTITY), ...signatures])
-    expect(shown).not.toContain(secret)
+  for (const secret of [...Object.values(IDENTITY), ...signatures]) expect(shown).not.toContain(secret)
 }
 
 /** A service that repeats the whole signed request in its answer. */
@@ -108,5 +107,48 @@ it.each([
     expectNothingSecret(error)
   },
 )
+
+const token = IDENTITY.sessionToken as string
+const carry = (init: ResponseInit) => () => answer('{}', init)
+
+it.each([
+  ['the path of a redirect', carry({ status: 302, headers: { location: `https://h.example/${token}?${token}` } })],
+  [
+    'the path of a redirect, encoded',
+    carry({ status: 302, headers: { location: `https://h.example/${encodeURIComponent(token)}` } }),
+  ],
+  ['the error type', carry({ status: 403, headers: { 'x-amzn-errortype': token } })],
+  ['the status text', carry({ status: 500, statusText: token })],
+  ['the request id', carry({ status: 500, headers: { 'x-amzn-requestid': token } })],
+  ['text that escapes slashes', () => answer(`got ${token.replaceAll('/', '\\/')}`, { status: 500 })],
+  ['text longer than a message', () => answer(`${'x'.repeat(290)}${token}`, { status: 500 })],
+  [
+    'a transport error',
+    () => Promise.reject(Object.assign(new Error(`cannot send ${token}`), { code: 'EODD', headers: { token } })),
+  ],
+  [
+    'a cause of a transport error',
+    () => Promise.reject(new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { request: token }) })),
+  ],
+  ['what a transport throws', () => Promise.reject(`text ${token}`)],
+  ['an object that a transport throws', () => Promise.reject({ token })],
+] as [string, typeof fetch][])('what echoes a token in %s is redacted', async (_, fetch) => {
+  const error = await rejection(createServices({ services: ['ai'], fetch, retry: 0 }).ai.post('x'))
+  expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_SERVICE_/), attempts: 1 })
+  for (const secret of [token, token.replaceAll('/', '\\/'), encodeURIComponent(token)])
+    expect(show(error)).not.toContain(secret)
+  expectNothingSecret((error as { headers?: Headers }).headers && [...(error as { headers: Headers }).headers])
+})
+
+it('what a hook quotes of an answer is redacted, its name and code kept', async () => {
+  const cause = Object.assign(new RangeError(`odd answer: ${token}`), { code: 'EODD' })
+  const { ai } = createServices({ services: ['ai'], fetch: () => answer(token) })
+  const error = await rejection(ai.get('x', { hooks: { afterResponse: [() => Promise.reject(cause)] } }))
+  expect(error).toMatchObject({
+    message: 'ai: GET /x: 200, then: odd answer: [redacted]',
+    cause: { name: 'RangeError', code: 'EODD', message: 'odd answer: [redacted]' },
+  })
+  expectNothingSecret(error)
+})
 
 type Client = ReturnType<typeof createServices>['ai']

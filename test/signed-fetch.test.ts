@@ -134,6 +134,19 @@ describe('createSignedFetch', () => {
     expect(signatures.size).toBeGreaterThanOrEqual(3)
   })
 
+  it('signs with a new secret, though key and token stay the same', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const secrets = ['one', 'two', 'one']
+    const { sent, fetch } = record({
+      credentials: () => ({ ...IDENTITY, secretAccessKey: secrets[sent.length] as string }),
+    })
+    for (const _ of secrets) await fetch(URL_)
+    vi.useRealTimers()
+    const [first, second, third] = sent.map(({ headers }) => headers.get('authorization'))
+    expect(first).not.toBe(second)
+    expect(first).toBe(third)
+  })
+
   it('resolves for every status, a redirect included', async () => {
     const { fetch } = record({
       fetch: () => answer(null, { status: 302, headers: { location: 'https://evil.example' } }),

@@ -115,6 +115,28 @@ describe('signedServices', () => {
     expect(Object.keys(services)).toEqual(['ai'])
   })
 
+  it('keeps names that are inherited, or made up when they are asked for', async () => {
+    const fake = { get: vi.fn() }
+    class Fakes {
+      readonly #ai = fake
+      get ai() {
+        return this.#ai
+      }
+    }
+    const made = new Proxy({}, { get: (_, name) => (name === 'ai' ? fake : undefined) })
+    for (const services of [new Fakes(), Object.create({ ai: fake }), made]) {
+      const handler = middy()
+        .use(signedServices({ ...OPTIONS, services: ['ai', 'integration'] }))
+        .handler(async (_, context) => context.services)
+      const context = lambdaContext({ services })
+      for (let time = 0; time < 2; time += 1) {
+        const result = await handler({}, context)
+        expect(result.ai).toBe(fake)
+        expect(result.integration.name).toBe('integration')
+      }
+    }
+  })
+
   it('merges with another one', async () => {
     const handler = middy()
       .use(signedServices(OPTIONS))
@@ -278,29 +300,59 @@ describe("the invocation's deadline", () => {
     expect(await call(hang, (ai) => ai.get('x', { signal: controller.signal }))({}, inTime(1000))).toBe('mine')
   })
 
-  it.each([
-    ['answers', async () => 'ok'],
-    [
-      'fails',
-      async () => {
-        throw new Error('failed')
-      },
-    ],
-  ])('leaves no timer when the handler %s', async (_, end) => {
-    vi.useFakeTimers()
-    const { before, after, onError } = signedServices({ ...OPTIONS, fetch: transport })
-    const request = {
-      context: { getRemainingTimeInMillis: () => 1000 } as unknown as ServicesContext<['ai']>,
-    } as never as { context: ServicesContext<['ai']> }
-    before?.(request as never)
-    await request.context.services.ai.get('x').text()
-    expect(vi.getTimerCount()).toBe(1)
-    await end().then(
-      () => after?.(request as never),
-      () => onError?.(request as never),
-    )
+  it('holds for a streamed answer that flows after the handler has ended, and leaves no timer behind it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const end = Date.now() + 300
+    const chunks = ['a', 'b']
+    const stream: typeof fetch = () =>
+      answer(
+        new ReadableStream({
+          pull: (controller) =>
+            chunks.length ? controller.enqueue(Buffer.from(chunks.pop() as string)) : new Promise(() => {}),
+        }),
+      )
+    const handler = middy({ timeoutEarlyInMillis: 0 })
+      .use(signedServices({ ...OPTIONS, fetch: stream, deadlineMargin: 0 }))
+      .handler(async (_, { services }) => (await services.ai.get('x')).body)
+    const context = lambdaContext({ getRemainingTimeInMillis: () => end - Date.now() })
+    const others = vi.getTimerCount()
+    const body = (await handler({}, context)) as ReadableStream
+    const reader = body.getReader()
+    await reader.read()
+    await reader.read()
+    expect(vi.getTimerCount()).toBe(others + 2)
+    const ended = rejection(reader.read())
+    await vi.advanceTimersByTimeAsync(300)
+    expect(await ended).toMatchObject({ name: 'ServiceTimeoutError', deadline: true })
+    expect(vi.getTimerCount()).toBe(others)
+    vi.useRealTimers()
+  })
+
+  it('leaves no timer between calls, nor after them', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { before } = signedServices({ ...OPTIONS, fetch: transport })
+    const context = { getRemainingTimeInMillis: () => 1000 } as unknown as ServicesContext<['ai']>
+    before?.({ context } as never)
+    await context.services.ai.get('x').text()
+    await (await context.services.ai.fetch('x')).text()
+    await rejection(context.services.ai.get('../x'))
     expect(vi.getTimerCount()).toBe(0)
     vi.useRealTimers()
+  })
+
+  it('is asked of the context that it belongs to, and does without one that gives no number', async () => {
+    class Clock {
+      end = Date.now() + 100
+      getRemainingTimeInMillis() {
+        return this.end - Date.now()
+      }
+    }
+    expect(await call(hang, (ai) => ai.get('x'))({}, new Clock() as never)).toMatchObject({ deadline: true })
+    const mocked = lambdaContext({ getRemainingTimeInMillis: vi.fn() })
+    const handler = middy({ timeoutEarlyInMillis: 0 })
+      .use(signedServices({ ...OPTIONS, fetch: transport }))
+      .handler(async (_, { services }) => services.ai.get('x').text())
+    expect(await handler({}, mocked)).toBe('{}')
   })
 })
 

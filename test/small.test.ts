@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { follow } from '../src/abort.ts'
 import { createClock } from '../src/clock.ts'
 import { createDeadline } from '../src/deadline.ts'
 import { toVariable } from '../src/service-variable.ts'
@@ -42,36 +43,78 @@ describe('readTraceId', () => {
 })
 
 describe('createDeadline', () => {
-  afterEach(() => vi.useRealTimers())
-
-  it('aborts its one signal when what remains less the margin is over', () => {
+  beforeEach(() => {
     vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('aborts its one signal when what remains less the margin is over, while somebody holds it', () => {
     const endsAt = Date.now() + 1000
     const deadline = createDeadline(() => endsAt - Date.now(), 200)
     expect(vi.getTimerCount()).toBe(0)
     expect(deadline.remaining()).toBe(800)
-    const { signal } = deadline
-    expect(deadline.signal).toBe(signal)
+    const first = deadline.hold()
+    const second = deadline.hold()
+    expect(vi.getTimerCount()).toBe(1)
+    first()
+    first()
     vi.advanceTimersByTime(799)
-    expect(signal.aborted).toBe(false)
+    expect(deadline.signal.aborted).toBe(false)
     vi.advanceTimersByTime(1)
-    expect(signal.aborted).toBe(true)
+    expect(deadline.signal.aborted).toBe(true)
+    second()
   })
 
-  it('leaves no timer once stopped', () => {
-    vi.useFakeTimers()
-    const deadline = createDeadline(() => 1000, 200)
-    const { signal } = deadline
-    deadline.stop()
+  it('leaves no timer once nobody holds it, and starts another one for the next', () => {
+    const endsAt = Date.now() + 1000
+    const deadline = createDeadline(() => endsAt - Date.now(), 200)
+    deadline.hold()()
     expect(vi.getTimerCount()).toBe(0)
-    expect(signal.aborted).toBe(false)
+    vi.advanceTimersByTime(500)
+    deadline.hold()
+    vi.advanceTimersByTime(299)
+    expect(deadline.signal.aborted).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(deadline.signal.aborted).toBe(true)
   })
 
   it('aborts at once where no time was left', () => {
-    vi.useFakeTimers()
-    const { signal } = createDeadline(() => 100, 200)
+    const deadline = createDeadline(() => 100, 200)
+    deadline.hold()
     vi.advanceTimersByTime(0)
-    expect(signal.aborted).toBe(true)
+    expect(deadline.signal.aborted).toBe(true)
+  })
+
+  it.each([undefined, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 40])(
+    'takes %s ms for no deadline that a timer could keep',
+    (ms) => {
+      const deadline = createDeadline(() => ms as number, 200)
+      deadline.hold()()
+      expect(deadline.remaining()).toBeGreaterThan(0)
+      deadline.hold()
+      expect(vi.getTimerCount()).toBe(0)
+    },
+  )
+})
+
+describe('follow', () => {
+  it('aborts with whichever source does first, and takes its listeners off', () => {
+    const [a, b] = [new AbortController(), new AbortController()]
+    const following = follow([undefined, a.signal, b.signal])
+    b.abort('b')
+    a.abort('a')
+    expect(following.signal.reason).toBe('b')
+  })
+
+  it('is aborted at once where a source is, and hears nothing once it was stopped', () => {
+    const late = new AbortController()
+    expect(follow([late.signal, AbortSignal.abort('early')]).signal.reason).toBe('early')
+    const following = follow([late.signal])
+    following.stop()
+    late.abort()
+    expect(following.signal.aborted).toBe(false)
   })
 })
 

@@ -4,10 +4,22 @@ import { describe, expect, it } from 'vitest'
 
 /** Data flows one way: a file imports only files of lower levels. */
 const LEVELS: readonly (readonly string[])[] = [
-  ['errors.ts', 'service-variable.ts', 'sha256.ts', 'wire-url.ts', 'trace.ts', 'deadline.ts', 'clock.ts'],
-  ['base-url.ts', 'canonical-request.ts', 'credentials.ts', 'endpoint.ts', 'refusal.ts', 'retry.ts'],
+  [
+    'abort.ts',
+    'clock.ts',
+    'endpoint.ts',
+    'errors.ts',
+    'redact.ts',
+    'refusal.ts',
+    'service-variable.ts',
+    'sha256.ts',
+    'trace.ts',
+    'wire-url.ts',
+  ],
+  ['base-url.ts', 'canonical-request.ts', 'credentials.ts', 'deadline.ts', 'retry.ts'],
   ['failure.ts', 'options.ts', 'signed-fetch.ts'],
-  ['attempt.ts', 'config.ts'],
+  ['call.ts', 'config.ts'],
+  ['attempt.ts', 'ky-options.ts', 'target.ts'],
   ['client.ts'],
   ['services.ts'],
   ['signed-services.ts'],

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type ServerResponse,
+  validateHeaderName,
+  validateHeaderValue,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { AwsCredentialIdentity } from '../credentials.ts'
 import { toVariable } from '../service-variable.ts'
@@ -36,6 +42,12 @@ export interface LocalGateway {
   readonly close: () => Promise<void>
 }
 
+interface EncodedReply {
+  readonly status: number
+  readonly payload: string | Uint8Array
+  readonly headers: Readonly<Record<string, string>>
+}
+
 /** API Gateway's own limit of a request's payload, in bytes. */
 const MAX_BODY = 10_485_760
 
@@ -69,11 +81,13 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     const route = findRoute(services.get(request.service) ?? [], method, path)
     const answer =
       body.byteLength > MAX_BODY
-        ? new Reply(413, `HTTP content length exceeded ${MAX_BODY} bytes.`, {})
+        ? encodeReply(new Reply(413, `HTTP content length exceeded ${MAX_BODY} bytes.`, {}))
         : route === undefined
           ? refusal('MissingAuthenticationTokenException', 'Missing Authentication Token')
           : signature.verified
-            ? await answerRoute(route.answer, { ...request, params: route.params }).catch(internalError)
+            ? await answerRoute(route.answer, { ...request, params: route.params })
+                .then(encodeReply)
+                .catch(internalError)
             : refusal(signature.errorType, signature.message)
     // Before the answer goes out: whoever has it may look here at once.
     requests.push({ ...request, signature, status: answer.status, durationMs: performance.now() - startedAt })
@@ -127,21 +141,31 @@ function parseJson(body: Uint8Array): unknown {
   }
 }
 
-function refusal(errorType: string, message: string): Reply {
-  return new Reply(403, { message }, { 'x-amzn-ErrorType': errorType })
+function refusal(errorType: string, message: string, status = 403): EncodedReply {
+  return encodeReply(new Reply(status, { message }, { 'x-amzn-ErrorType': errorType }))
 }
 
-/** What API Gateway makes of an integration that throws. */
-function internalError(): Reply {
-  return new Reply(502, { message: 'Internal server error' }, { 'x-amzn-ErrorType': 'InternalServerErrorException' })
+/** What API Gateway makes of an integration that throws, or that answers what cannot be sent. */
+function internalError(): EncodedReply {
+  return refusal('InternalServerErrorException', 'Internal server error', 502)
 }
 
-function send(response: ServerResponse, { status, body, headers }: Reply, now: number): void {
+/** An answer as bytes; fails for one that cannot be sent. */
+function encodeReply({ status, body, headers }: Reply): EncodedReply {
   const isRaw = typeof body === 'string' || body instanceof Uint8Array
   const contentType = isRaw ? 'text/plain' : 'application/json'
   const payload = body === undefined ? '' : isRaw ? body : JSON.stringify(body)
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+  }
+  const ownHeaders =
+    body === undefined ? {} : { 'content-type': contentType, 'content-length': String(Buffer.byteLength(payload)) }
+  return { status, payload, headers: { ...ownHeaders, ...headers } }
+}
+
+function send(response: ServerResponse, { status, payload, headers }: EncodedReply, now: number): void {
   response.writeHead(status, {
-    ...(body !== undefined && { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) }),
     date: new Date(now).toUTCString(),
     'x-amzn-RequestId': randomUUID(),
     'x-amz-apigw-id': randomUUID().replaceAll('-', '').slice(0, 15),

@@ -1,0 +1,74 @@
+import type { Options } from 'ky'
+import { type Bounds, type Call, openBounds } from './call.ts'
+import { MAX_TIMER_MS } from './deadline.ts'
+import { ServiceRequestError } from './errors.ts'
+import { notJsonError } from './failure.ts'
+import { copyRetry, narrowRetry } from './retry.ts'
+
+/** A caller's options in the one form in which ky merges them without loss: retry as an object, header names in lower case. */
+export function normalizeCallOptions(options: Options | null | undefined): Options {
+  const normalized = { ...options }
+  if (typeof normalized.retry === 'number') normalized.retry = copyRetry(normalized.retry)
+  const { headers } = normalized
+  // ky merges objects by their keys; what `replaceOption` has marked, or `Headers`, is its own matter.
+  if (isPlain(headers)) {
+    normalized.headers = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  }
+  return normalized
+}
+
+/**
+ * Puts what the package promises in place of whatever the caller, `.extend` or a hook has set, and opens the call's
+ * bounds. Runs as the last of ky's init hooks.
+ */
+export function sealOptions(
+  options: Options,
+  call: Call,
+  target: URL | Request,
+  send: (bounds: Bounds, request: Request, init?: RequestInit) => Promise<Response>,
+): void {
+  const { timeout, totalTimeout, parseJson = (text: string) => JSON.parse(text), throwHttpErrors = true } = options
+  if (timeout !== undefined) call.timeout = checkTimeout(call, timeout)
+  if (totalTimeout) call.totalTimeout = totalTimeout
+  if (target instanceof Request && target.body !== null && options.searchParams !== undefined) {
+    throw new ServiceRequestError(call, 'a Request with a body keeps its own query: ky would send it without its body')
+  }
+  call.retry = narrowRetry(typeof options.retry === 'number' ? copyRetry(options.retry) : options.retry)
+  const bounds = openBounds(call, options.signal ?? (target instanceof Request ? target.signal : undefined))
+
+  const sealed: Options = {
+    fetch: (request, init) => send(bounds, request as Request, init),
+    // The attempt keeps its own time, for headers and body together.
+    timeout: false,
+    retry: call.retry.options,
+    signal: bounds.signal,
+    parseJson(text, context) {
+      if (text === '') return undefined
+      try {
+        return parseJson(text, context)
+      } catch (cause) {
+        const { ok, status } = context.response
+        const isError = !ok && (typeof throwHttpErrors === 'function' ? throwHttpErrors(status) : throwHttpErrors)
+        // An error's data is its text then; ky would drop it.
+        if (isError) return text
+        throw notJsonError(call, context.response, text, cause)
+      }
+    },
+  }
+  // Defined, not assigned: a hook may have put an accessor in the way.
+  Object.defineProperties(options, Object.getOwnPropertyDescriptors(sealed))
+}
+
+export function checkTimeout(call: Call, timeout: number | false): number | false {
+  if (timeout !== false && !(timeout > 0 && timeout <= MAX_TIMER_MS)) {
+    throw new ServiceRequestError(call, `the timeout must be false or between 0 and ${MAX_TIMER_MS} ms`)
+  }
+  return timeout
+}
+
+function isPlain(headers: Options['headers']): headers is Record<string, string | undefined> {
+  return (
+    Object.prototype.toString.call(headers) === '[object Object]' &&
+    Object.getOwnPropertySymbols(headers as object).length === 0
+  )
+}
