@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { type AwsCredentialIdentity, createServices, createSignedFetch, type ServiceClient } from '../src/index.ts'
@@ -178,6 +181,39 @@ describe('credentials that change under the calls', () => {
         const rotate = setInterval(() => Object.assign(shared, { sessionToken: undefined }, pick()), 1)
         onTestFinished(() => clearInterval(rotate))
         return { credentials: async () => shared }
+      },
+    ],
+    [
+      'the provider chain',
+      () => {
+        const folder = mkdtempSync(join(tmpdir(), 'rotation-'))
+        onTestFinished(() => rmSync(folder, { recursive: true }))
+        const answers = identities.map(({ accessKeyId, secretAccessKey, sessionToken }, index) => {
+          const Expiration = new Date(Date.now() + 60_000)
+          const answer = {
+            Version: 1,
+            AccessKeyId: accessKeyId,
+            SecretAccessKey: secretAccessKey,
+            SessionToken: sessionToken,
+            Expiration,
+          }
+          writeFileSync(join(folder, String(index)), JSON.stringify(answer))
+          return index
+        })
+        writeFileSync(
+          join(folder, 'provide.sh'),
+          `echo >> ${folder}/runs; cat ${folder}/$(( $(wc -l < ${folder}/runs) % ${answers.length} ))`,
+        )
+        writeFileSync(join(folder, 'config'), `[default]\ncredential_process = sh ${folder}/provide.sh\n`)
+        const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined }
+        const noFile = '/nonexistent'
+        setEnv({
+          ...none,
+          AWS_CONFIG_FILE: join(folder, 'config'),
+          AWS_SHARED_CREDENTIALS_FILE: noFile,
+          AWS_PROFILE: undefined,
+        })
+        return {}
       },
     ],
     [

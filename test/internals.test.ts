@@ -77,6 +77,32 @@ describe('Middy internal values', () => {
     ])
   })
 
+  it('belong to their invocation, however several of them interleave', async () => {
+    const tenants = { a: IDENTITY, b: OTHER }
+    const gates = { a: Promise.withResolvers<void>(), b: Promise.withResolvers<void>() }
+    let current: 'a' | 'b' = 'a'
+    const handler = middy<{ tenant: 'a' | 'b' }>()
+      .use(setInternal(() => ({ '/config/ai-url': `${HOST}/ai/${current}`, assumedRole: tenants[current] })))
+      .use(signedServices({ services, credentials: IDENTITY, fetch }))
+      .handler(async ({ tenant }, { services: { ai } }) => {
+        await gates[tenant].promise
+        await ai.get('x')
+      })
+    const first = handler({ tenant: 'a' }, context() as never)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    current = 'b'
+    const second = handler({ tenant: 'b' }, context() as never)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    gates.b.resolve()
+    await second
+    gates.a.resolve()
+    await first
+    expect(sent).toEqual([
+      { url: `${HOST}/ai/b/x`, key: 'AKIDOTHER' },
+      { url: `${HOST}/ai/a/x`, key: IDENTITY.accessKeyId },
+    ])
+  })
+
   it("leave the caches of other services' providers alone", async () => {
     let asked = 0
     const credentials = async () => {
