@@ -1,5 +1,6 @@
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import aws4 from 'aws4'
 import { onTestFinished, vi } from 'vitest'
 import type { AwsCredentialIdentity } from '../src/credentials.ts'
 import {
@@ -31,6 +32,62 @@ export async function useGateway(services: LocalGatewayOptions['services']): Pro
   onTestFinished(gateway.close)
   setEnv(gateway.env)
   return gateway
+}
+
+export interface Answer {
+  readonly status: number | undefined
+  readonly errorType: unknown
+  readonly headers: Record<string, unknown>
+  readonly body: string
+}
+
+/** A request by hand, without any client of ours. */
+export function sendRaw(
+  gateway: LocalGateway,
+  path: string,
+  options: { method?: string; headers?: object; body?: string | Uint8Array } = {},
+): Promise<Answer> {
+  const { method = 'GET', headers = {}, body } = options
+  return new Promise((resolve, reject) => {
+    request(gateway.url + path, { method, headers: { ...headers } }, async (response) => {
+      const chunks: Buffer[] = []
+      try {
+        for await (const chunk of response) chunks.push(chunk)
+      } catch (error) {
+        reject(error)
+      }
+      const { statusCode: status, headers: received } = response
+      resolve({
+        status,
+        errorType: received['x-amzn-errortype'],
+        headers: received,
+        body: Buffer.concat(chunks).toString(),
+      })
+    })
+      .on('error', reject)
+      .end(body)
+  })
+}
+
+/** Headers that another signer, aws4, writes. */
+export function foreignHeaders(
+  gateway: LocalGateway,
+  path: string,
+  extra: {
+    identity?: object
+    headers?: object
+    region?: string
+    service?: string
+    method?: string
+    body?: string
+  } = {},
+): object {
+  const { identity = IDENTITY, headers = {}, region = 'us-east-1', service = 'execute-api', ...rest } = extra
+  const { host } = new URL(gateway.url)
+  return (
+    aws4.sign({ host, path, region, service, headers: headers as Record<string, string>, ...rest }, identity as never)
+      .headers ?? {}
+  )
 }
 
 export interface Recorder {

@@ -1,56 +1,8 @@
-import { request } from 'node:http'
 import { connect } from 'node:net'
-import aws4 from 'aws4'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createServices } from '../src/index.ts'
-import { type LocalGateway, reply, startLocalGateway } from '../src/testing/index.ts'
-import { IDENTITY, rejection, setEnv, useGateway } from './helpers.ts'
-
-interface Answer {
-  readonly status: number | undefined
-  readonly errorType: unknown
-  readonly headers: Record<string, unknown>
-  readonly body: string
-}
-
-/** A request by hand, without any client of ours. */
-function sendRaw(
-  gateway: LocalGateway,
-  path: string,
-  options: { method?: string; headers?: object; body?: string | Uint8Array } = {},
-) {
-  const { method = 'GET', headers = {}, body } = options
-  return new Promise<Answer>((resolve, reject) => {
-    request(gateway.url + path, { method, headers: { ...headers } }, async (response) => {
-      const chunks: Buffer[] = []
-      for await (const chunk of response) chunks.push(chunk)
-      const { statusCode: status, headers: received } = response
-      resolve({
-        status,
-        errorType: received['x-amzn-errortype'],
-        headers: received,
-        body: Buffer.concat(chunks).toString(),
-      })
-    })
-      .on('error', reject)
-      .end(body)
-  })
-}
-
-/** Headers that another signer, aws4, writes. */
-function foreignHeaders(
-  gateway: LocalGateway,
-  path: string,
-  extra: { identity?: object; headers?: object; region?: string; service?: string } = {},
-) {
-  const { identity = IDENTITY, headers = {}, region = 'us-east-1', service = 'execute-api' } = extra
-  return (
-    aws4.sign(
-      { host: new URL(gateway.url).host, path, region, service, headers: headers as Record<string, string> },
-      identity as never,
-    ).headers ?? {}
-  )
-}
+import { reply, startLocalGateway } from '../src/testing/index.ts'
+import { foreignHeaders, IDENTITY, rejection, sendRaw, setEnv, useGateway } from './helpers.ts'
 
 const amzDate = (time: number) => new Date(time).toISOString().replace(/[-:]|\.\d+/g, '')
 
@@ -345,7 +297,7 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
     expect(await sendRaw(gateway, '/ai/throws', { headers: foreignHeaders(gateway, '/ai/throws') })).toMatchObject({
       status: 502,
       errorType: 'InternalServerErrorException',
-      body: '{"message":"Internal server error"}',
+      body: '{"message": "Internal server error"}',
       headers: {
         'x-amzn-requestid': expect.stringMatching(/^[\da-f-]{36}$/),
         'x-amz-apigw-id': expect.any(String),

@@ -1,15 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import {
-  createServer,
-  type IncomingMessage,
-  type ServerResponse,
-  validateHeaderName,
-  validateHeaderValue,
-} from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AwsCredentialIdentity } from '../credentials.ts'
 import { toVariable } from '../service-variable.ts'
-import { answerRoute, decodeSegment, findRoute, parseRoutes, Reply, type RouteRequest, type Routes } from './routes.ts'
+import { createFaultList } from './fault-list.ts'
+import type { Effect, Fault } from './faults.ts'
+import {
+  encodeReply,
+  type GatewayAnswer,
+  MAX_BODY,
+  missingToken,
+  refusal,
+  send,
+  serverError,
+  tooLarge,
+} from './gateway-answer.ts'
+import { answerRoute, decodeSegment, findRoute, parseRoutes, type RouteRequest, type Routes } from './routes.ts'
 import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './verify-signature.ts'
 
 export interface LocalGatewayOptions {
@@ -26,7 +33,9 @@ export interface LocalGatewayOptions {
 /** What the gateway saw of one request, and what it answered. */
 export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRequest {
   readonly service: string
+  /** What the signature is worth; of a request whose body a fault left unread, with an empty body. */
   readonly signature: SignatureVerdict
+  /** 0 where a fault let none out. */
   readonly status: number
   /** Milliseconds from the request's head to the answer. */
   readonly durationMs: number
@@ -39,17 +48,16 @@ export interface LocalGateway {
   readonly env: Readonly<Record<string, string>>
   /** Everything it was asked, in the order of the answers. */
   readonly requests: readonly GatewayRequest[]
+  /**
+   * Makes a route fail; gives back a function that heals it. The route is a service and one of its routes, such as
+   * `'ai GET /jobs/:id'`, or all of its routes, `'ai *'`, or every service's, `'*'`. The newest fault that fits wins until
+   * it is used up or healed. What no route fits is refused as ever.
+   *
+   * @throws TypeError for a route that is not defined, or a fault that is none
+   */
+  readonly fail: (route: string, fault: Fault) => () => void
   readonly close: () => Promise<void>
 }
-
-interface EncodedReply {
-  readonly status: number
-  readonly payload: string | Uint8Array
-  readonly headers: Readonly<Record<string, string>>
-}
-
-/** API Gateway's own limit of a request's payload, in bytes. */
-const MAX_BODY = 10_485_760
 
 /**
  * An API Gateway with IAM authorization on loopback: verifies each request's signature from the bytes received, and
@@ -60,38 +68,55 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   const identity = options.credentials ?? makeIdentity()
   const services = new Map(Object.entries(options.services).map(([name, routes]) => [name, parseRoutes(name, routes)]))
   const requests: GatewayRequest[] = []
+  const faults = createFaultList(services)
 
   const handle = async (incoming: IncomingMessage, response: ServerResponse) => {
     const startedAt = performance.now()
-    const body = await readBody(incoming)
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
     const { method = '', url: target = '', rawHeaders } = incoming
-    const received: ReceivedRequest = { method, target, rawHeaders, body }
     const [rawPath = '', search = ''] = target.split(/\?(.*)/s)
-    const [, service = '', ...segments] = rawPath.split('/')
-    const path = `/${segments.join('/')}`
+    const [, rawService = '', ...segments] = rawPath.split('/')
+    const service = decodeSegment(rawService)
+    const route = findRoute(services.get(service) ?? [], method, `/${segments.join('/')}`)
+    const fault = route && faults.take(service, route.key)
+    const body = fault?.kind === 'break' && !fault.readsBody ? new Uint8Array() : await readBody(incoming)
+    const received: ReceivedRequest = { method, target, rawHeaders, body }
     const request = {
       ...received,
-      service: decodeSegment(service),
-      path: path.split('/').map(decodeSegment).join('/'),
+      service,
+      path: `/${segments.map(decodeSegment).join('/')}`,
       searchParams: Object.fromEntries(new URLSearchParams(search)),
       headers: incoming.headers as Record<string, string>,
       json: parseJson(body),
     }
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
-    const route = findRoute(services.get(request.service) ?? [], method, path)
-    const answer =
-      body.byteLength > MAX_BODY
-        ? encodeReply(new Reply(413, `HTTP content length exceeded ${MAX_BODY} bytes.`, {}))
-        : route === undefined
-          ? refusal('MissingAuthenticationTokenException', 'Missing Authentication Token')
-          : signature.verified
-            ? await answerRoute(route.answer, { ...request, params: route.params })
-                .then(encodeReply)
-                .catch(internalError)
-            : refusal(signature.errorType, signature.message)
     // Before the answer goes out: whoever has it may look here at once.
-    requests.push({ ...request, signature, status: answer.status, durationMs: performance.now() - startedAt })
-    send(response, answer, now())
+    const record = (status: number) =>
+      requests.push({ ...request, signature, status, durationMs: performance.now() - startedAt })
+
+    if (fault?.kind === 'break') {
+      record(fault.status)
+      fault.act(response, now())
+      return
+    }
+    const decide = async (): Promise<GatewayAnswer> => {
+      if (fault?.kind === 'answer') {
+        const { authorization = '' } = incoming.headers
+        return fault.answer({ ...request, region, authorization, signature, now: now() })
+      }
+      if (body.byteLength > MAX_BODY) return tooLarge()
+      if (route === undefined) return missingToken()
+      if (!signature.verified) return refusal(signature.errorType, signature.message)
+      const answer = fault?.kind === 'route' ? fault.reply : route.answer
+      // What API Gateway makes of an integration that throws, or that answers what cannot be sent.
+      return answerRoute(answer, { ...request, params: route.params })
+        .then(encodeReply)
+        .catch(() => serverError(502))
+    }
+    const [answer, isInTime] = await Promise.all([decide(), waitOut(fault, gone.signal)])
+    record(isInTime ? answer.status : 0)
+    if (isInTime) send(response, answer, now())
   }
 
   const server = createServer((incoming, response) => {
@@ -110,6 +135,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       AWS_SESSION_TOKEN: identity.sessionToken ?? '',
     },
     requests,
+    fail: faults.fail,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -141,35 +167,8 @@ function parseJson(body: Uint8Array): unknown {
   }
 }
 
-function refusal(errorType: string, message: string, status = 403): EncodedReply {
-  return encodeReply(new Reply(status, { message }, { 'x-amzn-ErrorType': errorType }))
-}
-
-/** What API Gateway makes of an integration that throws, or that answers what cannot be sent. */
-function internalError(): EncodedReply {
-  return refusal('InternalServerErrorException', 'Internal server error', 502)
-}
-
-/** An answer as bytes; fails for one that cannot be sent. */
-function encodeReply({ status, body, headers }: Reply): EncodedReply {
-  const isRaw = typeof body === 'string' || body instanceof Uint8Array
-  const contentType = isRaw ? 'text/plain' : 'application/json'
-  const payload = body === undefined ? '' : isRaw ? body : JSON.stringify(body)
-  for (const [name, value] of Object.entries(headers)) {
-    validateHeaderName(name)
-    validateHeaderValue(name, value)
-  }
-  const ownHeaders =
-    body === undefined ? {} : { 'content-type': contentType, 'content-length': String(Buffer.byteLength(payload)) }
-  return { status, payload, headers: { ...ownHeaders, ...headers } }
-}
-
-function send(response: ServerResponse, { status, payload, headers }: EncodedReply, now: number): void {
-  response.writeHead(status, {
-    date: new Date(now).toUTCString(),
-    'x-amzn-RequestId': randomUUID(),
-    'x-amz-apigw-id': randomUUID().replaceAll('-', '').slice(0, 15),
-    ...headers,
-  })
-  response.end(payload)
+/** Holds an answer back as a fault asks; false where the client was gone before. */
+async function waitOut(fault: Effect | undefined, signal: AbortSignal): Promise<boolean> {
+  if (fault?.kind !== 'delay') return true
+  return sleep(fault.delay, true, { signal }).catch(() => false)
 }

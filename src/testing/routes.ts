@@ -37,7 +37,9 @@ export type RouteAnswer = object | string | number | boolean | null | undefined 
 /** Answers by `METHOD /path`, with `:name` for a segment of any value. */
 export type Routes = Readonly<Record<string, RouteAnswer>>
 
-interface Route {
+export interface Route {
+  /** `METHOD /path`, as it was given. */
+  readonly key: string
   readonly method: string
   readonly segments: readonly string[]
   readonly answer: RouteAnswer
@@ -50,7 +52,7 @@ export function parseRoutes(service: string, routes: Routes): readonly Route[] {
     if (method === undefined || path === undefined) {
       throw new TypeError(`Route '${key}' of service '${service}' must be like 'GET /jobs/:id'`)
     }
-    return { method, segments: path.split('/'), answer }
+    return { key, method, segments: path.split('/'), answer }
   })
 }
 
@@ -59,7 +61,7 @@ export function findRoute(
   routes: readonly Route[],
   method: string,
   rawPath: string,
-): { readonly answer: RouteAnswer; readonly params: Record<string, string> } | undefined {
+): { readonly key: string; readonly answer: RouteAnswer; readonly params: Record<string, string> } | undefined {
   const actual = rawPath.split('/').map(decodeSegment)
   for (const route of routes) {
     if (route.method !== method || route.segments.length !== actual.length) continue
@@ -70,7 +72,7 @@ export function findRoute(
       params[segment.slice(1)] = value
       return value !== ''
     })
-    if (fits) return { answer: route.answer, params }
+    if (fits) return { key: route.key, answer: route.answer, params }
   }
   return undefined
 }

@@ -49,10 +49,7 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
   const parts = /^AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([^,\s]+)$/.exec(
     authorization,
   )
-  if (parts === null) {
-    const problem = 'not a valid key=value pair (missing equal-sign) in Authorization header'
-    return refuse('IncompleteSignatureException', `${problem} (hashed with SHA-256): '${hex(authorization)}'`)
-  }
+  if (parts === null) return refuse('IncompleteSignatureException', incompleteMessage(authorization))
   const [, credential = '', signedHeaders = '', signature = ''] = parts
   const [accessKeyId, date = '', ...rest] = credential.split('/')
   const identity = options.credentials.find((known) => known.accessKeyId === accessKeyId)
@@ -90,7 +87,7 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
     return { verified: true, canonicalRequest, stringToSign }
   }
   return {
-    ...refuse('InvalidSignatureException', mismatch(canonicalRequest, stringToSign)),
+    ...refuse('InvalidSignatureException', mismatchMessage(canonicalRequest, stringToSign)),
     canonicalRequest,
     stringToSign,
   }
@@ -115,13 +112,8 @@ function checkClock(amzDate: string, now: number): string | undefined {
   const iso = amzDate.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z')
   const signedAt = Date.parse(iso)
   if (iso === amzDate || Number.isNaN(signedAt)) return "Date in Credential scope does not match 'x-amz-date'"
-  const format = (time: number) => new Date(time).toISOString().replace(/[-:]|\.\d+/g, '')
-  if (signedAt < now - CLOCK_WINDOW_MS) {
-    return `Signature expired: ${amzDate} is now earlier than ${format(now - CLOCK_WINDOW_MS)} (${format(now)} - 5 min.)`
-  }
-  if (signedAt > now + CLOCK_WINDOW_MS) {
-    return `Signature not yet current: ${amzDate} is still later than ${format(now + CLOCK_WINDOW_MS)} (${format(now)} + 5 min.)`
-  }
+  if (signedAt < now - CLOCK_WINDOW_MS) return expiredMessage(amzDate, now)
+  if (signedAt > now + CLOCK_WINDOW_MS) return notYetCurrentMessage(amzDate, now)
   return undefined
 }
 
@@ -183,6 +175,29 @@ function hmac(key: Uint8Array, data: string): Uint8Array {
   return hash.digestSync()
 }
 
-function mismatch(canonicalRequest: string, stringToSign: string): string {
-  return `The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical String for this request should have been\n'${canonicalRequest}'\n\nThe String-to-Sign should have been\n'${stringToSign}'\n`
+/** Shows a hash of the header: whatever it holds may be a secret. */
+export function incompleteMessage(authorization: string): string {
+  const problem = 'not a valid key=value pair (missing equal-sign) in Authorization header'
+  return `${problem} (hashed with SHA-256): '${hex(authorization)}'`
+}
+
+/** Repeats what should have been signed, the session token included; without it, only says that it differs. */
+export function mismatchMessage(canonicalRequest?: string, stringToSign?: string): string {
+  const problem =
+    'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.'
+  if (canonicalRequest === undefined) return problem
+  return `${problem}\n\nThe Canonical String for this request should have been\n'${canonicalRequest}'\n\nThe String-to-Sign should have been\n'${stringToSign}'\n`
+}
+
+export function expiredMessage(amzDate: string, now: number): string {
+  return `Signature expired: ${amzDate} is now earlier than ${toAmzDate(now - CLOCK_WINDOW_MS)} (${toAmzDate(now)} - 5 min.)`
+}
+
+export function notYetCurrentMessage(amzDate: string, now: number): string {
+  return `Signature not yet current: ${amzDate} is still later than ${toAmzDate(now + CLOCK_WINDOW_MS)} (${toAmzDate(now)} + 5 min.)`
+}
+
+/** A time as `x-amz-date` has it. */
+export function toAmzDate(time: number): string {
+  return new Date(time).toISOString().replace(/[-:]|\.\d+/g, '')
 }

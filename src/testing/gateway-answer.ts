@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto'
+import { type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
+import { Reply } from './routes.ts'
+
+/** An answer as it goes out. */
+export interface GatewayAnswer {
+  readonly status: number
+  readonly payload: string | Uint8Array
+  readonly headers: Readonly<Record<string, string>>
+  /** REST APIs and HTTP APIs name a request's id differently. Default: a REST API's names. */
+  readonly api?: 'http'
+}
+
+/** API Gateway's own limit of a request's payload, in bytes. */
+export const MAX_BODY = 10_485_760
+
+/** An answer as bytes. @throws TypeError for one that cannot be sent */
+export function encodeReply({ status, body, headers }: Reply): GatewayAnswer {
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array
+  const contentType = isRaw ? 'text/plain' : 'application/json'
+  const payload = body === undefined ? '' : isRaw ? body : JSON.stringify(body)
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+  }
+  const ownHeaders =
+    body === undefined ? {} : { 'content-type': contentType, 'content-length': String(Buffer.byteLength(payload)) }
+  return { status, payload, headers: { ...ownHeaders, ...headers } }
+}
+
+/** A refusal by the gateway itself. */
+export function refusal(errorType: string, message: string, status = 403): GatewayAnswer {
+  return encodeReply(new Reply(status, { message }, { 'x-amzn-ErrorType': errorType }))
+}
+
+/** An unsigned request, and a route that is none. */
+export function missingToken(): GatewayAnswer {
+  return refusal('MissingAuthenticationTokenException', 'Missing Authentication Token')
+}
+
+/** A payload over the limit; this one is plain text. */
+export function tooLarge(): GatewayAnswer {
+  return encodeReply(new Reply(413, `HTTP content length exceeded ${MAX_BODY} bytes.`, {}))
+}
+
+/** A failure behind the gateway, in API Gateway's own spelling: these bodies have a space after the colon. */
+export function serverError(status: number, message = 'Internal server error'): GatewayAnswer {
+  const headers = { 'content-type': 'application/json', 'x-amzn-ErrorType': 'InternalServerErrorException' }
+  return encodeReply(new Reply(status, `{"message": ${JSON.stringify(message)}}`, headers))
+}
+
+/** Sends an answer whole. */
+export function send(response: ServerResponse, answer: GatewayAnswer, now: number): void {
+  writeHead(response, answer, now)
+  response.end(answer.payload)
+}
+
+/** Sends the head and the payload of an answer that promises more than that, then calls back. */
+export function sendHalf(response: ServerResponse, answer: GatewayAnswer, now: number, sent: () => void): void {
+  const promised = { ...answer.headers, 'content-length': String(2 * Buffer.byteLength(answer.payload)) }
+  writeHead(response, { ...answer, headers: promised }, now)
+  response.flushHeaders()
+  response.write(answer.payload, sent)
+}
+
+function writeHead(response: ServerResponse, { status, headers, api }: GatewayAnswer, now: number): void {
+  const ids =
+    api === 'http'
+      ? { 'apigw-requestid': shortId() }
+      : { 'x-amzn-RequestId': randomUUID(), 'x-amz-apigw-id': shortId() }
+  // One by one, so that a header given in another case replaces its like.
+  for (const [name, value] of Object.entries({ date: new Date(now).toUTCString(), ...ids, ...headers })) {
+    response.setHeader(name, value)
+  }
+  response.writeHead(status)
+}
+
+function shortId(): string {
+  return randomUUID().replaceAll('-', '').slice(0, 15)
+}
