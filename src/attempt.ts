@@ -1,9 +1,8 @@
 import { follow, unlessAborted } from './abort.ts'
 import { type BaseUrl, outsideBase } from './base-url.ts'
-import type { Bounds, Call } from './call.ts'
+import type { Bounds, Call, ServiceRuntime } from './call.ts'
 import { ServiceRequestError } from './errors.ts'
 import { attemptFailure, deadlineError, isRefusedByTransport, retryRefused } from './failure.ts'
-import type { SendSigned } from './signed-fetch.ts'
 import { TRACE_HEADER } from './trace.ts'
 
 /**
@@ -11,7 +10,7 @@ import { TRACE_HEADER } from './trace.ts'
  * go out at all, adds the trace, and gives headers and body together the time they have. Resolves for every status.
  */
 export async function sendAttempt(
-  send: SendSigned,
+  { send, breaker }: ServiceRuntime,
   base: BaseUrl,
   call: Call,
   bounds: Bounds,
@@ -19,6 +18,7 @@ export async function sendAttempt(
   init?: RequestInit,
 ): Promise<Response> {
   admit(call, base, request)
+  call.permit ??= breaker?.acquire(call)
   if (call.trace !== undefined && !request.headers.has(TRACE_HEADER)) request.headers.set(TRACE_HEADER, call.trace)
 
   const limit = follow([bounds.signal, request.signal])
@@ -39,17 +39,20 @@ export async function sendAttempt(
     end()
     return attemptFailure(error, call, timedOut)
   }
+  const attempt = { method: request.method, idempotencyKey: request.headers.get(IDEMPOTENCY_KEY) }
   try {
     const response = await unlessAborted(send(request, call, { ...init, signal: limit.signal }), limit.signal)
-    call.outcome = response.status
+    call.lastAttempt = { ...attempt, outcome: response }
     call.lastResponse = response
     // An answer that nobody reads must not keep the process alive.
     timer?.unref()
-    return watchBody(response, limit.signal, end, toFailure)
+    const { body, ended } = watchBody(response, limit.signal, end, toFailure)
+    call.bodyEnd = ended
+    return body
   } catch (error) {
     if (isRefusedByTransport(error)) call.attempts -= 1
     const failure = toFailure(error)
-    call.outcome = failure as Error
+    call.lastAttempt = { ...attempt, outcome: failure as Error }
     throw failure
   }
 }
@@ -61,51 +64,68 @@ function admit(call: Call, base: BaseUrl, request: Request): void {
   const outside = outsideBase(base, url)
   if (outside !== undefined) throw new ServiceRequestError(call, outside)
   call.path = url.pathname.slice(base.path.length) || '/'
-  if (call.outcome !== undefined) {
-    call.retries += 1
-    if (!call.retry?.allow(request.method, call.outcome, call.retries)) throw retryRefused(call)
+  const { lastAttempt } = call
+  if (lastAttempt !== undefined) {
+    const next = { method: request.method, idempotencyKey: request.headers.get(IDEMPOTENCY_KEY) }
+    if (!call.retry?.allow(next, lastAttempt)) throw retryRefused(call, lastAttempt)
   }
   if (call.deadline !== undefined && call.deadline.remaining() <= 0) throw deadlineError(call)
 }
 
-/** The same response, with a body that tells when it has ended and that fails with the call's own error. */
+/** Header by which a service knows a request that it has seen before. */
+const IDEMPOTENCY_KEY = 'idempotency-key'
+
+/** Bytes of an answer that are read before anybody asks for them. */
+const READ_AHEAD = 65_536
+
+/** The same response, with a body that fails with the call's own error; `ended` resolves with what it failed with. */
 function watchBody(
   response: Response,
   signal: AbortSignal,
   end: () => void,
   toFailure: (error: unknown) => unknown,
-): Response {
+): { readonly body: Response; readonly ended: Promise<unknown> } {
   if (response.body === null) {
     end()
-    return response
+    return { body: response, ended: Promise.resolve() }
   }
+  const { promise: ended, resolve: tell } = Promise.withResolvers<unknown>()
   const reader = response.body.getReader()
   let abort!: () => void
+  let isReading = false
   const finish = () => {
     signal.removeEventListener('abort', abort)
     end()
+    tell(undefined)
+  }
+  const fail = (controller: ReadableStreamDefaultController, error: unknown) => {
+    signal.removeEventListener('abort', abort)
+    const failure = toFailure(error)
+    // What nobody waits for has not failed anybody.
+    tell(isReading ? failure : undefined)
+    controller.error(failure)
   }
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
         abort = () => {
-          controller.error(toFailure(signal.reason))
+          fail(controller, signal.reason)
           reader.cancel(signal.reason).catch(() => {})
         }
-        signal.addEventListener('abort', abort, { once: true })
+        signal.addEventListener('abort', abort)
       },
       async pull(controller) {
         try {
+          isReading = true
           const { done, value } = await reader.read()
+          isReading = false
           // Too late: the stream has failed already.
           if (signal.aborted) return
           if (!done) return controller.enqueue(value)
           finish()
           controller.close()
         } catch (error) {
-          if (signal.aborted) return
-          signal.removeEventListener('abort', abort)
-          controller.error(toFailure(error))
+          if (!signal.aborted) fail(controller, error)
         }
       },
       cancel(reason) {
@@ -113,10 +133,11 @@ function watchBody(
         return reader.cancel(reason)
       },
     },
-    { highWaterMark: 0 },
+    // Read ahead, so that a small answer which nobody reads has ended all the same, and with it the call.
+    new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD }),
   )
   const { status, statusText, headers, url } = response
-  return withUrl(new Response(body, { status, statusText, headers }), url)
+  return { body: withUrl(new Response(body, { status, statusText, headers }), url), ended }
 }
 
 /** A Response that is made by hand has no URL, and neither have its clones. */

@@ -1,18 +1,35 @@
 import { createHolds, follow } from './abort.ts'
+import type { Reporter } from './call-report.ts'
+import type { CircuitBreaker, Permit } from './circuit-breaker.ts'
+import type { ServiceConfig } from './config.ts'
 import type { Deadline } from './deadline.ts'
 import type { FailingCall } from './failure.ts'
-import type { Outcome, RetryRules } from './retry.ts'
+import type { PendingCalls } from './pending-calls.ts'
+import type { Attempt, RetryRules } from './retry.ts'
+import type { RetryQuota } from './retry-quota.ts'
+import type { SendSigned } from './signed-fetch.ts'
 
 /** What belongs to one invocation, and to nothing that outlives it. */
 export interface Invocation {
   readonly deadline?: Deadline | undefined
   readonly readTrace: () => string | undefined
+  /** Absent outside a handler, where nothing freezes. */
+  readonly pending?: PendingCalls | undefined
+}
+
+/** What the calls of one service share in an environment. */
+export interface ServiceRuntime {
+  readonly send: SendSigned
+  readonly quota: RetryQuota
+  readonly breaker: CircuitBreaker | undefined
+  readonly report: Reporter
 }
 
 /** One call of a client, from its options to the end of its answer; retries are attempts of the same call. */
 export interface Call extends FailingCall {
   method: string
   path: string
+  canonicalRequest?: string
   signal?: AbortSignal | undefined
   totalTimeout?: number
   attempts: number
@@ -22,12 +39,17 @@ export interface Call extends FailingCall {
   readonly trace: string | undefined
   /** Absent for `.fetch`, which retries nothing. */
   retry?: RetryRules
-  /** How the last attempt ended; absent before the first one. */
-  outcome?: Outcome
-  retries: number
+  /** The last attempt and how it ended; absent before the first one. */
+  lastAttempt?: Attempt
+  /** Told how the call ended, where a circuit breaker let it out. */
+  permit?: Permit | undefined
+  /** Resolves when the last answer's body has ended, with what it failed with. */
+  bodyEnd?: Promise<unknown>
   lastResponse?: Response
   /** What keeps the caller's own Request, and with it its signal, alive as long as the call. */
   target?: URL | Request
+  /** The invocation ended before the call did. */
+  isCut?: boolean
   /** Aborts with the caller's signal or the deadline, as soon as the call has begun. */
   bounds?: Bounds
 }
@@ -37,15 +59,17 @@ export interface Bounds {
   readonly signal: AbortSignal
   /** Until the function that is returned is called; after the last one, neither listener nor timer is left. */
   readonly hold: () => () => void
+  /** Ends the call as the invocation's end does. */
+  readonly abort: () => void
 }
 
-export function openCall(service: { name: string; timeout: number }, { deadline, readTrace }: Invocation): Call {
+export function openCall(service: ServiceConfig, { deadline, readTrace }: Invocation): Call {
   return {
     service: service.name,
+    url: service.base?.href,
     method: 'GET',
     path: '/',
     attempts: 0,
-    retries: 0,
     secrets: new Set(),
     timeout: service.timeout,
     trace: readTrace(),
@@ -57,7 +81,7 @@ export function openCall(service: { name: string; timeout: number }, { deadline,
 /** Puts a call under its caller's signal and its invocation's deadline. */
 export function openBounds(call: Call, signal: AbortSignal | null | undefined): Bounds {
   call.signal = signal ?? undefined
-  const { signal: ends, stop } = follow([call.signal, call.deadline?.signal])
+  const { signal: ends, abort, stop } = follow([call.signal, call.deadline?.signal])
   let releaseDeadline: (() => void) | undefined
   const hold = createHolds(
     () => {
@@ -68,6 +92,10 @@ export function openBounds(call: Call, signal: AbortSignal | null | undefined): 
       releaseDeadline?.()
     },
   )
-  call.bounds = { signal: ends, hold }
+  const end = () => {
+    call.isCut = true
+    abort()
+  }
+  call.bounds = { signal: ends, hold, abort: end }
   return call.bounds
 }

@@ -1,12 +1,10 @@
 import ky, { type Input, type KyInstance, type Options, type ResponsePromise } from 'ky'
-import { unlessAborted } from './abort.ts'
 import { sendAttempt } from './attempt.ts'
-import { type Call, type Invocation, openBounds, openCall } from './call.ts'
+import { type Invocation, openBounds, openCall, type ServiceRuntime } from './call.ts'
 import type { ServiceConfig } from './config.ts'
-import { callFailure } from './failure.ts'
 import { checkTimeout, normalizeCallOptions, sealOptions } from './ky-options.ts'
 import { copyRetry } from './retry.ts'
-import type { SendSigned } from './signed-fetch.ts'
+import { settle, settleKy } from './settle.ts'
 import { resolveTarget } from './target.ts'
 
 /** ky's options, without those that say where a call goes and who sends it. */
@@ -37,20 +35,19 @@ export interface ServiceClient {
 }
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head'] as const
-const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'] as const
 
 /** The client of one service for one invocation. */
-export function createClient(service: ServiceConfig, send: SendSigned, invocation: Invocation): ServiceClient {
+export function createClient(service: ServiceConfig, runtime: ServiceRuntime, invocation: Invocation): ServiceClient {
   const callKy = (instance: KyInstance, input: Input, options?: Options, method?: string) => {
     const call = openCall(service, invocation)
-    return settle(call, () => {
+    return settleKy(call, runtime, invocation, () => {
       const own = normalizeCallOptions(options)
       call.method = String(method ?? own.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase()
       const { base, target } = resolveTarget(service, call, input)
       // Merged last, and the last hook to see the options: nothing that the caller sets comes after it.
       const init = (merged: Options) =>
-        sealOptions(merged, call, target, (bounds, request, rest) =>
-          sendAttempt(send, base, call, bounds, request, rest),
+        sealOptions(merged, call, target, runtime.quota, (bounds, request, rest) =>
+          sendAttempt(runtime, base, call, bounds, request, rest),
         )
       return instance.extend(own)(target, { ...(method && { method }), hooks: { init: [init] } })
     })
@@ -59,27 +56,21 @@ export function createClient(service: ServiceConfig, send: SendSigned, invocatio
   /** With the headers and the timeout of the client that it belongs to. */
   const createFetch =
     ({ headers, timeout = service.timeout }: Options): typeof globalThis.fetch =>
-    async (input, init) => {
+    (input, init) => {
       const call = openCall(service, invocation)
-      try {
+      return settle(call, runtime, invocation, () => {
         call.method = init?.method?.toUpperCase() ?? 'GET'
         call.timeout = checkTimeout(call, timeout)
         const { base, target } = resolveTarget(service, call, input, { absolute: true })
         // The bounds follow the signal; a Request would not let go of it.
         const request = new Request(target, { ...init, signal: null })
+        call.method = request.method
         for (const [name, value] of new Headers(headers as Record<string, string>)) {
           if (!request.headers.has(name)) request.headers.set(name, value)
         }
         const bounds = openBounds(call, init?.signal ?? (target instanceof Request ? target.signal : undefined))
-        const release = bounds.hold()
-        try {
-          return await sendAttempt(send, base, call, bounds, request, init)
-        } finally {
-          release()
-        }
-      } catch (error) {
-        throw callFailure(error, call)
-      }
+        return sendAttempt(runtime, base, call, bounds, request, init)
+      })
     }
 
   const wrap = (instance: KyInstance): ServiceClient => {
@@ -110,33 +101,4 @@ function readDefaults(instance: KyInstance): Options {
     return {}
   })
   return defaults
-}
-
-/** ky's promise within the call's bounds and with its errors, the same from the promise and from its body methods. */
-function settle<T>(call: Call, start: () => ResponsePromise<T>): ResponsePromise<T> {
-  let inner: ResponsePromise<T>
-  try {
-    inner = start()
-  } catch (error) {
-    inner = Promise.reject(error) as ResponsePromise<T>
-  }
-  const { bounds } = call
-  const release = bounds?.hold()
-  // Hooks are asked to wait for as well, and may never answer.
-  const withinBounds = <V>(promise: Promise<V>) =>
-    bounds === undefined ? promise : unlessAborted(promise, bounds.signal)
-  let last: { error: unknown; failure: unknown } | undefined
-  const fail = (error: unknown): never => {
-    if (last?.error !== error || last === undefined) last = { error, failure: callFailure(error, call) }
-    throw last.failure
-  }
-  const outer = withinBounds(inner).finally(release).catch(fail) as ResponsePromise<T>
-  const readBody = (method: (typeof BODY_METHODS)[number], schema: unknown) => {
-    // Whoever reads the body hears of the failure there.
-    outer.catch(() => {})
-    const read = inner[method] as ((schema: unknown) => Promise<unknown>) | undefined
-    return withinBounds(read === undefined ? inner : read(schema)).catch(fail)
-  }
-  for (const method of BODY_METHODS) Object.assign(outer, { [method]: (schema?: unknown) => readBody(method, schema) })
-  return outer
 }

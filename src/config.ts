@@ -1,5 +1,7 @@
 import type { RetryOptions } from 'ky'
 import { type BaseUrl, parseBaseUrl } from './base-url.ts'
+import type { CallRecord, ServicesLogger } from './call-report.ts'
+import type { CircuitBreakerOptions } from './circuit-breaker.ts'
 import {
   type AwsCredentialIdentity,
   type CredentialSource,
@@ -15,6 +17,7 @@ import {
   type ServiceOptions,
   type SignedServicesOptions,
 } from './options.ts'
+import type { PendingCallsOption } from './pending-calls.ts'
 import { copyRetry } from './retry.ts'
 import { toVariable } from './service-variable.ts'
 
@@ -31,6 +34,7 @@ export interface ServiceConfig {
   readonly retry: RetryOptions | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof globalThis.fetch | undefined
+  readonly circuitBreaker: CircuitBreakerOptions | false
 }
 
 export type ServiceConfigs = ReadonlyMap<string, ServiceConfig>
@@ -46,7 +50,10 @@ export interface Config {
    */
   readonly withInternals: (values: InternalValues) => ServiceConfigs
   readonly deadlineMargin: number
+  readonly pendingCalls: PendingCallsOption
   readonly trace: boolean
+  readonly logger: ServicesLogger | undefined
+  readonly onCall: ((record: CallRecord) => void) | undefined
 }
 
 export type InternalValues = ReadonlyMap<string, unknown>
@@ -79,20 +86,22 @@ export function resolveConfig(options: SignedServicesOptions = {}, env: NodeJS.P
           retry: retry === undefined ? undefined : copyRetry(retry),
           headers,
           fetch: normalized.fetch,
+          circuitBreaker: own.circuitBreaker ?? normalized.circuitBreaker ?? defaults.circuitBreaker,
         }),
       )
     }
     if (problems.length > 0) throw new ServicesConfigurationError(problems)
     return services
   }
-  const { deadlineMargin = defaults.deadlineMargin, trace = defaults.trace } = normalized
-  const internals = findInternals(normalized)
   return Object.freeze({
     services: configure(),
-    internals,
+    internals: findInternals(normalized),
     withInternals: rememberLast(configure),
-    deadlineMargin,
-    trace,
+    deadlineMargin: normalized.deadlineMargin ?? defaults.deadlineMargin,
+    pendingCalls: normalized.pendingCalls ?? defaults.pendingCalls,
+    trace: normalized.trace ?? defaults.trace,
+    logger: normalized.logger,
+    onCall: normalized.onCall,
   })
 }
 

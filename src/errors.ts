@@ -61,6 +61,16 @@ export class ServiceRequestError extends ServiceError {
   }
 }
 
+/** What is told of an answer. */
+export interface ResponseDetails {
+  readonly status: number
+  readonly data: unknown
+  readonly headers: Headers
+  readonly requestId?: string | undefined
+  readonly cause?: unknown
+  readonly statusCode?: number
+}
+
 /** The service answered, but not with success; also a redirect, and an answer that is not JSON where JSON was asked for. */
 export class ServiceResponseError extends ServiceError {
   override readonly name: string = 'ServiceResponseError'
@@ -72,16 +82,67 @@ export class ServiceResponseError extends ServiceError {
   /** The answer's headers; not enumerable, so that no log prints them by accident. */
   declare readonly headers: Headers
 
-  constructor(
-    call: CallInfo,
-    problem: string,
-    details: { status: number; data: unknown; headers: Headers; requestId?: string | undefined; cause?: unknown },
-  ) {
+  constructor(call: CallInfo, problem: string, details: ResponseDetails) {
     const { status, data, headers, ...rest } = details
-    super(call, problem, { ...rest, statusCode: 502 })
+    super(call, problem, { statusCode: 502, ...rest })
     this.status = status
     this.data = data
     Object.defineProperty(this, 'headers', { value: headers })
+  }
+}
+
+/** Why a gateway refused a call; `missing-token` is also what a REST API says of a route that it does not have. */
+export type AuthReason =
+  | 'access-denied'
+  | 'signature-mismatch'
+  | 'signature-expired'
+  | 'signature-not-yet-current'
+  | 'invalid-token'
+  | 'expired-token'
+  | 'missing-token'
+  | 'forbidden'
+
+/** The gateway refused the call, before it reached the service. */
+export class ServiceAuthError extends ServiceResponseError {
+  override readonly name: string = 'ServiceAuthError'
+  override readonly code: string = 'ERR_SERVICE_AUTH'
+  readonly reason: AuthReason
+  /** What to do about it. */
+  readonly hint: string
+
+  constructor(call: CallInfo, problem: string, details: ResponseDetails & { reason: AuthReason; hint: string }) {
+    const { reason, hint, ...rest } = details
+    super(call, problem, rest)
+    this.reason = reason
+    this.hint = hint
+  }
+}
+
+/** Too many calls, for the gateway or for the service. */
+export class ServiceThrottledError extends ServiceResponseError {
+  override readonly name: string = 'ServiceThrottledError'
+  override readonly code: string = 'ERR_SERVICE_THROTTLED'
+  /** Milliseconds that the answer asks to wait, where it does. */
+  declare readonly retryAfterMs?: number
+
+  constructor(call: CallInfo, problem: string, details: ResponseDetails & { retryAfterMs: number | undefined }) {
+    const { retryAfterMs, ...rest } = details
+    super(call, problem, { ...rest, statusCode: 503 })
+    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** The circuit breaker let nothing out: the service failed too often. */
+export class CircuitOpenError extends ServiceError {
+  override readonly name: string = 'CircuitOpenError'
+  override readonly code: string = 'ERR_SERVICE_CIRCUIT_OPEN'
+  /** Milliseconds until a call may probe the service; while one does, until it is given up. */
+  readonly retryAfterMs: number
+
+  constructor(call: CallInfo, details: { retryAfterMs: number }) {
+    const { retryAfterMs } = details
+    super(call, `the circuit is open for another ${retryAfterMs} ms at most`, { statusCode: 503 })
+    this.retryAfterMs = retryAfterMs
   }
 }
 
@@ -123,9 +184,9 @@ export class ServicesConfigurationError extends Error {
 
   constructor(problems: readonly string[]) {
     const list = problems.map((problem) => `\n  - ${problem}`).join('')
-    super(
-      `The services cannot be configured:${list}\nA function that needs fewer services names them: signedServices({ services: ['ai'] })`,
-    )
+    const isVariableMissing = problems.some((problem) => /^\w+_URL: API Gateway URL not set$/.test(problem))
+    const advice = "\nA function that needs fewer services names them: signedServices({ services: ['ai'] })"
+    super(`The services cannot be configured:${list}${isVariableMissing ? advice : ''}`)
     this.problems = problems
   }
 }

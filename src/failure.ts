@@ -2,14 +2,20 @@ import { isHTTPError, isKyError, isTimeoutError, SchemaValidationError } from 'k
 import type { Deadline } from './deadline.ts'
 import {
   type CallInfo,
+  type ResponseDetails,
+  ServiceAuthError,
   ServiceError,
   ServiceNetworkError,
   ServiceRequestError,
   ServiceResponseError,
+  ServiceThrottledError,
   ServiceTimeoutError,
 } from './errors.ts'
+import { hintFor } from './hint.ts'
 import { redactCause, redactData, redactHeaders, redactText } from './redact.ts'
-import { readErrorType, readMessage } from './refusal.ts'
+import { classifyRefusal, readErrorType, readMessage } from './refusal.ts'
+import type { Attempt } from './retry.ts'
+import { readRetryAfter } from './retry-after.ts'
 
 /** What of a call decides which error its failure is. */
 export interface FailingCall extends CallInfo {
@@ -23,10 +29,18 @@ export interface FailingCall extends CallInfo {
   /** ky's option, where it was given. */
   readonly totalTimeout?: number | undefined
   readonly lastResponse?: Response | undefined
+  readonly canonicalRequest?: string
+  /** The invocation ended before the call did. */
+  readonly isCut?: boolean
+  /** Where the service is. */
+  readonly url?: string | undefined
 }
 
 /** undici's codes for what it refuses to send. */
 const REFUSED: readonly unknown[] = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']
+
+/** Longest message that is looked into; a gateway's own is a few kilobytes. */
+const MAX_MESSAGE = 20_000
 
 /** Longest part of an answer's own words in a message. */
 const MAX_DETAIL = 300
@@ -67,10 +81,9 @@ export function callFailure(error: unknown, call: FailingCall): unknown {
 }
 
 /** The error of a retry that a hook asked for and the rules do not allow: the last attempt's own. */
-export function retryRefused(call: FailingCall & { readonly outcome?: number | Error }): Error {
-  const { outcome, lastResponse } = call
-  if (outcome instanceof Error || lastResponse === undefined) return outcome as Error
-  return responseError(call, lastResponse, `${lastResponse.status}, which must not be retried`, undefined, {})
+export function retryRefused(call: FailingCall, { outcome }: Attempt): unknown {
+  if (outcome instanceof Error) return outcome
+  return responseError(call, outcome as Response, `${outcome.status}, which must not be retried`, undefined, {})
 }
 
 /** The error of a call that was given no time by its invocation. */
@@ -96,38 +109,57 @@ export function notJsonError(
 
 function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
-  const data = redactData(answer, call.secrets)
-  const type = readErrorType(headers) ?? statusText
+  const type = readErrorType(headers)
+  const message = readMessage(answer).slice(0, MAX_MESSAGE)
   const location = status >= 300 && status < 400 ? headers.get('location')?.split('?')[0] : undefined
-  const detail =
-    location === undefined ? readMessage(data) : redactText(`redirect to ${location} not followed`, call.secrets)
-  const problem = [`${status} ${type}`.trim(), shorten(detail)].filter(Boolean).join(': ')
-  return responseError(call, response, problem, data, {})
+  const detail = location === undefined ? message : `redirect to ${location} not followed`
+  const problem = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
+    .filter(Boolean)
+    .join(': ')
+  const details = describe(call, response, redactData(answer, call.secrets))
+  const refusal = classifyRefusal(status, type, message)
+  if (refusal === undefined) return new ServiceResponseError(call, redactText(problem, call.secrets), details)
+  if (refusal === 'throttled' || refusal === 'quota') {
+    const retryAfterMs = readRetryAfter(headers)
+    return new ServiceThrottledError(call, redactText(problem, call.secrets), { ...details, retryAfterMs })
+  }
+  const hint = redactText(hintFor(refusal, call, message), call.secrets)
+  return new ServiceAuthError(call, `${redactText(problem, call.secrets)}\n${hint}`, {
+    ...details,
+    reason: refusal,
+    hint,
+  })
 }
 
 function responseError(
   call: FailingCall,
-  { status, headers }: Response,
+  response: Response,
   problem: string,
   data: unknown,
   details: { cause?: unknown },
 ): ServiceResponseError {
-  const shown = redactHeaders(headers, call.secrets)
-  // REST APIs, HTTP APIs.
-  const requestId = shown.get('x-amzn-requestid') ?? shown.get('apigw-requestid') ?? undefined
   return new ServiceResponseError(call, redactText(problem, call.secrets), {
     ...details,
-    status,
-    headers: shown,
-    data,
-    requestId,
+    ...describe(call, response, data),
   })
+}
+
+function describe(call: FailingCall, { status, headers }: Response, data: unknown): ResponseDetails {
+  const shown = redactHeaders(headers, call.secrets)
+  return { status, data, headers: shown, requestId: requestIdOf(shown) }
+}
+
+/** What REST APIs and HTTP APIs call a request. */
+export function requestIdOf(headers: Headers): string | undefined {
+  return headers.get('x-amzn-requestid') ?? headers.get('apigw-requestid') ?? undefined
 }
 
 /** The caller's abort comes first, then the invocation's end. */
 function endedBy(call: FailingCall): { reason: unknown } | undefined {
   if (call.signal?.aborted) return { reason: call.signal.reason }
   if (call.deadline?.signal.aborted) return { reason: deadlineError(call) }
+  if (call.isCut)
+    return { reason: new ServiceTimeoutError(call, 'the handler ended first', { timeoutMs: 0, deadline: true }) }
   return undefined
 }
 

@@ -1,11 +1,17 @@
+export type { CallRecord, LogDetails, ServicesLogger } from './call-report.ts'
+export type { CircuitBreakerOptions } from './circuit-breaker.ts'
 export type { CallMethod, CallOptions, ServiceClient } from './client.ts'
 export type { AwsCredentialIdentity, AwsCredentialProvider } from './credentials.ts'
 export {
+  type AuthReason,
+  CircuitOpenError,
+  ServiceAuthError,
   ServiceError,
   ServiceNetworkError,
   ServiceRequestError,
   ServiceResponseError,
   ServicesConfigurationError,
+  ServiceThrottledError,
   ServiceTimeoutError,
 } from './errors.ts'
 export type { ServiceOptions, ServicesOption, SignedServicesOptions } from './options.ts'

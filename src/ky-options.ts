@@ -3,7 +3,8 @@ import { type Bounds, type Call, openBounds } from './call.ts'
 import { MAX_TIMER_MS } from './deadline.ts'
 import { ServiceRequestError } from './errors.ts'
 import { notJsonError } from './failure.ts'
-import { copyRetry, narrowRetry } from './retry.ts'
+import { copyRetry, narrowRetry, type RetryBudget } from './retry.ts'
+import type { RetryQuota } from './retry-quota.ts'
 
 /** A caller's options in the one form in which ky merges them without loss: retry as an object, header names in lower case. */
 export function normalizeCallOptions(options: Options | null | undefined): Options {
@@ -25,6 +26,7 @@ export function sealOptions(
   options: Options,
   call: Call,
   target: URL | Request,
+  quota: RetryQuota,
   send: (bounds: Bounds, request: Request, init?: RequestInit) => Promise<Response>,
 ): void {
   const { timeout, totalTimeout, parseJson = (text: string) => JSON.parse(text), throwHttpErrors = true } = options
@@ -33,7 +35,7 @@ export function sealOptions(
   if (target instanceof Request && target.body !== null && options.searchParams !== undefined) {
     throw new ServiceRequestError(call, 'a Request with a body keeps its own query: ky would send it without its body')
   }
-  call.retry = narrowRetry(typeof options.retry === 'number' ? copyRetry(options.retry) : options.retry)
+  call.retry = narrowRetry(copyRetry(options.retry ?? {}), createBudget(call, quota))
   const bounds = openBounds(call, options.signal ?? (target instanceof Request ? target.signal : undefined))
 
   const sealed: Options = {
@@ -57,6 +59,23 @@ export function sealOptions(
   }
   // Defined, not assigned: a hook may have put an accessor in the way.
   Object.defineProperties(options, Object.getOwnPropertyDescriptors(sealed))
+}
+
+function createBudget(call: Call, quota: RetryQuota): RetryBudget {
+  const startedAt = performance.now()
+  const unbounded = Number.POSITIVE_INFINITY
+  return {
+    quota,
+    random: () => Math.random(),
+    lastAttempt: () => call.lastAttempt,
+    remaining: () =>
+      Math.min(
+        call.deadline?.remaining() ?? unbounded,
+        call.totalTimeout === undefined ? unbounded : call.totalTimeout - (performance.now() - startedAt),
+      ),
+    // Without a deadline, nobody is made to wait longer than an attempt may take.
+    patience: call.deadline === undefined && call.timeout !== false ? call.timeout : unbounded,
+  }
 }
 
 export function checkTimeout(call: Call, timeout: number | false): number | false {

@@ -1,8 +1,11 @@
 import { type OptionSchema, type OptionSchemaRule, validateOptions } from '@middy/util'
 import type { RetryOptions } from 'ky'
+import type { CallRecord, ServicesLogger } from './call-report.ts'
+import type { CircuitBreakerOptions } from './circuit-breaker.ts'
 import { type AwsCredentialIdentity, type AwsCredentialProvider, credentialsRule } from './credentials.ts'
 import { MAX_TIMER_MS } from './deadline.ts'
 import { packageName } from './errors.ts'
+import type { PendingCallsOption } from './pending-calls.ts'
 
 /** What may be set for all services, and for one of them. */
 interface CommonOptions {
@@ -23,6 +26,12 @@ interface CommonOptions {
    * @default 2, with full jitter
    */
   readonly retry?: number | RetryOptions | undefined
+  /**
+   * Refuses calls to a service that keeps failing, for a while: true for the defaults, 5 consecutive failed calls and
+   * 60 seconds. Shared by an environment's invocations.
+   * @default false
+   */
+  readonly circuitBreaker?: boolean | CircuitBreakerOptions | undefined
   /** Sent with every call; a call's own headers win. */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
@@ -54,6 +63,16 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
    */
   readonly deadlineMargin?: number | undefined
   /**
+   * What becomes of calls that are under way when the handler ends: `await` waits for unsafe methods until the deadline,
+   * a number that many milliseconds, and aborts the rest; `ignore` leaves them to the freeze.
+   * @default 'await'
+   */
+  readonly pendingCalls?: PendingCallsOption | undefined
+  /** One line a call, and warnings. Default: warnings to the console, nothing else. */
+  readonly logger?: ServicesLogger | undefined
+  /** Told of each call, once, after its last attempt. What it throws is logged. */
+  readonly onCall?: ((record: CallRecord) => void) | undefined
+  /**
    * Whether calls carry the invocation's trace on as `X-Amzn-Trace-Id`.
    * @default true
    */
@@ -66,6 +85,8 @@ export const defaults = {
   services: ['ai', 'integration', 'background', 'admin'],
   timeout: 30_000,
   deadlineMargin: 200,
+  circuitBreaker: false,
+  pendingCalls: 'await',
   trace: true,
 } as const
 
@@ -90,8 +111,22 @@ const commonRules: Record<string, OptionSchemaRule> = {
       shouldRetry: { instanceof: 'Function' },
     },
   },
+  circuitBreaker: {
+    oneOf: [
+      { const: false },
+      {
+        type: 'object',
+        properties: {
+          failureThreshold: { type: 'integer', minimum: 1 },
+          resetTimeout: { type: 'number', exclusiveMinimum: 0 },
+        },
+      },
+    ],
+  },
   headers: { type: 'object', additionalProperties: { type: 'string' } },
 }
+
+const functionRule: OptionSchemaRule = { instanceof: 'Function' }
 
 /** For options brought to their object form, in which every value's own path can be named. */
 const schema: OptionSchema = {
@@ -113,15 +148,25 @@ const schema: OptionSchema = {
       },
     },
     deadlineMargin: { type: 'number', minimum: 0, maximum: MAX_TIMER_MS },
+    pendingCalls: { oneOf: [{ enum: ['await', 'ignore'] }, { type: 'number', minimum: 0, maximum: MAX_TIMER_MS }] },
+    logger: {
+      type: 'object',
+      required: ['info', 'warn', 'error'],
+      properties: { info: functionRule, warn: functionRule, error: functionRule },
+      additionalProperties: true,
+    },
+    onCall: functionRule,
     trace: { type: 'boolean' },
     fetch: { instanceof: 'Function' },
   },
 }
 
 /** Options in the form that the schema describes. */
-export interface NormalizedOptions extends Omit<SignedServicesOptions, 'services'> {
-  readonly services: { readonly [name: string]: ServiceOptions }
+export interface NormalizedOptions extends Normalized<Omit<SignedServicesOptions, 'services'>> {
+  readonly services: { readonly [name: string]: Normalized<ServiceOptions> }
 }
+
+type Normalized<T> = Omit<T, 'circuitBreaker'> & { readonly circuitBreaker?: CircuitBreakerOptions | false | undefined }
 
 /**
  * Checks options as `signedServices` does, without looking at the environment.
@@ -137,8 +182,8 @@ export function signedServicesValidateOptions(options: SignedServicesOptions = {
  */
 export function normalizeOptions(options: SignedServicesOptions): NormalizedOptions {
   if (!isObject(options)) throw mistake('options must be an object')
-  const normalized = normalizeRetry({ ...options, services: normalizeServices(options) })
-  validateOptions(packageName, schema, normalized)
+  const normalized = normalizeCommon({ ...options, services: normalizeServices(options) })
+  validateOptions(packageName, schema, normalized as Record<string, unknown>)
   const { services, headers } = normalized as NormalizedOptions
   checkHeaders('headers', headers)
   for (const [name, service] of Object.entries(services)) {
@@ -165,13 +210,19 @@ function normalizeServices({ services = defaults.services }: SignedServicesOptio
     Object.entries(services as Record<string, string | ServiceOptions>).map(([name, service]) => {
       if (typeof service === 'string') return [name, { url: service }]
       if (!isObject(service)) throw mistake(`Option 'services.${name}' must be object`)
-      return [name, normalizeRetry(service)]
+      return [name, normalizeCommon(service)]
     }),
   )
 }
 
-function normalizeRetry<T extends { readonly retry?: number | RetryOptions | undefined }>(options: T): T {
-  return typeof options.retry === 'number' ? { ...options, retry: { limit: options.retry } } : options
+/** A number of retries, or a switch, as the object that it stands for. */
+function normalizeCommon<T extends CommonOptions>(options: T): object {
+  const { retry, circuitBreaker } = options
+  return {
+    ...options,
+    ...(typeof retry === 'number' && { retry: { limit: retry } }),
+    ...(circuitBreaker === true && { circuitBreaker: {} }),
+  }
 }
 
 function checkHeaders(path: string, headers: Readonly<Record<string, string>> = {}): void {

@@ -5,10 +5,14 @@ const MARK = '[redacted]'
 /** Deeper than any answer that means something; what is further down is left out. */
 const MAX_DEPTH = 100
 
+/** Real ones are longer; taking a shorter one out would only garble what is shown. */
+const MIN_LENGTH = 8
+
 /** A text without the secrets, however JSON or a URL spells them. */
 export function redactText(text: string, secrets: ReadonlySet<string>): string {
   let redacted = text
   for (const secret of secrets) {
+    if (secret.length < MIN_LENGTH) continue
     for (const spelling of [secret, secret.replaceAll('/', '\\/'), encodeURIComponent(secret)]) {
       redacted = redacted.replaceAll(spelling, MARK)
     }

@@ -1,5 +1,36 @@
-/** What API Gateway refused a request for, where another attempt may heal it. */
-export type Healable = 'token' | 'time'
+import type { AuthReason } from './errors.ts'
+
+/** Why a gateway refused a call: for who makes it, or for how often. */
+export type Refusal = AuthReason | 'throttled' | 'quota'
+
+const BY_TYPE: Readonly<Record<string, Refusal>> = {
+  MissingAuthenticationTokenException: 'missing-token',
+  IncompleteSignatureException: 'signature-mismatch',
+  InvalidSignatureException: 'signature-mismatch',
+  UnrecognizedClientException: 'invalid-token',
+  ExpiredTokenException: 'expired-token',
+  AccessDeniedException: 'access-denied',
+  ForbiddenException: 'forbidden',
+  TooManyRequestsException: 'throttled',
+  LimitExceededException: 'quota',
+}
+
+/** What only the message tells, or tells better than the type: `AccessDeniedException` stands for wrong tokens too. */
+const BY_MESSAGE: readonly (readonly [pattern: RegExp, refusal: Refusal])[] = [
+  [/^Signature expired/, 'signature-expired'],
+  [/^Signature not yet current/, 'signature-not-yet-current'],
+  [/security token included in the request is expired/, 'expired-token'],
+  [/security token included in the request is invalid/, 'invalid-token'],
+  [/is not authorized to perform: |explicit deny/, 'access-denied'],
+  [/^The request signature we calculated does not match/, 'signature-mismatch'],
+  [/^Missing Authentication Token$/, 'missing-token'],
+]
+
+/** Types that stand for several refusals, of which the message tells one. */
+const AMBIGUOUS: Readonly<Record<string, readonly Refusal[]>> = {
+  InvalidSignatureException: ['signature-expired', 'signature-not-yet-current'],
+  AccessDeniedException: ['expired-token', 'invalid-token'],
+}
 
 /** API Gateway's name for its error; some come with a namespace after a colon. */
 export function readErrorType(headers: Headers): string | undefined {
@@ -15,20 +46,37 @@ export function readMessage(data: unknown): string {
 }
 
 /**
- * Whether the gateway itself refused a token or a signature's time. Its error type decides; an integration may write
- * the same words into a body of its own.
+ * Classifies an answer by its error type, then by its message, then by its status: REST APIs send all three, HTTP APIs
+ * and owners' own gateway responses may leave the type out or change the status.
  */
-export async function readHealable(response: Response): Promise<Healable | undefined> {
-  switch (readErrorType(response.headers)) {
-    case 'ExpiredTokenException':
-    case 'UnrecognizedClientException':
+export function classifyRefusal(status: number, type: string | undefined, message: string): Refusal | undefined {
+  const byType = type === undefined ? undefined : BY_TYPE[type]
+  const candidates = byType === undefined ? undefined : (AMBIGUOUS[type as string] ?? [])
+  if (byType !== undefined || status === 401 || status === 403) {
+    const byMessage = BY_MESSAGE.find(
+      ([pattern, refusal]) => candidates?.includes(refusal) !== false && pattern.test(message),
+    )
+    if (byMessage !== undefined) return byMessage[1]
+  }
+  if (byType !== undefined) return byType
+  return status === 403 ? 'forbidden' : status === 429 ? 'throttled' : undefined
+}
+
+/**
+ * The refusal of an answer, where another attempt may heal it: its token or its signature's time. It must come from the
+ * gateway itself, which names its error's type; an integration may write the same words into a body of its own.
+ */
+export async function readHealable(response: Response): Promise<'token' | 'time' | undefined> {
+  const type = readErrorType(response.headers)
+  if (type === undefined || BY_TYPE[type] === undefined) return undefined
+  const message = AMBIGUOUS[type] === undefined ? '' : await peek(response)
+  switch (classifyRefusal(response.status, type, message)) {
+    case 'expired-token':
+    case 'invalid-token':
       return 'token'
-    case 'AccessDeniedException':
-      return /security token included in the request is (?:invalid|expired)/.test(await peek(response))
-        ? 'token'
-        : undefined
-    case 'InvalidSignatureException':
-      return /^Signature (?:expired|not yet current)/.test(await peek(response)) ? 'time' : undefined
+    case 'signature-expired':
+    case 'signature-not-yet-current':
+      return 'time'
     default:
       return undefined
   }

@@ -1,54 +1,143 @@
 import { isHTTPError, type RetryOptions } from 'ky'
-import { ServiceError, ServiceNetworkError, ServiceTimeoutError } from './errors.ts'
+import { ServiceNetworkError, ServiceTimeoutError } from './errors.ts'
+import { readErrorType } from './refusal.ts'
+import { readRetryAfter } from './retry-after.ts'
+import type { RetryQuota } from './retry-quota.ts'
 
 /** Methods that may run twice without doing more than once (RFC 9110, section 9.2.2). */
-const METHODS = ['get', 'head', 'put', 'delete', 'options', 'trace'] as const
+const IDEMPOTENT = ['get', 'head', 'put', 'delete', 'options', 'trace'] as const
+const METHODS = [...IDEMPOTENT, 'post', 'patch'] as const
 const STATUS_CODES = [408, 429, 500, 502, 503, 504]
+/** Connections that were never made, so that nothing can have run. */
+const NEVER_CONNECTED = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT'])
 const DEFAULT_LIMIT = 2
 
-/** How an attempt ended: with a status, or with the error that it was. */
-export type Outcome = number | Error
+/** How an attempt ended: with an answer, or with the error that it was. */
+export type Outcome = { readonly status: number; readonly headers: Headers } | Error
+
+/** A request, as far as it decides whether it may be another attempt of the same call. */
+export interface AttemptRequest {
+  readonly method: string
+  readonly idempotencyKey: string | null
+}
+
+/** One attempt and how it ended. */
+export interface Attempt extends AttemptRequest {
+  readonly outcome: Outcome
+}
+
+/** What a retry needs beside the rules. */
+export interface RetryBudget {
+  readonly quota: RetryQuota
+  /** Milliseconds that are left for the call. */
+  readonly remaining: () => number
+  /** Milliseconds that an answer may ask to wait at most. */
+  readonly patience: number
+  readonly random: () => number
+  /** The last attempt; undefined before there was one. */
+  readonly lastAttempt: () => Attempt | undefined
+}
 
 /** The retry rules of one call, which its options can narrow, but not widen. */
 export interface RetryRules {
-  /** For ky, which waits and asks. */
+  /** For ky, which asks and waits. */
   readonly options: RetryOptions
-  /** The same rules once more, for the attempt itself: hooks can change what ky makes of its options. */
-  readonly allow: (method: string, outcome: Outcome, retries: number) => boolean
+  /** Whether one more request may go out, whoever asks for it: hooks can change what ky makes of its options. */
+  readonly allow: (next: AttemptRequest, last: Attempt) => boolean
+  /** What the last retry took from the quota. */
+  readonly lastCost: () => number
 }
 
 /**
- * ky's options within this package's rules: idempotent methods only, on those statuses, on network errors, and on an
- * attempt's timeout where `retryOnTimeout` asks for it; full jitter by default.
+ * Idempotent methods are retried on those statuses and on network errors, others only where the request cannot have run
+ * or carries an idempotency key; timeouts where `retryOnTimeout` asks for it. Each retry waits as long as the answer
+ * asks, else with full jitter, and only if that fits the time that is left and the quota has tokens.
  */
-export function narrowRetry(wanted: RetryOptions = {}): RetryRules {
+export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRules {
   const wantedMethods = wanted.methods?.map((method) => method.toLowerCase())
   const methods = METHODS.filter((method) => wantedMethods?.includes(method) ?? true)
   const statusCodes = STATUS_CODES.filter((status) => wanted.statusCodes?.includes(status) ?? true)
-  const { limit = DEFAULT_LIMIT, jitter = true, retryOnTimeout = false } = wanted
+  const afterStatusCodes = wanted.afterStatusCodes ?? STATUS_CODES
+  const { limit = DEFAULT_LIMIT, maxRetryAfter = Number.POSITIVE_INFINITY, retryOnTimeout = false } = wanted
+  let granted = 0
+  let used = 0
+  let lastCost = 0
+  let delay = 0
 
-  const allowOutcome = (outcome: Outcome) =>
-    typeof outcome === 'number'
-      ? statusCodes.includes(outcome)
-      : outcome instanceof ServiceNetworkError ||
-        (outcome instanceof ServiceTimeoutError && retryOnTimeout && !outcome.deadline)
+  const isRetryable = ({ method, idempotencyKey, outcome }: Attempt): boolean => {
+    if (!isOneOf(methods, method)) return false
+    const isSafe = isOneOf(IDEMPOTENT, method)
+    if (outcome instanceof ServiceTimeoutError) return isSafe && retryOnTimeout && !outcome.deadline
+    const mayRunAgain = isSafe || idempotencyKey !== null || cannotHaveRun(outcome)
+    if (outcome instanceof Error) return outcome instanceof ServiceNetworkError && mayRunAgain
+    const isQuota = readErrorType(outcome.headers) === 'LimitExceededException'
+    return mayRunAgain && !isQuota && statusCodes.includes(outcome.status)
+  }
+
+  /** Milliseconds to wait, or undefined where that is longer than there is time. */
+  const findDelay = (outcome: Outcome, retryCount: number): number | undefined => {
+    const asked =
+      outcome instanceof Error || !afterStatusCodes.includes(outcome.status)
+        ? undefined
+        : readRetryAfter(outcome.headers)
+    const ms = asked ?? backOff(wanted, retryCount, budget.random)
+    const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, budget.patience)
+    return ms < budget.remaining() && ms <= longest ? ms : undefined
+  }
+
   return {
     options: {
-      ...wanted,
       limit,
-      methods,
+      methods: [...methods],
       statusCodes,
-      jitter,
+      backoffLimit: Number.POSITIVE_INFINITY,
+      jitter: undefined,
+      delay: () => delay,
       async shouldRetry(state) {
         if ((await wanted.shouldRetry?.(state)) === false) return false
-        if (state.error instanceof ServiceError) return allowOutcome(state.error)
-        // Undefined leaves a status to ky, which then also heeds Retry-After.
-        return isHTTPError(state.error) ? undefined : false
+        const last = budget.lastAttempt()
+        if (last === undefined || !isRetryable(last) || (isHTTPError(state.error) && last.outcome instanceof Error))
+          return false
+        const found = findDelay(last.outcome, state.retryCount)
+        const isThrottled = !(last.outcome instanceof Error) && last.outcome.status === 429
+        if (found === undefined || !budget.quota.take(isThrottled)) return false
+        lastCost = budget.quota.costOf(isThrottled)
+        delay = found
+        granted += 1
+        return true
       },
     },
-    allow: (method, outcome, retries) =>
-      retries <= limit && methods.some((allowed) => allowed === method.toLowerCase()) && allowOutcome(outcome),
+    allow({ method, idempotencyKey }, last) {
+      used += 1
+      // Another key is another request.
+      const sameKey = idempotencyKey === last.idempotencyKey ? idempotencyKey : null
+      return used <= granted && isRetryable({ method, idempotencyKey: sameKey, outcome: last.outcome })
+    },
+    lastCost: () => lastCost,
   }
+}
+
+/** ky's own delays unless others are wanted, anywhere between nothing and the whole of them. */
+function backOff(
+  { delay, jitter = true, backoffLimit = Number.POSITIVE_INFINITY }: RetryOptions,
+  retryCount: number,
+  random: () => number,
+): number {
+  const full = delay?.(retryCount) ?? 300 * 2 ** (retryCount - 1)
+  const jittered = typeof jitter === 'function' ? jitter(full) : jitter ? random() * full : full
+  return Math.min(backoffLimit, Math.max(0, jittered))
+}
+
+/** The gateway's own throttling happens before it calls anything; nor can anything run without a connection. */
+function cannotHaveRun(outcome: Outcome): boolean {
+  if (!(outcome instanceof Error)) return readErrorType(outcome.headers) === 'TooManyRequestsException'
+  if (!(outcome instanceof ServiceNetworkError)) return false
+  // An unreachable host can be told of an open connection as well.
+  return NEVER_CONNECTED.has(outcome.networkCode) || Object(outcome.cause).syscall === 'connect'
+}
+
+function isOneOf(methods: readonly string[], method: string): boolean {
+  return methods.includes(method.toLowerCase())
 }
 
 /** A copy that shares nothing which a caller could change; a number is a limit. */

@@ -1,9 +1,12 @@
-import type { Invocation } from './call.ts'
+import type { Invocation, ServiceRuntime } from './call.ts'
+import { createReporter, type Reporter } from './call-report.ts'
+import { CircuitBreaker } from './circuit-breaker.ts'
 import { createClient, type ServiceClient } from './client.ts'
 import { createClock } from './clock.ts'
 import { type Config, resolveConfig, type ServiceConfig, type ServiceConfigs } from './config.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'
-import { createSendSigned, type SendSigned } from './signed-fetch.ts'
+import { createRetryQuota } from './retry-quota.ts'
+import { createSendSigned } from './signed-fetch.ts'
 import { readTraceId } from './trace.ts'
 
 /** The names in a list of services, in an object of them, or in a union of names. */
@@ -19,6 +22,7 @@ export type Services<S = DefaultServices> = { readonly [Name in ServiceNames<S>]
 /** What the invocations of one factory share: configuration, signers, the clock. */
 export interface ServiceFactory {
   readonly config: Config
+  readonly report: Reporter
   /** The services of one invocation, in the configuration that it found. */
   readonly bind: (services: ServiceConfigs, invocation: Invocation) => Record<string, ServiceClient>
 }
@@ -38,23 +42,38 @@ export function createServices<const S extends ServicesOption = DefaultServices>
   return bind(config.services, { readTrace: () => (config.trace ? readTraceId() : undefined) }) as Services<S>
 }
 
-/** Everything that can be done once: checking options and environment, preparing the signers. */
+/** Everything that can be done once: checking options and environment, preparing what invocations share. */
 export function createServiceFactory(options?: SignedServicesOptions): ServiceFactory {
+  const config = resolveConfig(options)
+  const report = createReporter(config.logger, config.onCall)
   const clock = createClock()
-  const senders = new WeakMap<ServiceConfig, SendSigned>()
-  const senderOf = (service: ServiceConfig) => {
-    const send = senders.get(service) ?? createSendSigned({ ...service, clock })
-    senders.set(service, send)
-    return send
+  // By service, so that they outlive a configuration that changes with Middy's internal values.
+  const shared = new Map<string, Pick<ServiceRuntime, 'quota' | 'breaker'>>()
+  const runtimes = new WeakMap<ServiceConfig, ServiceRuntime>()
+  for (const [name, { circuitBreaker }] of config.services) {
+    shared.set(name, {
+      quota: createRetryQuota(),
+      breaker: circuitBreaker ? new CircuitBreaker(circuitBreaker) : undefined,
+    })
+  }
+  const runtimeOf = (service: ServiceConfig): ServiceRuntime => {
+    let runtime = runtimes.get(service)
+    if (runtime === undefined) {
+      const lasting = shared.get(service.name) as Pick<ServiceRuntime, 'quota' | 'breaker'>
+      runtime = { ...lasting, report, send: createSendSigned({ ...service, clock }) }
+      runtimes.set(service, runtime)
+    }
+    return runtime
   }
   return {
-    config: resolveConfig(options),
+    config,
+    report,
     bind(services, invocation) {
       const bound = {}
       for (const [name, service] of services) {
         let client: ServiceClient | undefined
         const get = () => {
-          client ??= createClient(service, senderOf(service), invocation)
+          client ??= createClient(service, runtimeOf(service), invocation)
           return client
         }
         Object.defineProperty(bound, name, { get, enumerable: true, configurable: true })

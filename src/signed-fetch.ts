@@ -32,6 +32,8 @@ export interface SignedFetchOptions {
 export interface SignedCall extends CallInfo {
   attempts: number
   readonly secrets: Set<string>
+  /** Of the last attempt, to compare with what a gateway says it should have been. */
+  canonicalRequest?: string
 }
 
 /** Whom requests are signed for, and who sends them. */
@@ -125,6 +127,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       if (identity.sessionToken !== undefined) signed.set('x-amz-security-token', identity.sessionToken)
       const signable: [string, string][] = [['host', wire.host], ...[...signed].filter(([name]) => isSigned(name))]
       const canonical = createCanonicalRequest(request.method, wire.path, wire.query, signable, payloadHash)
+      call.canonicalRequest = canonical.text
       const signature = await signerFor(identity).sign(createStringToSign(amzDate, scope, canonical.text), {
         signingDate,
         signingRegion: region,

@@ -5,6 +5,7 @@ import type { Invocation } from './call.ts'
 import type { InternalValues } from './config.ts'
 import { createDeadline } from './deadline.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'
+import { createPendingCalls, type PendingCalls } from './pending-calls.ts'
 import { createServiceFactory, type Services } from './services.ts'
 import { readTraceId, type TracedContext } from './trace.ts'
 
@@ -30,29 +31,34 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
   options?: SignedServicesOptions<S>,
   // biome-ignore lint/suspicious/noExplicitAny: Middy's own word for a result that a middleware does not care about
 ): MiddlewareObj<unknown, any, Error, ServicesContext<S>> {
-  const { config, bind } = createServiceFactory(options)
-  /** Getters of this middleware: one on a context that is used again belongs to an invocation of the past. */
-  const ownGetters = new WeakSet<object>()
+  const { config, bind, report } = createServiceFactory(options)
+  const pendings = new WeakMap<object, PendingCalls>()
 
   const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<S>>) => {
     const context = request.context as AnyContext
     const invocation = beginInvocation(context)
+    pendings.set(request, invocation.pending)
     // Without internal values, nothing is awaited and nothing is returned: Middy takes either for an early answer.
-    if (config.internals.size === 0) return attach(context, bind(config.services, invocation))
-    return readInternals(request).then((values) => attach(context, bind(config.withInternals(values), invocation)))
+    if (config.internals.size === 0) return attach(request, context, bind(config.services, invocation))
+    return readInternals(request).then((values) =>
+      attach(request, context, bind(config.withInternals(values), invocation)),
+    )
   }
 
-  return { before: signedServicesBefore }
+  const signedServicesAfter = (request: { readonly response?: unknown }) =>
+    pendings.get(request)?.finish({ hasFailed: false, isStreamed: isStream(request.response) })
+  const signedServicesOnError = (request: object) =>
+    pendings.get(request)?.finish({ hasFailed: true, isStreamed: false })
 
-  function beginInvocation(context: AnyContext): Invocation {
+  return { before: signedServicesBefore, after: signedServicesAfter, onError: signedServicesOnError }
+
+  function beginInvocation(context: AnyContext): Invocation & { readonly pending: PendingCalls } {
     const source = context.getRemainingTimeInMillis === undefined ? context.lambdaContext : context
     // Read now: later, the environment may hold another invocation's.
     const trace = config.trace ? readTraceId(context) : undefined
     const remaining = source?.getRemainingTimeInMillis
-    return {
-      readTrace: () => trace,
-      deadline: remaining && createDeadline(() => remaining.call(source), config.deadlineMargin),
-    }
+    const deadline = remaining && createDeadline(() => remaining.call(source), config.deadlineMargin)
+    return { readTrace: () => trace, deadline, pending: createPendingCalls(config.pendingCalls, report.warn) }
   }
 
   async function readInternals(request: MiddyRequest): Promise<InternalValues> {
@@ -62,14 +68,15 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
     return new Map(names.map((name, index) => [name, byKey[`v${index}`]]))
   }
 
-  function attach(context: AnyContext, services: Record<string, unknown>): void {
+  function attach(request: object, context: AnyContext, services: Record<string, unknown>): void {
     const given = context.services ?? Object.create(null)
     const descriptors = Object.getOwnPropertyDescriptors(services)
+    // A context may be used again, as tests do: clients on it then belong to an invocation of the past.
+    const isOfThePast = attached.has(given) && attached.get(given) !== request
     for (const name of Object.keys(descriptors)) {
       const own = Object.getOwnPropertyDescriptor(given, name)
-      const isOurs = own?.get !== undefined && ownGetters.has(own.get)
-      ownGetters.add(descriptors[name]?.get as object)
-      if (own !== undefined && !isOurs) descriptors[name] = own
+      clientGetters.add(descriptors[name]?.get as object)
+      if (own !== undefined && !(isOfThePast && own.get && clientGetters.has(own.get))) descriptors[name] = own
       // A mock may inherit it, or make it up when it is asked; either way, it keeps its own `this`.
       else if (own === undefined && given[name] !== undefined) {
         descriptors[name] = { get: () => given[name], enumerable: true, configurable: true }
@@ -78,9 +85,18 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
     // A new object: mocks that several invocations share must not carry one's clients to another.
     const parent = attached.has(given) ? Object.getPrototypeOf(given) : given
     context.services = Object.create(parent, { ...Object.getOwnPropertyDescriptors(given), ...descriptors })
-    attached.add(context.services as object)
+    attached.set(context.services as object, request)
   }
 }
 
-/** The objects that middlewares of this package have put on contexts. */
-const attached = new WeakSet<object>()
+/** An answer that flows on after the handler: a stream, or one as its body. */
+function isStream(response: unknown): boolean {
+  const { body = response } = Object(response) as { body?: unknown }
+  return body instanceof ReadableStream || typeof Object(body).pipe === 'function'
+}
+
+/** The objects that middlewares of this package have put on contexts, and the request that each belongs to. */
+const attached = new WeakMap<object, object>()
+
+/** Getters that make clients. */
+const clientGetters = new WeakSet<object>()

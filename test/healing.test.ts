@@ -72,7 +72,13 @@ describe('a token that the gateway refuses', () => {
   it('is an error with both attempts where the renewed one is refused too', async () => {
     respond = () => refusal('ExpiredTokenException', EXPIRED)
     const error = await rejection(createClient({ credentials: rotating() }).post('x', { body: 'b' }))
-    expect(error).toMatchObject({ code: 'ERR_SERVICE_RESPONSE', status: 403, attempts: 2, data: { message: EXPIRED } })
+    expect(error).toMatchObject({
+      code: 'ERR_SERVICE_AUTH',
+      reason: 'expired-token',
+      status: 403,
+      attempts: 2,
+      data: { message: EXPIRED },
+    })
     expect(inspect(error, { depth: 9 })).not.toMatch(/old-token|new-token|old-secret|new-secret/)
   })
 

@@ -10,10 +10,13 @@ import { join } from 'node:path'
 
 const ENTRIES: Record<string, readonly string[]> = {
   'middy-signed-services': [
+    'CircuitOpenError',
+    'ServiceAuthError',
     'ServiceError',
     'ServiceNetworkError',
     'ServiceRequestError',
     'ServiceResponseError',
+    'ServiceThrottledError',
     'ServiceTimeoutError',
     'ServicesConfigurationError',
     'createServices',
@@ -21,6 +24,17 @@ const ENTRIES: Record<string, readonly string[]> = {
     'default',
     'signedServices',
     'signedServicesValidateOptions',
+  ],
+  'middy-signed-services/request-signer': [
+    'BatchInvokeError',
+    'CircuitBreaker',
+    'batchInvokeApiGateway',
+    'invokeAdminService',
+    'invokeAiService',
+    'invokeApiGateway',
+    'invokeApiGatewayWithRetry',
+    'invokeBackgroundService',
+    'invokeIntegrationService',
   ],
   'middy-signed-services/testing': ['reply', 'startLocalGateway', 'verifySignature'],
 }

@@ -1,0 +1,60 @@
+import type { CallInfo } from './errors.ts'
+
+/** What is told of a call after its last attempt; never bodies or headers. */
+export interface CallRecord extends CallInfo {
+  /** HTTP status of the last answer; absent where there was none. */
+  readonly status?: number
+  /** Retries and waits included, and the body where it was read by `.json()` and its kin. */
+  readonly durationMs: number
+  /** API Gateway's id of the last answer. */
+  readonly requestId?: string
+  readonly traceId?: string
+  /** Code of the error that the call or its body failed with, such as `ERR_SERVICE_TIMEOUT`; `ABORTED` for the caller's own abort. */
+  readonly errorCode?: string
+}
+
+/** What goes beside a line. */
+export interface LogDetails {
+  readonly [key: string]: unknown
+}
+
+/** `console` and Powertools' Logger fit as they are. */
+export interface ServicesLogger {
+  info(message: string, details: LogDetails): void
+  warn(message: string, details: LogDetails): void
+  error(message: string, details: LogDetails): void
+}
+
+/** Where a factory's calls are told of; what a callback throws is logged and goes no further. */
+export interface Reporter {
+  readonly warn: (message: string, details: LogDetails) => void
+  readonly call: (record: CallRecord) => void
+}
+
+/** Warnings to the console as it is at that moment, nothing else. */
+const QUIET: ServicesLogger = {
+  info() {},
+  warn: (message, details) => console.warn(message, details),
+  error() {},
+}
+
+export function createReporter(logger: ServicesLogger = QUIET, onCall?: (record: CallRecord) => void): Reporter {
+  const write = (level: keyof ServicesLogger, message: string, details: LogDetails) => {
+    try {
+      logger[level](message, details)
+    } catch {
+      // Nobody is left to tell, and a call must not fail because of its log.
+    }
+  }
+  const tell = async (record: CallRecord): Promise<void> => onCall?.(record)
+  return {
+    warn: (message, details) => write('warn', message, details),
+    call(record) {
+      const { service, method, path, status, errorCode } = record
+      const line = `${service}: ${method} ${path}: ${[status, errorCode].filter(Boolean).join(' ')}`
+      // As one member: Powertools keeps `service` for itself.
+      write(errorCode === undefined ? 'info' : 'error', line, { call: record })
+      tell(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
+    },
+  }
+}

@@ -1,0 +1,242 @@
+import { setTimeout } from 'node:timers/promises'
+import type { ServiceClient } from './client.ts'
+import { MAX_TIMER_MS } from './deadline.ts'
+import { ServiceError, ServiceNetworkError, ServiceResponseError, ServicesConfigurationError } from './errors.ts'
+import { readErrorType } from './refusal.ts'
+import { readRetryAfter } from './retry-after.ts'
+import { toVariable } from './service-variable.ts'
+import { createServices } from './services.ts'
+
+export { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker.ts'
+
+/** `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`, in any case. */
+export type HttpMethod = string
+
+/** Values of a query; undefined ones are left out. */
+export type QueryParams = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** What one invocation may set. */
+export interface InvokeOptions {
+  /** Milliseconds an attempt may take, headers and body together. Default: 30 seconds. */
+  readonly timeout?: number | undefined
+  /** Ends the invocation with its own reason. */
+  readonly signal?: AbortSignal | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/** One of a batch; the members are the parameters of `invokeApiGateway`. */
+export interface BatchRequest {
+  readonly apiUrl: string
+  readonly method: HttpMethod
+  readonly path: string
+  readonly body?: unknown
+  readonly queryParams?: QueryParams | undefined
+  readonly options?: InvokeOptions | undefined
+}
+
+/** Some requests of a batch failed; what the others answered is kept. */
+export class BatchInvokeError extends Error {
+  override readonly name: string = 'BatchInvokeError'
+  readonly code: string = 'ERR_BATCH_INVOKE'
+  /** Answers in the order of the requests; undefined for those that failed. */
+  readonly results: readonly unknown[]
+  /** The errors, in the order of the requests. */
+  readonly errors: readonly unknown[]
+  /** Which requests they belong to. */
+  readonly failedIndexes: readonly number[]
+
+  constructor(settled: readonly PromiseSettledResult<unknown>[]) {
+    const failed = settled.flatMap((one, index) => (one.status === 'rejected' ? [{ index, error: one.reason }] : []))
+    const list = failed.map(({ index, error }) => `\n  [${index}] ${error instanceof Error ? error.message : error}`)
+    super(`${failed.length} of ${settled.length} requests failed:${list.join('')}`)
+    this.results = settled.map((one) => (one.status === 'fulfilled' ? one.value : undefined))
+    this.errors = failed.map(({ error }) => error)
+    this.failedIndexes = failed.map(({ index }) => index)
+  }
+}
+
+/** Calls one service; its variable is read, and missed, only now. */
+type InvokeService = <T = unknown>(
+  path: string,
+  method?: HttpMethod,
+  body?: unknown,
+  queryParams?: QueryParams,
+  options?: InvokeOptions,
+) => Promise<T>
+
+/** Calls the service at `AI_SERVICE_API_URL`. */
+export const invokeAiService: InvokeService = invokeService('ai')
+/** Calls the service at `INTEGRATION_SERVICE_API_URL`. */
+export const invokeIntegrationService: InvokeService = invokeService('integration')
+/** Calls the service at `BACKGROUND_SERVICE_API_URL`. */
+export const invokeBackgroundService: InvokeService = invokeService('background')
+/** Calls the service at `ADMIN_SERVICE_API_URL`. */
+export const invokeAdminService: InvokeService = invokeService('admin')
+
+/**
+ * Sends a signed request below `apiUrl` and gives its answer's JSON, undefined for an empty one. A body is sent as JSON,
+ * unless it is text, bytes, a form or a stream already.
+ * @throws ServicesConfigurationError for an `apiUrl` that cannot be called
+ * @throws ServiceError
+ */
+export function invokeApiGateway<T = unknown>(
+  apiUrl: string,
+  method: HttpMethod,
+  path: string,
+  body?: unknown,
+  queryParams?: QueryParams,
+  options: InvokeOptions = {},
+): Promise<T> {
+  return invoke<T>(() => clientAt(apiUrl), method, path, body, queryParams, options)
+}
+
+/**
+ * The same, sent again up to `maxRetries` times on 408, 429, 500, 502, 503, 504 and network errors, whatever its method:
+ * use it where running twice does no harm. Waits as long as an answer asks, if that is no more than 30 seconds, else up to
+ * `baseDelay * 2^n` milliseconds.
+ */
+export async function invokeApiGatewayWithRetry<T = unknown>(
+  apiUrl: string,
+  method: HttpMethod,
+  path: string,
+  body?: unknown,
+  queryParams?: QueryParams,
+  maxRetries: number = 3,
+  baseDelay: number = 1000,
+): Promise<T> {
+  for (const [name, value] of Object.entries({ maxRetries, baseDelay })) {
+    if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
+      throw new TypeError(`'${name}' must be a number of at least 0`)
+  }
+  // A stream can be read once only.
+  const payload = body instanceof ReadableStream ? new Uint8Array(await new Response(body).arrayBuffer()) : body
+  let attempts = 0
+  for (let retries = 0; ; retries += 1) {
+    try {
+      return await invoke<T>(() => clientAt(apiUrl), method, path, payload, queryParams, {}, 0)
+    } catch (error) {
+      if (error instanceof ServiceError) {
+        attempts += error.attempts
+        Object.defineProperty(error, 'attempts', { value: attempts, enumerable: true })
+      }
+      const delay = delayOf(error, baseDelay * 2 ** retries)
+      if (retries >= maxRetries || delay === undefined) throw error
+      await setTimeout(Math.min(delay, MAX_TIMER_MS))
+    }
+  }
+}
+
+/**
+ * Sends requests side by side, at most `concurrency` at a time, and gives their answers in order.
+ * @throws BatchInvokeError after all have ended, if any failed
+ */
+export async function batchInvokeApiGateway(
+  requests: readonly BatchRequest[],
+  { concurrency = 10 }: { readonly concurrency?: number | undefined } = {},
+): Promise<unknown[]> {
+  if (!(concurrency >= 1)) throw new TypeError("'concurrency' must be a number of at least 1")
+  const settled: PromiseSettledResult<unknown>[] = []
+  const queue = requests.entries()
+  const work = async () => {
+    for (const [index, request] of queue) {
+      const [result] = await Promise.allSettled([invokeRequest(request)])
+      settled[index] = result as PromiseSettledResult<unknown>
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(concurrency, requests.length) }, work))
+  if (settled.some(({ status }) => status === 'rejected')) throw new BatchInvokeError(settled)
+  return settled.map((one) => (one as PromiseFulfilledResult<unknown>).value)
+}
+
+/** Asynchronous, so that whatever is wrong with a request fails it alone. */
+async function invokeRequest({ apiUrl, method, path, body, queryParams, options }: BatchRequest): Promise<unknown> {
+  return invokeApiGateway(apiUrl, method, path, body, queryParams, options)
+}
+
+function invokeService(name: string): InvokeService {
+  return (path, method = 'GET', body, queryParams, options = {}) =>
+    invoke(() => clientOf(name, process.env[toVariable(name)]), method, path, body, queryParams, options)
+}
+
+/** Gives the client's own promise: one that nobody awaits is logged when it fails, and ends no process. */
+function invoke<T>(
+  client: () => ServiceClient,
+  method: HttpMethod,
+  path: string,
+  body: unknown,
+  queryParams: QueryParams = {},
+  options: InvokeOptions,
+  retry?: number,
+): Promise<T> {
+  try {
+    const { timeout, signal, headers } = options
+    return client()(path, {
+      method,
+      searchParams: queryParams,
+      ...(headers && { headers }),
+      ...(timeout !== undefined && { timeout }),
+      ...(signal && { signal }),
+      ...(retry !== undefined && { retry }),
+      ...encodeBody(body, headers),
+    }).json<T>()
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+type BodyOptions = NonNullable<Parameters<ServiceClient>[1]>
+
+function encodeBody(body: unknown, headers: InvokeOptions['headers']): BodyOptions {
+  if (body === undefined || body === null) return {}
+  if (typeof body === 'string') {
+    // As hand-written signers do: text is JSON that somebody has written already.
+    return { body, headers: { 'content-type': 'application/json', ...headers } }
+  }
+  const isEncoded = [ArrayBuffer, Blob, FormData, ReadableStream, URLSearchParams].some((type) => body instanceof type)
+  return isEncoded || ArrayBuffer.isView(body) ? { body: body as NonNullable<BodyOptions['body']> } : { json: body }
+}
+
+/** Clients live as long as the environment, so that their retry quota, clock and credentials do. */
+const clients = new Map<string, ServiceClient>()
+const MAX_CLIENTS = 100
+
+function clientOf(name: string, url: string | undefined): ServiceClient {
+  const key = JSON.stringify([name, url, process.env.AWS_REGION])
+  let client = clients.get(key)
+  if (client === undefined) {
+    client = createServices({ services: { [name]: { url: url || undefined } } })[name] as ServiceClient
+    if (clients.size >= MAX_CLIENTS) clients.delete(clients.keys().next().value as string)
+    clients.set(key, client)
+  }
+  return client
+}
+
+/** Named after where it is, so that errors of several of them can be told apart. */
+function clientAt(apiUrl: string): ServiceClient {
+  if (!apiUrl) throw new ServicesConfigurationError(['apiUrl: API Gateway URL not set'])
+  const { host, pathname } = URL.canParse(apiUrl) ? new URL(apiUrl) : { host: '', pathname: '' }
+  const name = `api ${host}${pathname}`.trim()
+  try {
+    return clientOf(name, apiUrl)
+  } catch (error) {
+    if (!(error instanceof ServicesConfigurationError)) throw error
+    throw new ServicesConfigurationError(
+      error.problems.map((problem) => problem.replace(`services.${name}.url`, 'apiUrl')),
+    )
+  }
+}
+
+/** Longest delay that an answer may ask for, in milliseconds: as long as an attempt may take. */
+const MAX_ASKED_DELAY = 30_000
+
+/** Milliseconds to wait before a retry; undefined where there must be none. */
+function delayOf(error: unknown, backOff: number): number | undefined {
+  const jittered = Math.random() * backOff
+  if (error instanceof ServiceNetworkError) return jittered
+  if (!(error instanceof ServiceResponseError) || !RETRYABLE.includes(error.status)) return undefined
+  if (readErrorType(error.headers) === 'LimitExceededException') return undefined
+  const asked = readRetryAfter(error.headers) ?? jittered
+  return asked <= Math.max(MAX_ASKED_DELAY, jittered) ? asked : undefined
+}
+
+const RETRYABLE: readonly number[] = [408, 429, 500, 502, 503, 504]
