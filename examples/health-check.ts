@@ -1,0 +1,21 @@
+/** Runs `functions/health-check.ts`: one service fails, one hangs, and the other two are well. */
+import { deepStrictEqual as equal } from 'node:assert/strict'
+import { localContext, runLocally } from './support/run-locally.ts'
+
+const healthy = { 'GET /health': { status: 'healthy' } }
+
+await runLocally({ ai: healthy, integration: healthy, background: healthy, admin: healthy }, async (gateway) => {
+  const { handler } = await import('./functions/health-check.ts')
+  const check = async () => {
+    const answer = await handler({}, localContext())
+    console.log(answer.statusCode, answer.body)
+    return { statusCode: answer.statusCode, statuses: JSON.parse(answer.body) }
+  }
+
+  const well = { ai: 'healthy', integration: 'healthy', background: 'healthy', admin: 'healthy' }
+  equal(await check(), { statusCode: 200, statuses: well })
+  gateway.fail('integration *', 'internal-error')
+  gateway.fail('background *', 'hang')
+  const statuses = { ...well, integration: 'ERR_SERVICE_RESPONSE', background: 'ERR_SERVICE_TIMEOUT' }
+  equal(await check(), { statusCode: 503, statuses })
+})

@@ -1,0 +1,26 @@
+/** Runs `functions/oauth-callback.ts`: the analytics are down, and the user is connected all the same. */
+import { deepStrictEqual as equal } from 'node:assert/strict'
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { localContext, runLocally } from './support/run-locally.ts'
+
+const services = {
+  integration: { 'POST /oauth/exchange': { userId: 'u-1' } },
+  background: { 'POST /analytics/connections': { counted: true } },
+}
+
+await runLocally(services, async (gateway) => {
+  const { handler } = await import('./functions/oauth-callback.ts')
+  gateway.fail('background *', 'internal-error')
+  const event = { pathParameters: { provider: 'linkedin' }, queryStringParameters: { code: 'abc', state: 'xyz' } }
+  const answer = await handler(event as unknown as APIGatewayProxyEventV2, localContext())
+
+  console.log('Answer:', JSON.stringify(answer))
+  equal(answer, { statusCode: 303, headers: { location: '/settings/connections?added=linkedin' } })
+  equal(
+    gateway.requests.map(({ service, status }) => [service, status]),
+    [
+      ['integration', 200],
+      ['background', 500],
+    ],
+  )
+})
