@@ -60,10 +60,11 @@ function run(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start
   }
   const { bounds } = call
   const release = bounds?.hold()
-  let last: { readonly error: unknown; readonly failure: unknown } | undefined
+  // By what was thrown, so that whoever hears of the same error gets the same failure.
+  const failures = new Map<unknown, unknown>()
   const fail = (error: unknown): never => {
-    if (last?.error !== error || last === undefined) last = { error, failure: callFailure(error, call) }
-    throw last.failure
+    if (!failures.has(error)) failures.set(error, callFailure(error, call))
+    throw failures.get(error)
   }
   // Hooks are asked to wait for as well, and may never answer.
   const within = <T>(source: Promise<T>) =>
@@ -80,7 +81,10 @@ function run(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start
   }
   const onRejected = (reason: unknown, isAwaited: () => boolean) => {
     // A caller's own mistake on the way is not this call's failure, and is not kept from the process.
-    if (reason !== last?.failure) return void setImmediate(() => isAwaited() || Promise.reject(reason))
+    if (![...failures.values()].includes(reason)) {
+      setImmediate(() => isAwaited() || Promise.reject(reason))
+      return
+    }
     const tell = () => {
       // A call that was cut with its invocation has been named already.
       if (call.isCut) return

@@ -319,6 +319,17 @@ describe('a failure that nobody awaits', () => {
     expect(warnings).toHaveLength(3)
   })
 
+  it('is logged for each way to read it that failed', async () => {
+    const unhandled = noRejections()
+    const cut = () => answer(new ReadableStream({ pull: (stream) => stream.error(new Error('cut')) }))
+    const call = createServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: cut, logger }).ai.get('x')
+    call.json()
+    call.text()
+    await wait(20)
+    expect(unhandled).not.toHaveBeenCalled()
+    expect(warnings.length).toBe(2)
+  })
+
   it('is logged also where it failed after the handler had ended', async () => {
     await run(({ ai }) => void ai.post('x'), { fetch: () => wait(20).then(() => down('')), pendingCalls: 'ignore' })
     expect(warnings).toEqual([])
