@@ -3,6 +3,7 @@ import { type BaseUrl, outsideBase } from './base-url.ts'
 import type { Bounds, Call, ServiceRuntime } from './call.ts'
 import { ServiceRequestError } from './errors.ts'
 import { attemptFailure, deadlineError, isRefusedByTransport, retryRefused } from './failure.ts'
+import type { AttemptRequest } from './retry.ts'
 import { TRACE_HEADER } from './trace.ts'
 
 /**
@@ -17,7 +18,8 @@ export async function sendAttempt(
   request: Request,
   init?: RequestInit,
 ): Promise<Response> {
-  admit(call, base, request)
+  const attempt = { method: request.method, idempotencyKey: request.headers.get(IDEMPOTENCY_KEY) }
+  admit(call, base, request, attempt)
   call.permit ??= breaker?.acquire(call)
   if (call.trace !== undefined && !request.headers.has(TRACE_HEADER)) request.headers.set(TRACE_HEADER, call.trace)
 
@@ -39,7 +41,6 @@ export async function sendAttempt(
     end()
     return attemptFailure(error, call, timedOut)
   }
-  const attempt = { method: request.method, idempotencyKey: request.headers.get(IDEMPOTENCY_KEY) }
   try {
     const response = await unlessAborted(send(request, call, { ...init, signal: limit.signal }), limit.signal)
     call.lastAttempt = { ...attempt, outcome: response }
@@ -58,16 +59,15 @@ export async function sendAttempt(
 }
 
 /** Refuses what must not go out, wherever it comes from: hooks can put another request in the place of ours. */
-function admit(call: Call, base: BaseUrl, request: Request): void {
+function admit(call: Call, base: BaseUrl, request: Request, attempt: AttemptRequest): void {
   const url = new URL(request.url)
   call.method = request.method
   const outside = outsideBase(base, url)
   if (outside !== undefined) throw new ServiceRequestError(call, outside)
   call.path = url.pathname.slice(base.path.length) || '/'
   const { lastAttempt } = call
-  if (lastAttempt !== undefined) {
-    const next = { method: request.method, idempotencyKey: request.headers.get(IDEMPOTENCY_KEY) }
-    if (!call.retry?.allow(next, lastAttempt)) throw retryRefused(call, lastAttempt)
+  if (lastAttempt !== undefined && !call.retry?.allow(attempt, lastAttempt)) {
+    throw retryRefused(call, lastAttempt)
   }
   if (call.deadline !== undefined && call.deadline.remaining() <= 0) throw deadlineError(call)
 }

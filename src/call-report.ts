@@ -13,6 +13,22 @@ export interface CallRecord extends CallInfo {
   readonly errorCode?: string
 }
 
+/** Which call it is. */
+export type CallName = Pick<CallInfo, 'service' | 'method' | 'path'>
+
+export function nameOf({ service, method, path }: CallName): CallName {
+  return { service, method, path }
+}
+
+/** A call and how it ended, in one line. */
+export function lineOf(
+  { service, method, path }: CallName,
+  status: number | undefined,
+  errorCode: string | undefined,
+): string {
+  return `${service}: ${method} ${path}: ${[status, errorCode].filter(Boolean).join(' ')}`
+}
+
 /** What goes beside a line. */
 export interface LogDetails {
   readonly [key: string]: unknown
@@ -50,10 +66,9 @@ export function createReporter(logger: ServicesLogger = QUIET, onCall?: (record:
   return {
     warn: (message, details) => write('warn', message, details),
     call(record) {
-      const { service, method, path, status, errorCode } = record
-      const line = `${service}: ${method} ${path}: ${[status, errorCode].filter(Boolean).join(' ')}`
+      const { status, errorCode } = record
       // As one member: Powertools keeps `service` for itself.
-      write(errorCode === undefined ? 'info' : 'error', line, { call: record })
+      write(errorCode === undefined ? 'info' : 'error', lineOf(record, status, errorCode), { call: record })
       tell(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
     },
   }

@@ -113,22 +113,16 @@ function httpError(call: FailingCall, response: Response, answer: unknown): Serv
   const message = readMessage(answer).slice(0, MAX_MESSAGE)
   const location = status >= 300 && status < 400 ? headers.get('location')?.split('?')[0] : undefined
   const detail = location === undefined ? message : `redirect to ${location} not followed`
-  const problem = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
-    .filter(Boolean)
-    .join(': ')
+  const words = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
+  const problem = redactText(words.filter(Boolean).join(': '), call.secrets)
   const details = describe(call, response, redactData(answer, call.secrets))
   const refusal = classifyRefusal(status, type, message)
-  if (refusal === undefined) return new ServiceResponseError(call, redactText(problem, call.secrets), details)
+  if (refusal === undefined) return new ServiceResponseError(call, problem, details)
   if (refusal === 'throttled' || refusal === 'quota') {
-    const retryAfterMs = readRetryAfter(headers)
-    return new ServiceThrottledError(call, redactText(problem, call.secrets), { ...details, retryAfterMs })
+    return new ServiceThrottledError(call, problem, { ...details, retryAfterMs: readRetryAfter(headers) })
   }
   const hint = redactText(hintFor(refusal, call, message), call.secrets)
-  return new ServiceAuthError(call, `${redactText(problem, call.secrets)}\n${hint}`, {
-    ...details,
-    reason: refusal,
-    hint,
-  })
+  return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: refusal, hint })
 }
 
 function responseError(

@@ -1,3 +1,4 @@
+import { type CallName, nameOf } from './call-report.ts'
 import type { CallInfo } from './errors.ts'
 
 /** A call that is under way. */
@@ -45,7 +46,7 @@ export function createPendingCalls(
   const pending = new Map<PendingCall, Promise<void>>()
   const failures = new Set<{ readonly isAwaited: () => boolean; readonly tell: () => void }>()
   const named: (CallName & { readonly end: CallEnd })[] = []
-  let state: 'running' | 'ending' | 'closed' = 'running'
+  let state: 'running' | 'left alone' | 'ending' | 'closed' = 'running'
 
   const tellFailures = () => {
     for (const { isAwaited, tell } of failures) if (!isAwaited()) tell()
@@ -76,7 +77,7 @@ export function createPendingCalls(
       pending.set(one, promise)
       return (end) => {
         resolve()
-        if (!pending.delete(one) || state === 'running') return
+        if (!pending.delete(one) || state !== 'ending') return
         named.push({ ...nameOf(one.call), end })
         // What the deadline has ended is named here, and told of nowhere else.
         if (end === 'aborted') one.abort()
@@ -93,9 +94,9 @@ export function createPendingCalls(
     },
     finish({ hasFailed, isStreamed }) {
       if (state !== 'running') return undefined
-      state = 'ending'
+      state = option === 'ignore' || isStreamed ? 'left alone' : 'ending'
       tellFailures()
-      if (option === 'ignore' || isStreamed) return undefined
+      if (state === 'left alone') return undefined
       for (const one of pending.keys()) if (SAFE.has(one.call.method)) cut(one)
       if (pending.size === 0) {
         close()
@@ -107,16 +108,6 @@ export function createPendingCalls(
       return waitForAll(pending, patience).then(close)
     },
   }
-}
-
-interface CallName {
-  readonly service: string
-  readonly method: string
-  readonly path: string
-}
-
-function nameOf({ service, method, path }: CallInfo): CallName {
-  return { service, method, path }
 }
 
 /** Until all have ended, those that start meanwhile included, or the time is over. */

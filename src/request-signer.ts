@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { ServiceClient } from './client.ts'
 import { MAX_TIMER_MS } from './deadline.ts'
 import { ServiceError, ServiceNetworkError, ServiceResponseError, ServicesConfigurationError } from './errors.ts'
-import { readErrorType } from './refusal.ts'
+import { isRetryableAnswer } from './retry.ts'
 import { readRetryAfter } from './retry-after.ts'
 import { toVariable } from './service-variable.ts'
 import { createServices } from './services.ts'
@@ -233,10 +233,7 @@ const MAX_ASKED_DELAY = 30_000
 function delayOf(error: unknown, backOff: number): number | undefined {
   const jittered = Math.random() * backOff
   if (error instanceof ServiceNetworkError) return jittered
-  if (!(error instanceof ServiceResponseError) || !RETRYABLE.includes(error.status)) return undefined
-  if (readErrorType(error.headers) === 'LimitExceededException') return undefined
+  if (!(error instanceof ServiceResponseError) || !isRetryableAnswer(error)) return undefined
   const asked = readRetryAfter(error.headers) ?? jittered
   return asked <= Math.max(MAX_ASKED_DELAY, jittered) ? asked : undefined
 }
-
-const RETRYABLE: readonly number[] = [408, 429, 500, 502, 503, 504]

@@ -7,7 +7,7 @@ import type { RetryQuota } from './retry-quota.ts'
 /** Methods that may run twice without doing more than once (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = ['get', 'head', 'put', 'delete', 'options', 'trace'] as const
 const METHODS = [...IDEMPOTENT, 'post', 'patch'] as const
-const STATUS_CODES = [408, 429, 500, 502, 503, 504]
+const STATUS_CODES: readonly number[] = [408, 429, 500, 502, 503, 504]
 /** Connections that were never made, so that nothing can have run. */
 const NEVER_CONNECTED = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT'])
 const DEFAULT_LIMIT = 2
@@ -70,8 +70,7 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
     if (outcome instanceof ServiceTimeoutError) return isSafe && retryOnTimeout && !outcome.deadline
     const mayRunAgain = isSafe || idempotencyKey !== null || cannotHaveRun(outcome)
     if (outcome instanceof Error) return outcome instanceof ServiceNetworkError && mayRunAgain
-    const isQuota = readErrorType(outcome.headers) === 'LimitExceededException'
-    return mayRunAgain && !isQuota && statusCodes.includes(outcome.status)
+    return mayRunAgain && isRetryableAnswer(outcome, statusCodes)
   }
 
   /** Milliseconds to wait, or undefined where that is longer than there is time. */
@@ -115,6 +114,14 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
     },
     lastCost: () => lastCost,
   }
+}
+
+/** Whether an answer may be another one next time; a usage plan's quota stays exhausted. */
+export function isRetryableAnswer(
+  { status, headers }: { readonly status: number; readonly headers: Headers },
+  statusCodes: readonly number[] = STATUS_CODES,
+): boolean {
+  return statusCodes.includes(status) && readErrorType(headers) !== 'LimitExceededException'
 }
 
 /** ky's own delays unless others are wanted, anywhere between nothing and the whole of them. */

@@ -2,7 +2,7 @@ import { type ResponsePromise, SchemaValidationError } from 'ky'
 import { unlessAborted } from './abort.ts'
 import type { Call, Invocation, ServiceRuntime } from './call.ts'
 import { CallPromise } from './call-promise.ts'
-import type { CallRecord, LogDetails } from './call-report.ts'
+import { type CallRecord, lineOf, nameOf } from './call-report.ts'
 import { outcomeOf } from './circuit-breaker.ts'
 import { ServiceError, ServiceResponseError, ServiceTimeoutError } from './errors.ts'
 import { callFailure, requestIdOf } from './failure.ts'
@@ -88,7 +88,10 @@ function run(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start
     const tell = () => {
       // A call that was cut with its invocation has been named already.
       if (call.isCut) return
-      runtime.report.warn(`A call failed, and nobody awaited it: ${nameFailure(call, reason)}`, { call: nameOf(call) })
+      const status = reason instanceof ServiceResponseError ? reason.status : undefined
+      // Without the failure's own message, which may quote queries and bodies.
+      const line = lineOf(call, status, codeOf(reason))
+      runtime.report.warn(`A call failed, and nobody awaited it: ${line}`, { call: nameOf(call) })
     }
     if (pending) pending.addFailure(isAwaited, tell)
     else setImmediate(() => isAwaited() || tell())
@@ -132,16 +135,6 @@ function run(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start
   return { promise, inner, read }
 }
 
-function nameOf({ service, method, path }: Call): LogDetails {
-  return { service, method, path }
-}
-
-/** A failure without its message, which may quote queries and bodies. */
-function nameFailure(call: Call, failure: unknown): string {
-  const status = failure instanceof ServiceResponseError ? `${failure.status} ` : ''
-  return `${call.service}: ${call.method} ${call.path}: ${status}${codeOf(failure)}`
-}
-
 function codeOf(failure: unknown): string {
   if (failure instanceof ServiceError) return failure.code
   return failure instanceof SchemaValidationError ? 'SCHEMA' : 'ABORTED'
@@ -162,13 +155,11 @@ function conclude(
   if (response?.ok) quota.succeed(call.retry?.lastCost() ?? 0)
   settlePermit(call, { response, failure })
 
-  const { service, method, path, attempts, trace } = call
+  const { attempts, trace } = call
   const status = response?.status ?? (failure instanceof ServiceResponseError ? failure.status : undefined)
   const requestId = response ? requestIdOf(response.headers) : (failure as ServiceError | undefined)?.requestId
   const record: CallRecord = {
-    service,
-    method,
-    path,
+    ...nameOf(call),
     attempts,
     durationMs: performance.now() - startedAt,
     ...(status !== undefined && { status }),

@@ -75,7 +75,7 @@ export function createSignedFetch(options: SignedFetchOptions): typeof globalThi
     const request = new Request(input, init)
     const { pathname } = new URL(request.url)
     const call = {
-      service: options.service,
+      service,
       method: request.method,
       path: pathname,
       attempts: 0,

@@ -38,7 +38,7 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
     const context = request.context as AnyContext
     const invocation = beginInvocation(context)
     pendings.set(request, invocation.pending)
-    // Without internal values, nothing is awaited and nothing is returned: Middy takes either for an early answer.
+    // Without internal values there is nothing to await.
     if (config.internals.size === 0) return attach(request, context, bind(config.services, invocation))
     return readInternals(request).then((values) =>
       attach(request, context, bind(config.withInternals(values), invocation)),

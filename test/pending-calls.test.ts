@@ -337,6 +337,12 @@ describe('a failure that nobody awaits', () => {
     expect(warnings).toEqual(['A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_NETWORK'])
   })
 
+  it('is logged where the deadline ended it behind a handler that was left alone', async () => {
+    await run(({ ai }) => void ai.post('x'), { fetch: slow(5000), pendingCalls: 'ignore' }, 60)
+    await wait(90)
+    expect(warnings).toEqual(['A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_TIMEOUT'])
+  })
+
   it('is logged at once outside a handler, also where only the body was wrong', async () => {
     const unhandled = noRejections()
     const create = (fetch: typeof globalThis.fetch) =>
