@@ -14,6 +14,7 @@ import {
 import { type CallInfo, packageName, ServiceRequestError } from './errors.ts'
 import { readHealable } from './refusal.ts'
 import { Sha256, sha256Hex } from './sha256.ts'
+import { keepOneTrace, openToCapture } from './trace-header.ts'
 import { toWireUrl, type WireUrl } from './wire-url.ts'
 
 /** Options of `createSignedFetch`. */
@@ -102,19 +103,29 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
     const payloadHash = signingName === 'vpc-lattice-svcs' ? 'UNSIGNED-PAYLOAD' : sha256Hex(body ?? '')
 
     const signAndSend = async (identity: AwsCredentialIdentity, signedAt: number) => {
-      const authorization = await sign(identity, new Date(signedAt))
+      const signed = await sign(identity, new Date(signedAt))
       signal.throwIfAborted()
       call.attempts += 1
-      return (fetch ?? globalThis.fetch)(wire.href, {
+      const outgoing: RequestInit = {
         ...init,
         method: request.method,
-        headers: authorization,
+        headers: signed,
         body: body ?? null,
         redirect: 'manual',
         // ky sets it on the Request alone.
         ...(request.integrity && { integrity: request.integrity }),
         signal,
-      })
+      }
+      const transport = fetch ?? globalThis.fetch
+      const release = keepOneTrace(signed)
+      try {
+        return await transport(
+          transport === globalThis.fetch ? openToCapture(wire.href, outgoing) : wire.href,
+          outgoing,
+        )
+      } finally {
+        release?.()
+      }
     }
 
     /** The headers of one attempt, signature included. */

@@ -27,6 +27,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'deadline.ts',
     'hint.ts',
     'refusal.ts',
+    'trace-header.ts',
   ],
   ['pending-calls.ts', 'retry.ts', 'signed-fetch.ts'],
   ['failure.ts', 'options.ts'],
