@@ -1,8 +1,27 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+
+const source = (file: string) => join(import.meta.dirname, 'src', file)
+
+/** As in a project that has the package installed. */
+const resolve = {
+  alias: [
+    { find: /^middy-signed-services$/, replacement: source('index.ts') },
+    { find: /^middy-signed-services\/request-signer$/, replacement: source('request-signer.ts') },
+    { find: /^middy-signed-services\/testing$/, replacement: source('testing/index.ts') },
+  ],
+}
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { resolve, test: { name: 'package', include: ['test/**/*.test.ts'] } },
+      {
+        extends: './examples/tests/vitest.config.ts',
+        resolve,
+        test: { name: 'examples', include: ['examples/tests/**/*.test.ts'] },
+      },
+    ],
     coverage: {
       include: ['src/**/*.ts'],
       reporter: ['text'],

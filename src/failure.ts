@@ -24,6 +24,8 @@ export interface FailingCall extends CallInfo {
   /** The caller's own. */
   readonly signal?: AbortSignal | undefined
   readonly deadline?: Deadline | undefined
+  /** Milliseconds that an attempt may take; false: only the deadline bounds it. */
+  readonly timeout?: number | false
   /** Milliseconds until the deadline when the call began; 0 without one. */
   readonly budget: number
   /** ky's option, where it was given. */
@@ -56,6 +58,11 @@ export function attemptFailure(error: unknown, call: FailingCall, timedOut: numb
   const ended = endedBy(call)
   if (ended !== undefined) return ended.reason
   if (timedOut !== undefined) return timeoutError(call, timedOut)
+  // A transport with a bound of its own, such as `AbortSignal.timeout()`.
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    const timeoutMs = call.timeout || Math.round(call.budget)
+    return new ServiceTimeoutError(call, `no complete answer: ${error.message}`, { timeoutMs, deadline: false })
+  }
   const underlying = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const cause = redactCause(underlying, call.secrets)
   const { code, message } = Object(cause) as { code?: unknown; message?: unknown }

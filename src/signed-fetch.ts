@@ -14,6 +14,7 @@ import {
 import { type CallInfo, packageName, ServiceRequestError } from './errors.ts'
 import { readHealable } from './refusal.ts'
 import { Sha256, sha256Hex } from './sha256.ts'
+import { type SigningMessage, signingChannel } from './signing-channel.ts'
 import { keepOneTrace, openToCapture } from './trace-header.ts'
 import { toWireUrl, type WireUrl } from './wire-url.ts'
 
@@ -144,6 +145,9 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
         signingRegion: region,
         signingService: signingName,
       })
+      if (signingChannel.hasSubscribers) {
+        signingChannel.publish({ signature, canonicalRequest: canonical.text } satisfies SigningMessage)
+      }
       const { accessKeyId, secretAccessKey, sessionToken } = identity
       for (const secret of [signature, accessKeyId, secretAccessKey, sessionToken]) {
         if (secret !== undefined) call.secrets.add(secret)

@@ -20,6 +20,10 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
     'Answer: {"statusCode":303,"headers":{"location":"/settings/connections?added=linkedin"}}',
     '  background: POST /analytics/connections: 500, signature verified',
   ],
+  'publish-draft.ts': [
+    'Answer: {"published":true,"verdict":"good"}',
+    'Answer: {"published":true,"verdict":"not reviewed"}',
+  ],
   'save-draft.ts': ['Before: Saving the draft failed: 403 {"message":"Missing Authentication Token"}', 'After:  d-1'],
   'scheduled-generation.ts': ['Answer: {"jobId":"job-7","slot":"2025-03-03T07:00:00Z"}'],
   'sqs-publisher.ts': ['Published: c-1, c-3', 'Answer to SQS: {"batchItemFailures":[{"itemIdentifier":"m-2"}]}'],

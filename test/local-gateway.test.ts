@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createServices } from '../src/index.ts'
-import { reply, startLocalGateway } from '../src/testing/index.ts'
+import { signingChannel } from '../src/signing-channel.ts'
+import { fail, reply, startLocalGateway } from '../src/testing/index.ts'
 import { foreignHeaders, IDENTITY, rejection, sendRaw, setEnv, useGateway } from './helpers.ts'
 
 const amzDate = (time: number) => new Date(time).toISOString().replace(/[-:]|\.\d+/g, '')
@@ -118,12 +121,134 @@ describe('startLocalGateway', () => {
     expect(gateway.requests).toHaveLength(1)
   })
 
-  it('closes although a client still holds a connection', async () => {
+  it('closes although a client still holds a connection, and more than once', async () => {
     const gateway = await startLocalGateway({ services: {} })
     await fetch(gateway.url)
     await gateway.close()
+    await gateway.close()
     await rejection(fetch(gateway.url))
   })
+
+  it('disposes of itself', async () => {
+    const gateway = await startLocalGateway({ services: {} })
+    await gateway[Symbol.asyncDispose]()
+    await rejection(fetch(gateway.url))
+  })
+
+  it('lets routes fail as those of mockServices do', async () => {
+    const gateway = await useGateway({
+      ai: { 'POST /x': fail('network'), 'PUT /x': ({ json }) => (json === 1 ? fail('timeout') : { json }) },
+    })
+    const { ai } = createServices({ services: ['ai'], timeout: 50 })
+    expect(await rejection(ai.post('x').json())).toMatchObject({ code: 'ERR_SERVICE_NETWORK', attempts: 1 })
+    expect(await rejection(ai.put('x', { json: 1 }).json())).toMatchObject({ code: 'ERR_SERVICE_TIMEOUT', attempts: 1 })
+    expect(await ai.put('x', { json: 2, timeout: 10_000 }).json()).toEqual({ json: 2 })
+    expect(gateway.requests.map(({ status }) => status)).toEqual([0, 0, 200])
+  })
+
+  it('shows both canonical requests where they differ', async () => {
+    const gateway = await useGateway({ ai: { 'POST /x': {} } })
+    const transports: (typeof fetch)[] = [
+      fetch,
+      // What a proxy on the way may do.
+      (input, init) => fetch(input, { ...init, body: 'tampered' }),
+    ]
+    for (const transport of transports) {
+      const { ai } = createServices({ services: ['ai'], fetch: transport })
+      await ai.fetch('x', { method: 'POST', body: 'original' })
+    }
+    const headers = foreignHeaders(gateway, '/ai/x', { method: 'POST', body: 'other' })
+    await sendRaw(gateway, '/ai/x', { method: 'POST', headers, body: 'wrong' })
+    const [intact, tampered, foreign] = gateway.requests
+    expect(intact).toMatchObject({ signature: { verified: true } })
+    expect(intact).not.toHaveProperty('signedCanonicalRequest')
+    const linesOf = (text = '') => text.split('\n')
+    const received = linesOf(tampered?.signature.canonicalRequest)
+    const signed = linesOf(tampered?.signedCanonicalRequest)
+    expect(signed.slice(0, -1)).toEqual(received.slice(0, -1))
+    expect(signed.at(-1)).toBe(createHash('sha256').update('original').digest('hex'))
+    expect(received.at(-1)).toBe(createHash('sha256').update('tampered').digest('hex'))
+    // Nobody knows what another signer has signed.
+    expect(foreign?.signature).toMatchObject({ verified: false, canonicalRequest: expect.any(String) })
+    expect(foreign).not.toHaveProperty('signedCanonicalRequest')
+  })
+
+  it('follows signatures only while it is open, and forgets those that never arrive', async () => {
+    expect(signingChannel.hasSubscribers).toBe(false)
+    const gateway = await useGateway({ ai: { 'POST /x': {} } })
+    expect(signingChannel.hasSubscribers).toBe(true)
+    const lost: [string, RequestInit | undefined][] = []
+    const { ai } = createServices({
+      services: ['ai'],
+      fetch: async (input, init) => {
+        lost.push([String(input), init])
+        return new Response()
+      },
+    })
+    for (let count = 0; count <= 1000; count += 1) await ai.fetch('x', { method: 'POST', body: `${count}` })
+    for (const index of [0, 1]) {
+      const [href, init] = lost[index] as [string, RequestInit]
+      await fetch(href, { ...init, body: 'tampered' })
+    }
+    expect(gateway.requests.map(({ signedCanonicalRequest }) => typeof signedCanonicalRequest)).toEqual([
+      'undefined',
+      'string',
+    ])
+    await gateway.close()
+    expect(signingChannel.hasSubscribers).toBe(false)
+  })
+
+  it('is one of many, each with its own credentials, requests and faults', async () => {
+    const gateways = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => startLocalGateway({ services: { ai: { 'GET /who': { index } } } })),
+    )
+    onTestFinished(async () => {
+      await Promise.all(gateways.map((gateway) => gateway.close()))
+    })
+    const clients = gateways.map(({ env }) => {
+      const [url, accessKeyId, secretAccessKey, sessionToken] = [
+        env.AI_SERVICE_API_URL,
+        env.AWS_ACCESS_KEY_ID,
+        env.AWS_SECRET_ACCESS_KEY,
+        env.AWS_SESSION_TOKEN,
+      ] as [string, string, string, string]
+      const credentials = { accessKeyId, secretAccessKey, sessionToken }
+      return createServices({ services: { ai: url }, region: 'us-east-1', credentials, retry: 0 }).ai
+    })
+    gateways[3]?.fail('ai *', 'internal-error')
+    const ask = () => Promise.all(clients.map((ai) => ai.fetch('who').then(({ status }) => status)))
+    const expected = clients.map((_, index) => (index === 3 ? 500 : 200))
+    for (let round = 0; round < 5; round += 1) expect(await ask()).toEqual(expected)
+    expect(gateways.map(({ requests }) => requests.length)).toEqual(Array(20).fill(5))
+    expect(gateways.flatMap(({ requests }) => requests).every(({ signature }) => signature.verified)).toBe(true)
+  })
+
+  it('answers thousands of requests over connections that it keeps', async () => {
+    const gateway = await useGateway({ ai: { 'POST /echo/:id': ({ params, json }) => ({ ...params, json }) } })
+    const sockets = new Set<unknown>()
+    const onConnected = (message: unknown) => sockets.add((message as { socket: unknown }).socket)
+    subscribe('undici:client:connected', onConnected)
+    onTestFinished(() => {
+      unsubscribe('undici:client:connected', onConnected)
+    })
+    const { ai } = createServices({ services: ['ai'] })
+    for (let id = 0; id < 20; id += 1) await ai.post(`echo/${id}`, { json: id }).json()
+    // Two a caller at most: Node's own fetch opens another one while the first is still being freed.
+    expect(sockets.size).toBeLessThanOrEqual(2)
+
+    const ids = Array.from({ length: 3000 }, (_, index) => String(index))
+    const queue = ids.values()
+    const answers: unknown[] = []
+    const work = async () => {
+      for (const id of queue) answers.push(await ai.post(`echo/${id}`, { json: { id } }).json())
+    }
+    await Promise.all(Array.from({ length: 50 }, work))
+    expect(answers).toHaveLength(3000)
+    expect(answers).toEqual(expect.arrayContaining([{ id: '2999', json: { id: '2999' } }]))
+    expect(new Set(gateway.requests.slice(20).map(({ path }) => path)).size).toBe(3000)
+    expect(gateway.requests.every(({ signature, status }) => signature.verified && status === 200)).toBe(true)
+    expect(sockets.size).toBeLessThanOrEqual(100)
+  }, 30_000)
 })
 
 describe('startLocalGateway refuses as API Gateway does:', () => {

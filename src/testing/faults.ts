@@ -8,7 +8,7 @@ import {
   serverError,
   tooLarge,
 } from './gateway-answer.ts'
-import { Reply } from './routes.ts'
+import { type Failure, Reply } from './routes.ts'
 import {
   expiredMessage,
   incompleteMessage,
@@ -97,13 +97,15 @@ export type Effect =
   | { readonly kind: 'answer'; readonly answer: (request: FaultedRequest) => GatewayAnswer }
   | { readonly kind: 'route'; readonly reply: Reply }
   | { readonly kind: 'delay'; readonly delay: number }
-  | {
-      readonly kind: 'break'
-      readonly readsBody: boolean
-      /** What goes out; 0 for nothing. */
-      readonly status: number
-      readonly act: (response: ServerResponse, now: number) => void
-    }
+  | ({ readonly kind: 'break' } & Break)
+
+/** What becomes of a connection. */
+export interface Break {
+  readonly readsBody: boolean
+  /** What goes out; 0 for nothing. */
+  readonly status: number
+  readonly act: (response: ServerResponse, now: number) => void
+}
 
 /** Well past the gateway's window, either way. */
 const CLOCK_OFFSET_MS = 900_000
@@ -138,7 +140,7 @@ const ANSWERS: Readonly<Record<AnswerName, (request: FaultedRequest) => GatewayA
   'http-api-not-found': () => httpApi(404, 'Not Found'),
 }
 
-const BREAKS: Readonly<Record<BreakName, Omit<Effect & { kind: 'break' }, 'kind'>>> = {
+const BREAKS: Readonly<Record<BreakName, Break>> = {
   'reset-before-read': { readsBody: false, status: 0, act: reset },
   'reset-after-read': { readsBody: true, status: 0, act: reset },
   'half-answer': {
@@ -152,6 +154,11 @@ const BREAKS: Readonly<Record<BreakName, Omit<Effect & { kind: 'break' }, 'kind'
     status: 200,
     act: (response, now) => sendHalf(response, halfAnswer(), now, () => {}),
   },
+}
+
+/** How a connection fails for a route that answers nothing. */
+export function breakOf({ kind }: Failure): Break {
+  return BREAKS[kind === 'timeout' ? 'hang' : 'reset-after-read']
 }
 
 /** What may stand beside the member that says which kind of fault it is. */

@@ -1,10 +1,10 @@
 /** A request as a route's function gets it. */
-export interface RouteRequest {
+export interface RouteRequest<Param extends string = string> {
   readonly method: string
   /** Path below the service's base URL, decoded. */
   readonly path: string
   /** Values of the route's `:params`, decoded. */
-  readonly params: Readonly<Record<string, string>>
+  readonly params: Readonly<Record<Param, string>>
   /** The query; of a name that comes more than once, the last value. */
   readonly searchParams: Readonly<Record<string, string>>
   readonly headers: Readonly<Record<string, string>>
@@ -31,11 +31,52 @@ export function reply(status: number, body?: unknown, headers: Readonly<Record<s
   return new Reply(status, body, headers)
 }
 
-/** What a route answers: JSON, text, bytes, a `reply(...)`, or a function of the request that gives one of them. */
-export type RouteAnswer = object | string | number | boolean | null | undefined | ((request: RouteRequest) => unknown)
+/** No answer at all. */
+export class Failure {
+  readonly kind: 'timeout' | 'network'
+
+  constructor(kind: 'timeout' | 'network') {
+    this.kind = kind
+  }
+}
+
+/**
+ * Answers nothing: `timeout` is for the caller a call that takes too long, at once in `mockServices`; `network` a
+ * connection that breaks once the request is there.
+ */
+export function fail(kind: 'timeout' | 'network'): Failure {
+  return new Failure(kind)
+}
+
+/**
+ * What a route answers: JSON, text, bytes, a `reply(...)`, a `fail(...)`, or a function of the request that gives one of
+ * them; undefined is a 204.
+ */
+export type RouteAnswer<Param extends string = string> =
+  | object
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | ((request: RouteRequest<Param>) => unknown)
 
 /** Answers by `METHOD /path`, with `:name` for a segment of any value. */
 export type Routes = Readonly<Record<string, RouteAnswer>>
+
+/** Names of a route's params: `id` of `GET /jobs/:id`. */
+type ParamsOf<Key> = string extends Key
+  ? string
+  : Key extends `${infer Before}/${infer After}`
+    ? ParamsOf<Before> | ParamsOf<After>
+    : Key extends `:${infer Name}`
+      ? Name
+      : never
+
+/** Routes by service; each function's `params` follow the key of its route. */
+export type ServiceRoutes<R = Record<string, Routes>> = {
+  readonly [Service in keyof R]: { readonly [Key in keyof R[Service]]: RouteAnswer<ParamsOf<Key>> }
+}
 
 export interface Route {
   /** `METHOD /path`, as it was given. */
@@ -56,13 +97,15 @@ export function parseRoutes(service: string, routes: Routes): readonly Route[] {
   })
 }
 
-/** The route of a request and the values of its params; the first one that fits. */
-export function findRoute(
-  routes: readonly Route[],
-  method: string,
-  rawPath: string,
-): { readonly key: string; readonly answer: RouteAnswer; readonly params: Record<string, string> } | undefined {
-  const actual = rawPath.split('/').map(decodeSegment)
+interface FoundRoute {
+  readonly key: string
+  readonly answer: RouteAnswer
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** The first route that fits. */
+function findRoute(routes: readonly Route[], method: string, rawSegments: readonly string[]): FoundRoute | undefined {
+  const actual = ['', ...rawSegments.map(decodeSegment)]
   for (const route of routes) {
     if (route.method !== method || route.segments.length !== actual.length) continue
     const params: Record<string, string> = {}
@@ -78,12 +121,56 @@ export function findRoute(
 }
 
 /** What a route answers to a request. */
-export async function answerRoute(answer: RouteAnswer, request: RouteRequest): Promise<Reply> {
+export async function answerRoute(answer: RouteAnswer, request: RouteRequest): Promise<Reply | Failure> {
   const value = typeof answer === 'function' ? await answer(request) : answer
-  return value instanceof Reply ? value : new Reply(value === undefined ? 204 : 200, value, {})
+  if (value instanceof Reply || value instanceof Failure) return value
+  return new Reply(value === undefined ? 204 : 200, value, {})
 }
 
-export function decodeSegment(segment: string): string {
+/** A request as it arrives: `target` is `/service/path?query`, nothing decoded. */
+export interface Arrival {
+  readonly method: string
+  readonly target: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What the request's head says: the service, and the route that fits. */
+export interface Located {
+  readonly service: string
+  readonly route: FoundRoute | undefined
+  /** As much of the request as is known before its body is there. */
+  readonly head: Omit<RouteRequest, 'params' | 'body' | 'json'>
+}
+
+export function locateRoute(
+  services: ReadonlyMap<string, readonly Route[]>,
+  { method, target, headers }: Arrival,
+): Located {
+  const [rawPath = '', search = ''] = target.split(/\?(.*)/s)
+  const [, rawService = '', ...below] = rawPath.split('/')
+  const segments = below.length > 0 ? below : ['']
+  const service = decodeSegment(rawService)
+  return {
+    service,
+    route: findRoute(services.get(service) ?? [], method, segments),
+    head: {
+      method,
+      path: `/${segments.map(decodeSegment).join('/')}`,
+      searchParams: Object.fromEntries(new URLSearchParams(search)),
+      headers,
+    },
+  }
+}
+
+export function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString())
+  } catch {
+    return undefined
+  }
+}
+
+function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment)
   } catch {

@@ -1,0 +1,28 @@
+import { defaults, type ServiceOptions, type ServicesOption } from '../options.ts'
+import { toVariable } from '../service-variable.ts'
+
+/** Where mocks and the variables of `mockEnv` point: a name that never resolves (RFC 2606), so that no call gets far. */
+export const MOCK_ORIGIN = 'https://mocked.invalid'
+
+/**
+ * The variables that a module with `signedServices()` needs to be imported in a test, with harmless URLs and a region;
+ * for vitest's `test.env`. Takes the middleware's own `services`, where it has others than the default four.
+ */
+export function mockEnv(services: ServicesOption = defaults.services): Record<string, string> {
+  const options: Record<string, string | ServiceOptions> = Array.isArray(services)
+    ? Object.fromEntries(services.map((name) => [name, {}]))
+    : { ...services }
+  const urls = Object.entries(options).flatMap(([name, service]) => {
+    const {
+      env = toVariable(name),
+      url,
+      internal,
+    }: ServiceOptions = typeof service === 'string' ? { url: service } : service
+    return url === undefined && internal === undefined ? [[env, mockUrl(name)]] : []
+  })
+  return { ...Object.fromEntries(urls), AWS_REGION: 'us-east-1' }
+}
+
+export function mockUrl(name: string): string {
+  return `${MOCK_ORIGIN}/${encodeURIComponent(name)}`
+}

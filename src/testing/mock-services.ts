@@ -1,0 +1,106 @@
+import type { ServiceClient } from '../client.ts'
+import { ServiceRequestError } from '../errors.ts'
+import { createServices } from '../services.ts'
+import { encodeReply } from './gateway-answer.ts'
+import { mockUrl } from './mock-env.ts'
+import {
+  answerRoute,
+  Failure,
+  locateRoute,
+  parseJson,
+  parseRoutes,
+  type Reply,
+  type Route,
+  type Routes,
+  type ServiceRoutes,
+} from './routes.ts'
+
+/** One request that a mock was sent. Retries are requests of their own. */
+export interface MockCall {
+  readonly method: string
+  /** Path below the service's base URL, decoded. */
+  readonly path: string
+  /** The query; of a name that comes more than once, the last value. */
+  readonly searchParams: Readonly<Record<string, string>>
+  /** The body parsed as JSON; undefined where it is not. */
+  readonly json: unknown
+  /** Names in lower case; without what signing adds. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** A client whose requests end in memory. */
+export interface MockClient extends ServiceClient {
+  /** What it was sent, in order; copies made with `.extend` share it. */
+  readonly calls: readonly MockCall[]
+}
+
+/** One mock for each service that has routes. */
+export type MockServices<R = Record<string, Routes>> = { readonly [Service in keyof R]: MockClient }
+
+/** Of nobody. */
+const IDENTITY = { accessKeyId: 'AKIAMOCKED', secretAccessKey: 'mocked' }
+
+const SIGNATURE_HEADERS = ['authorization', 'x-amz-content-sha256', 'x-amz-date']
+
+/**
+ * Services for a handler's unit test: the real clients, errors and retries over a transport in memory. Retries do not
+ * wait, unless an answer asks for it. A request that no route fits fails with a `ServiceRequestError` that lists the
+ * routes, and so does one whose route's function throws.
+ *
+ * @throws TypeError for a route that is not `METHOD /path`
+ */
+export function mockServices<R extends object>(routes: ServiceRoutes<R>): MockServices<R> {
+  const mocks = Object.entries<Routes>(routes as Record<string, Routes>).map(([name, own]) => {
+    const calls: MockCall[] = []
+    const services = createServices({
+      services: { [name]: mockUrl(name) },
+      region: 'us-east-1',
+      credentials: IDENTITY,
+      retry: { delay: () => 0 },
+      fetch: createTransport(name, parseRoutes(name, own), calls),
+    })
+    return [name, Object.assign(services[name] as ServiceClient, { calls })]
+  })
+  return Object.fromEntries(mocks)
+}
+
+/** What the signed fetch is given in place of the network. */
+function createTransport(name: string, routes: readonly Route[], calls: MockCall[]): typeof globalThis.fetch {
+  const services = new Map([[name, routes]])
+  return async (input, init = {}) => {
+    const { pathname, search } = new URL(input as string)
+    const { method = 'GET', body } = init
+    const headers = Object.fromEntries(init.headers as Headers)
+    for (const added of SIGNATURE_HEADERS) delete headers[added]
+    const bytes = (body ?? new Uint8Array()) as Uint8Array
+    const { route, head } = locateRoute(services, { method, target: pathname + search, headers })
+    const json = parseJson(bytes)
+    calls.push({ ...head, json })
+    const refuse = (problem: string, details?: { cause: unknown }) =>
+      new ServiceRequestError({ service: name, method, path: head.path, attempts: 0 }, problem, details)
+    if (route === undefined) {
+      const defined = routes.map(({ key }) => `'${key}'`).join(', ')
+      throw refuse(`mockServices has no such route of '${name}', ${defined ? `only ${defined}` : 'nor any other'}`)
+    }
+    const answer = await answerRoute(route.answer, { ...head, params: route.params, body: bytes, json })
+      .then((given) => (given instanceof Failure ? given : toResponse(given, method)))
+      .catch((cause: Error) => {
+        throw refuse(`the route '${route.key}' of mockServices failed: ${cause.message}`, { cause })
+      })
+    if (answer instanceof Response) return answer
+    throw transportError(answer)
+  }
+}
+
+function toResponse(reply: Reply, method: string): Response {
+  const { status, payload, headers } = encodeReply(reply)
+  const hasBody = payload.length > 0 && method !== 'HEAD' && ![204, 205, 304].includes(status)
+  return new Response(hasBody ? (payload as string | Uint8Array<ArrayBuffer>) : null, { status, headers })
+}
+
+/** As `fetch` fails. */
+function transportError({ kind }: Failure): Error {
+  if (kind === 'timeout') return new DOMException('mockServices let the call time out', 'TimeoutError')
+  const cause = Object.assign(new Error('mockServices broke the connection'), { code: 'ECONNRESET' })
+  return new TypeError('fetch failed', { cause })
+}
