@@ -3,10 +3,9 @@
  * TypeScript under both ways of resolving modules. Also that the tarball holds nothing that users have no use for.
  */
 import { deepStrictEqual as equal } from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createProject, manifest, root, run } from './project.ts'
 
 const ENTRIES: Record<string, readonly string[]> = {
   'middy-signed-services': [
@@ -36,7 +35,7 @@ const ENTRIES: Record<string, readonly string[]> = {
     'invokeBackgroundService',
     'invokeIntegrationService',
   ],
-  'middy-signed-services/testing': ['reply', 'startLocalGateway', 'verifySignature'],
+  'middy-signed-services/testing': ['fail', 'mockEnv', 'mockServices', 'reply', 'startLocalGateway', 'verifySignature'],
 }
 
 const CONSUMER = `
@@ -55,48 +54,30 @@ console.log(JSON.stringify([inHandler, outside]))
 await gateway.close()
 `
 
-const root = join(import.meta.dirname, '..', '..')
-const project = mkdtempSync(join(tmpdir(), 'middy-signed-services-'))
-const run = (command: string, args: readonly string[], cwd: string) =>
-  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+for (const [major, core] of Object.entries({ 6: 'middy6', 7: '@middy/core' })) {
+  const types = { '@types/node': '@types/node', '@types/aws-lambda': '@types/aws-lambda' }
+  const { folder, tarball, files, remove } = createProject({ ...types, '@middy/core': core })
+  try {
+    const stray = files.filter((path) => !/^(dist\/.+\.(js|d\.ts|map)|package\.json|README\.md|LICENSE)$/.test(path))
+    equal(stray, [])
 
-try {
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', project], root))
-  const { filename, files } = (Array.isArray(packed) ? packed : Object.values(packed))[0]
+    for (const [entry, expected] of Object.entries(ENTRIES)) {
+      const script = `console.log(JSON.stringify(Object.keys(await import('${entry}')).sort()))`
+      equal(JSON.parse(run(process.execPath, ['--input-type=module', '--eval', script], folder)), expected)
+    }
+    const entryPoints = Object.keys(manifest.exports).filter((entry) => entry !== './package.json')
+    equal(entryPoints.map((entry) => join(manifest.name, entry)).sort(), Object.keys(ENTRIES).sort())
 
-  const stray = files
-    .map(({ path }: { path: string }) => path)
-    .filter((path: string) => !/^(dist\/.+\.(js|d\.ts|map)|package\.json|README\.md|LICENSE)$/.test(path))
-  equal(stray, [])
-
-  // Dependencies are those of this checkout; the package itself is what users get.
-  const modules = join(project, 'node_modules')
-  const target = join(modules, manifest.name)
-  mkdirSync(target, { recursive: true })
-  run('tar', ['-xzf', join(project, filename), '-C', target, '--strip-components=1'], project)
-  const dependencies = [...Object.keys(manifest.dependencies), '@middy/core', '@types/node', '@types/aws-lambda']
-  for (const name of dependencies) {
-    const link = join(modules, name)
-    mkdirSync(join(link, '..'), { recursive: true })
-    symlinkSync(join(root, 'node_modules', name), link)
+    writeFileSync(join(folder, 'consumer.mts'), CONSUMER)
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+    const flags = ['--strict', '--skipLibCheck', '--target', 'es2024', '--types', 'node', 'consumer.mts']
+    run(process.execPath, [tsc, '--module', 'nodenext', '--noEmit', ...flags], folder)
+    run(process.execPath, [tsc, '--module', 'esnext', '--moduleResolution', 'bundler', ...flags], folder)
+    equal(JSON.parse(run(process.execPath, ['consumer.mjs'], folder)), [{ id: '7' }, { id: '8' }])
+    console.log(
+      `${tarball}, Middy ${major}: ${files.length} files; ${Object.keys(ENTRIES).join(', ')} import and type-check`,
+    )
+  } finally {
+    remove()
   }
-  writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }')
-
-  for (const [entry, expected] of Object.entries(ENTRIES)) {
-    const script = `console.log(JSON.stringify(Object.keys(await import('${entry}')).sort()))`
-    equal(JSON.parse(run(process.execPath, ['--input-type=module', '--eval', script], project)), expected)
-  }
-  const entryPoints = Object.keys(manifest.exports).filter((entry) => entry !== './package.json')
-  equal(entryPoints.map((entry) => join(manifest.name, entry)).sort(), Object.keys(ENTRIES).sort())
-
-  writeFileSync(join(project, 'consumer.mts'), CONSUMER)
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const types = ['--strict', '--skipLibCheck', '--target', 'es2024', '--types', 'node', 'consumer.mts']
-  run(process.execPath, [tsc, '--module', 'nodenext', '--noEmit', ...types], project)
-  run(process.execPath, [tsc, '--module', 'esnext', '--moduleResolution', 'bundler', ...types], project)
-  equal(JSON.parse(run(process.execPath, ['consumer.mjs'], project)), [{ id: '7' }, { id: '8' }])
-  console.log(`${filename}: ${files.length} files; ${Object.keys(ENTRIES).join(', ')} import and type-check`)
-} finally {
-  rmSync(project, { recursive: true, force: true })
 }

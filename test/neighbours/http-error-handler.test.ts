@@ -2,8 +2,8 @@ import middy from '@middy/core'
 import httpErrorHandler from '@middy/http-error-handler'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { describe, expect, it } from 'vitest'
-import { ServiceError, type ServicesContext, signedServices } from '../src/index.ts'
-import { answer, IDENTITY } from './helpers.ts'
+import { ServiceError, type ServicesContext, signedServices } from '../../src/index.ts'
+import { answer, IDENTITY } from '../helpers.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
 const EVENT = {} as APIGatewayProxyEvent
@@ -28,7 +28,7 @@ const handler = async (_: APIGatewayProxyEvent, { services: { ai } }: ServicesCo
   body: await ai.get('x').text(),
 })
 
-describe('a failed call that nobody handles', () => {
+describe('@middy/http-error-handler: a failed call that nobody handles', () => {
   it('is 500 to the outside, which learns nothing of it', async () => {
     const result = (await failing(403).handler(handler)(EVENT, CONTEXT)) as APIGatewayProxyResult
     expect(result.statusCode).toBe(500)

@@ -1,0 +1,53 @@
+/** The package as its users get it: packed, and installed in an empty project beside what it depends on. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export const root = join(import.meta.dirname, '..', '..')
+
+export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+export interface Project {
+  readonly folder: string
+  readonly tarball: string
+  /** Everything in the tarball. */
+  readonly files: readonly string[]
+  readonly remove: () => void
+}
+
+export function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = process.env,
+): string {
+  return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+/**
+ * Packs the package into a project of its own. Dependencies and what `more` names are those of this checkout; a name may
+ * stand for another folder, as in `{ '@middy/core': 'middy6' }`.
+ */
+export function createProject(more: Readonly<Record<string, string>>): Project {
+  const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-'))
+  const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], root))
+  const { filename, files } = (Array.isArray(packed) ? packed : Object.values(packed))[0]
+  const modules = join(folder, 'node_modules')
+  const target = join(modules, manifest.name)
+  mkdirSync(target, { recursive: true })
+  run('tar', ['-xzf', join(folder, filename), '-C', target, '--strip-components=1'], folder)
+  const dependencies = Object.keys(manifest.dependencies).map((name) => [name, name] as const)
+  for (const [name, source] of [...dependencies, ...Object.entries(more)]) {
+    const link = join(modules, name)
+    mkdirSync(join(link, '..'), { recursive: true })
+    symlinkSync(join(root, 'node_modules', source), link)
+  }
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }')
+  return {
+    folder,
+    tarball: filename,
+    files: files.map(({ path }: { path: string }) => path),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
