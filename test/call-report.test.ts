@@ -186,7 +186,7 @@ describe('a call is told of', () => {
     })
     await rejection(ai.get('x'))
     ai.get('y')
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await vi.waitFor(() => expect(console.warn).toHaveBeenCalledTimes(3))
     expect(spies.map((spy) => spy.mock.calls.length)).toEqual([0, 0, 0, 3, 0])
     for (const spy of spies) spy.mockRestore()
   })

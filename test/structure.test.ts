@@ -85,9 +85,3 @@ describe('src', () => {
     expect(read(file).split('\n').length).toBeLessThanOrEqual(260)
   })
 })
-
-it("shows the demo's handler in the README as it runs", () => {
-  const readme = readFileSync(join(root, '..', 'README.md'), 'utf8')
-  const example = readFileSync(join(root, '..', 'examples', 'publish-blog-post.ts'), 'utf8')
-  expect(readme).toContain(example.replace("'../src/index.ts'", "'middy-signed-services'"))
-})
