@@ -1,5 +1,6 @@
 import type { Invocation, ServiceRuntime } from './call.ts'
 import { createReporter, type Reporter } from './call-report.ts'
+import { createCatchUp } from './catch-up.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import { createClient, type ServiceClient } from './client.ts'
 import { createClock } from './clock.ts'
@@ -19,7 +20,7 @@ export type ServiceNames<S> = S extends readonly (infer Name extends string)[]
 /** One client a service. */
 export type Services<S = DefaultServices> = { readonly [Name in ServiceNames<S>]: ServiceClient }
 
-/** What the invocations of one factory share: configuration, signers, the clock. */
+/** What the invocations of one factory share: configuration, signers, the clock, the pauses between requests. */
 export interface ServiceFactory {
   readonly config: Config
   readonly report: Reporter
@@ -47,6 +48,7 @@ export function createServiceFactory(options?: SignedServicesOptions): ServiceFa
   const config = resolveConfig(options)
   const report = createReporter(config.logger, config.onCall)
   const clock = createClock()
+  const catchUp = createCatchUp()
   // By service, so that they outlive a configuration that changes with Middy's internal values.
   const shared = new Map<string, Pick<ServiceRuntime, 'quota' | 'breaker'>>()
   const runtimes = new WeakMap<ServiceConfig, ServiceRuntime>()
@@ -60,7 +62,7 @@ export function createServiceFactory(options?: SignedServicesOptions): ServiceFa
     let runtime = runtimes.get(service)
     if (runtime === undefined) {
       const lasting = shared.get(service.name) as Pick<ServiceRuntime, 'quota' | 'breaker'>
-      runtime = { ...lasting, report, send: createSendSigned({ ...service, clock }) }
+      runtime = { ...lasting, report, send: createSendSigned({ ...service, clock, catchUp }) }
       runtimes.set(service, runtime)
     }
     return runtime

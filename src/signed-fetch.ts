@@ -2,6 +2,7 @@ import { SignatureV4 } from '@aws-sdk/signature-v4'
 import { type OptionSchema, validateOptions } from '@middy/util'
 import { unlessAborted } from './abort.ts'
 import { createCanonicalRequest, createStringToSign } from './canonical-request.ts'
+import { type CatchUp, createCatchUp } from './catch-up.ts'
 import { type Clock, createClock } from './clock.ts'
 import {
   type AwsCredentialIdentity,
@@ -45,6 +46,7 @@ export interface SigningTarget {
   readonly signingName: string
   readonly fetch: typeof globalThis.fetch | undefined
   readonly clock: Clock
+  readonly catchUp: CatchUp
 }
 
 /** Signs `request` and sends it; `init` is passed on to `fetch`, its `signal` in place of the request's own. */
@@ -72,7 +74,14 @@ export function createSignedFetch(options: SignedFetchOptions): typeof globalThi
   validateOptions(packageName, schema, { ...options })
   const { region, service, fetch } = options
   const credentials = createCredentialSource(options.credentials)
-  const send = createSendSigned({ credentials, region, signingName: service, fetch, clock: createClock() })
+  const send = createSendSigned({
+    credentials,
+    region,
+    signingName: service,
+    fetch,
+    clock: createClock(),
+    catchUp: createCatchUp(),
+  })
   return async (input, init) => {
     const request = new Request(input, init)
     const { pathname } = new URL(request.url)
@@ -88,7 +97,8 @@ export function createSignedFetch(options: SignedFetchOptions): typeof globalThi
 }
 
 /** The signed fetch underneath every client. */
-export function createSendSigned({ credentials, region, signingName, fetch, clock }: SigningTarget): SendSigned {
+export function createSendSigned(target: SigningTarget): SendSigned {
+  const { credentials, region, signingName, fetch, clock, catchUp } = target
   const signerFor = createSignerCache()
 
   return async (request, call, init = {}) => {
@@ -105,6 +115,8 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
 
     const signAndSend = async (identity: AwsCredentialIdentity, signedAt: number) => {
       const signed = await sign(identity, new Date(signedAt))
+      // A retry follows an answer or a timer, by which the event loop has turned.
+      if (call.attempts === 0) await catchUp()
       signal.throwIfAborted()
       call.attempts += 1
       const outgoing: RequestInit = {

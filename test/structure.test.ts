@@ -7,6 +7,7 @@ const LEVELS: readonly (readonly string[])[] = [
   [
     'abort.ts',
     'call-promise.ts',
+    'catch-up.ts',
     'clock.ts',
     'endpoint.ts',
     'errors.ts',
