@@ -26,10 +26,10 @@ export function run(
 }
 
 /**
- * Packs the package into a project of its own. Dependencies and what `more` names are those of this checkout; a name may
- * stand for another folder, as in `{ '@middy/core': 'middy6' }`.
+ * Packs the package into a project of its own. What it and TypeScript need, and what `more` names, are this checkout's; a
+ * name may stand for another folder, as in `{ '@middy/core': 'middy6' }`.
  */
-export function createProject(more: Readonly<Record<string, string>>): Project {
+export function createProject(more: Readonly<Record<string, string>> = {}): Project {
   const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-'))
   const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], root))
   const { filename, files } = (Array.isArray(packed) ? packed : Object.values(packed))[0]
@@ -37,8 +37,9 @@ export function createProject(more: Readonly<Record<string, string>>): Project {
   const target = join(modules, manifest.name)
   mkdirSync(target, { recursive: true })
   run('tar', ['-xzf', join(folder, filename), '-C', target, '--strip-components=1'], folder)
-  const dependencies = Object.keys(manifest.dependencies).map((name) => [name, name] as const)
-  for (const [name, source] of [...dependencies, ...Object.entries(more)]) {
+  const common = [...Object.keys(manifest.dependencies), '@middy/core', '@types/node', '@types/aws-lambda']
+  const sources = { ...Object.fromEntries(common.map((name) => [name, name])), ...more }
+  for (const [name, source] of Object.entries(sources)) {
     const link = join(modules, name)
     mkdirSync(join(link, '..'), { recursive: true })
     symlinkSync(join(root, 'node_modules', source), link)
@@ -50,4 +51,11 @@ export function createProject(more: Readonly<Record<string, string>>): Project {
     files: files.map(({ path }: { path: string }) => path),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
+
+/** Compiles files of a project where they are. */
+export function compile({ folder }: Project, options: readonly string[], files: readonly string[]): void {
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const common = ['--strict', '--skipLibCheck', '--target', 'es2024', '--types', 'node']
+  run(process.execPath, [tsc, ...common, ...options, ...files], folder)
 }
