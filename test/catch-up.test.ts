@@ -61,27 +61,39 @@ describe('createCatchUp', () => {
   })
 })
 
+interface Service {
+  readonly url: string
+  /** What has arrived. */
+  readonly seen: () => Promise<string[]>
+  /** Blocks the event loop until so many connections have ended. */
+  readonly block: (count: number) => void
+}
+
 /**
- * A service on a thread of its own that does to each idle connection what `end` names, as soon as it has answered.
- * `main` is blocked at that time, which is to it what a freeze is: it learns of nothing.
+ * A service on a thread of its own that does to each connection what `end` names, 30 ms after its answer.
+ * This thread is blocked by then, which is to it what a freeze is: it learns of nothing.
  */
-async function startService(
-  end: 'destroy' | 'resetAndDestroy',
-): Promise<{ url: string; seen: () => Promise<string[]> }> {
+async function startService(end: 'destroy' | 'resetAndDestroy'): Promise<Service> {
+  const ended = new Int32Array(new SharedArrayBuffer(4))
   const source = `
     const { createServer } = require('node:http')
-    const { parentPort } = require('node:worker_threads')
+    const { parentPort, workerData: ended } = require('node:worker_threads')
     const seen = []
+    const end = (socket) => {
+      socket.${end}()
+      Atomics.add(ended, 0, 1)
+      Atomics.notify(ended, 0)
+    }
     const server = createServer(async (incoming, response) => {
       let body = ''
       for await (const chunk of incoming) body += chunk
       seen.push(incoming.method + ' ' + body)
-      response.end('{}', () => setTimeout(() => incoming.socket.${end}(), 20))
+      response.end('{}', () => setTimeout(end, 30, incoming.socket))
     })
     server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))
     parentPort.on('message', () => parentPort.postMessage(seen))
   `
-  const worker = new Worker(source, { eval: true })
+  const worker = new Worker(source, { eval: true, workerData: ended })
   onTestFinished(async () => {
     await worker.terminate()
   })
@@ -90,11 +102,10 @@ async function startService(
     worker.postMessage('seen')
     return (await once(worker, 'message'))[0]
   }
-  return { url: `http://127.0.0.1:${port}`, seen }
-}
-
-function block(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  const block = (count: number) => {
+    while (Atomics.load(ended, 0) < count) Atomics.wait(ended, 0, count - 1)
+  }
+  return { url: `http://127.0.0.1:${port}`, seen, block }
 }
 
 describe('a POST after a pause', () => {
@@ -102,11 +113,15 @@ describe('a POST after a pause', () => {
   const expected = Array.from({ length: ROUNDS }, (_, round) => `POST {"round":${round}}`)
 
   /** Blocks after each call: at once, within the callback that has brought the answer, or when all of it is over. */
-  async function callAndBlock(when: 'at once' | 'later', post: (json: object) => Promise<unknown>) {
+  async function callAndBlock(
+    { block }: Service,
+    when: 'at once' | 'later',
+    post: (json: object) => Promise<unknown>,
+  ): Promise<void> {
     for (let round = 0; round < ROUNDS; round += 1) {
       await post({ round })
       if (when === 'later') await wait(2)
-      block(60)
+      block(round + 1)
     }
   }
 
@@ -116,21 +131,22 @@ describe('a POST after a pause', () => {
     ['resetAndDestroy', 'at once'],
     ['resetAndDestroy', 'later'],
   ] as const)('is not lost to a connection that ended meanwhile: %s, %s', async (end, when) => {
-    const { url, seen } = await startService(end)
+    const service = await startService(end)
     const { ai } = createServices({
-      services: { ai: { url: `${url}/ai`, region: 'us-east-1', signingName: 'execute-api' } },
+      services: { ai: { url: `${service.url}/ai`, region: 'us-east-1', signingName: 'execute-api' } },
       credentials: IDENTITY,
     })
-    await callAndBlock(when, (json) => ai.post('jobs', { json }).json())
-    expect(await seen()).toEqual(expected)
+    await callAndBlock(service, when, (json) => ai.post('jobs', { json }).json())
+    expect(await service.seen()).toEqual(expected)
   })
 
   it('is not lost by createSignedFetch either', async () => {
-    const { url, seen } = await startService('resetAndDestroy')
+    const service = await startService('resetAndDestroy')
     const fetch = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'execute-api' })
-    const post = async (json: object) => (await fetch(url, { method: 'POST', body: JSON.stringify(json) })).json()
-    await callAndBlock('later', post)
-    expect(await seen()).toEqual(expected)
+    const post = async (json: object) =>
+      (await fetch(service.url, { method: 'POST', body: JSON.stringify(json) })).json()
+    await callAndBlock(service, 'later', post)
+    expect(await service.seen()).toEqual(expected)
   })
 
   it('that its caller aborts while it waits is not sent', async () => {
@@ -140,7 +156,7 @@ describe('a POST after a pause', () => {
       return answer()
     }
     const fetch = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'lambda', fetch: transport })
-    block(30)
+    await wait(30)
     const controller = new AbortController()
     setImmediate(() => controller.abort(new Error('enough')))
     await expect(fetch('https://example.com/', { method: 'POST', signal: controller.signal })).rejects.toThrow('enough')
