@@ -163,7 +163,7 @@ export class ServiceNetworkError extends ServiceError {
 export class ServiceTimeoutError extends ServiceError {
   override readonly name: string = 'ServiceTimeoutError'
   override readonly code: string = 'ERR_SERVICE_TIMEOUT'
-  /** Milliseconds that the call was given. */
+  /** Milliseconds that the call was given; a transport with a bound of its own may have given up sooner. */
   readonly timeoutMs: number
   /** True when the invocation's own deadline ended the call, false when the `timeout` option did. */
   readonly deadline: boolean

@@ -18,8 +18,8 @@ const THROTTLED_COST = 5
  *
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
  */
-export function createRetryQuota(): RetryQuota {
-  let tokens = CAPACITY
+export function createRetryQuota(capacity: number = CAPACITY): RetryQuota {
+  let tokens = capacity
   const costOf = (isThrottled: boolean) => (isThrottled ? THROTTLED_COST : RETRY_COST)
   return {
     costOf,
@@ -30,7 +30,7 @@ export function createRetryQuota(): RetryQuota {
       return true
     },
     succeed(lastCost) {
-      tokens = Math.min(CAPACITY, tokens + (lastCost || 1))
+      tokens = Math.min(capacity, tokens + (lastCost || 1))
     },
   }
 }

@@ -6,7 +6,7 @@ import { createClient, type ServiceClient } from './client.ts'
 import { createClock } from './clock.ts'
 import { type Config, resolveConfig, type ServiceConfig, type ServiceConfigs } from './config.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'
-import { createRetryQuota } from './retry-quota.ts'
+import { createRetryQuota, type RetryQuota } from './retry-quota.ts'
 import { createSendSigned } from './signed-fetch.ts'
 import { readTraceId } from './trace.ts'
 
@@ -36,15 +36,22 @@ export interface ServiceFactory {
 export function createServices<const S extends ServicesOption = DefaultServices>(
   options?: SignedServicesOptions<S>,
 ): Services<S> {
-  const { config, bind } = createServiceFactory(options)
+  return bindServices(createServiceFactory(options)) as Services<S>
+}
+
+/** The services of no invocation. */
+export function bindServices({ config, bind }: ServiceFactory): Record<string, ServiceClient> {
   for (const path of config.internals.values()) {
     throw new TypeError(`Option '${path}' names a Middy internal value, which only signedServices has`)
   }
-  return bind(config.services, { readTrace: () => (config.trace ? readTraceId() : undefined) }) as Services<S>
+  return bind(config.services, { readTrace: () => (config.trace ? readTraceId() : undefined) })
 }
 
 /** Everything that can be done once: checking options and environment, preparing what invocations share. */
-export function createServiceFactory(options?: SignedServicesOptions): ServiceFactory {
+export function createServiceFactory(
+  options?: SignedServicesOptions,
+  createQuota: () => RetryQuota = createRetryQuota,
+): ServiceFactory {
   const config = resolveConfig(options)
   const report = createReporter(config.logger, config.onCall)
   const clock = createClock()
@@ -54,7 +61,7 @@ export function createServiceFactory(options?: SignedServicesOptions): ServiceFa
   const runtimes = new WeakMap<ServiceConfig, ServiceRuntime>()
   for (const [name, { circuitBreaker }] of config.services) {
     shared.set(name, {
-      quota: createRetryQuota(),
+      quota: createQuota(),
       breaker: circuitBreaker ? new CircuitBreaker(circuitBreaker) : undefined,
     })
   }

@@ -132,10 +132,12 @@ export function createSendSigned(target: SigningTarget): SendSigned {
       const transport = fetch ?? globalThis.fetch
       const release = keepOneTrace(signed)
       try {
-        return await transport(
+        const answer = transport(
           transport === globalThis.fetch ? openToCapture(wire.href, outgoing) : wire.href,
           outgoing,
         )
+        // A transport that never settles must not keep us subscribed.
+        return await (release === undefined ? answer : unlessAborted(answer, signal))
       } finally {
         release?.()
       }

@@ -288,6 +288,21 @@ describe('no answer in time', () => {
     expect(count).toBe(0)
   })
 
+  it("ends with a transport's own bound", async () => {
+    respond = (init) =>
+      hang({ ...init, signal: AbortSignal.any([init?.signal as AbortSignal, AbortSignal.timeout(20)]) })
+    expect(await rejection(createClient({ timeout: 5000 }).get('x').json())).toMatchObject({
+      name: 'ServiceTimeoutError',
+      timeoutMs: 5000,
+      deadline: false,
+      attempts: 1,
+      message: 'integration: GET /x: no complete answer: The operation was aborted due to timeout',
+    })
+    // Only the platform's own error is one.
+    respond = () => Promise.reject(Object.assign(new Error('x'), { name: 'TimeoutError' }))
+    expect(await rejection(createClient().post('x').json())).toMatchObject({ name: 'ServiceNetworkError' })
+  })
+
   it("ends with ky's totalTimeout", async () => {
     respond = hang
     expect(await rejection(createClient().get('x', { totalTimeout: 20 }))).toMatchObject({

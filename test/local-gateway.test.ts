@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { connect } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices } from '../src/index.ts'
 import { signingChannel } from '../src/signing-channel.ts'
 import { fail, reply, startLocalGateway } from '../src/testing/index.ts'
@@ -14,7 +14,9 @@ describe('startLocalGateway', () => {
     await useGateway({
       ai: {
         'GET /jobs/:id': ({ params, path }) => ({ params, path }),
-        'GET /jobs/latest': 'unreachable: an earlier route fits',
+        'GET /jobs/latest': 'a literal comes first',
+        'GET /:any/latest': 'and so does one further on the left',
+        'GET /sp%20ace/ü': 'decoded',
         'DELETE /jobs/:id': undefined,
         'GET /text': 'plain',
         'GET /bytes': reply(200, new Uint8Array([1, 2]), { 'content-type': 'application/octet-stream' }),
@@ -27,7 +29,9 @@ describe('startLocalGateway', () => {
     const { ai } = createServices({ services: ['ai'] })
     expect(await ai.get('jobs/a%2Fb c').json()).toEqual({ params: { id: 'a/b c' }, path: '/jobs/a/b c' })
     expect(await ai.get('jobs/100%').json()).toMatchObject({ params: { id: '100%' } })
-    expect(await ai.get('jobs/latest').json()).toMatchObject({ params: { id: 'latest' } })
+    expect(await ai.get('jobs/latest').text()).toBe('a literal comes first')
+    expect(await ai.get('drafts/latest').text()).toBe('and so does one further on the left')
+    expect(await ai.get('sp ace/ü').text()).toBe('decoded')
     expect((await ai.delete('jobs/1')).status).toBe(204)
     expect((await ai.head('jobs/1')).headers.get('content-length')).toBe('17')
     expect(await ai.get('text').text()).toBe('plain')
@@ -101,7 +105,8 @@ describe('startLocalGateway', () => {
   })
 
   it('refuses routes that it cannot read', async () => {
-    for (const key of ['/x', 'get /x', 'GET x', 'GET /a b']) {
+    const wrong = ['/x', 'get /x', 'GET x', 'GET /a b', 'GET /q?x=1', 'GET /x/{id}', 'GET /x/*', 'GET /:', 'GET /:a/:a']
+    for (const key of wrong) {
       const error = await rejection(startLocalGateway({ services: { ai: { [key]: {} } } }))
       expect(error).toEqual(new TypeError(`Route '${key}' of service 'ai' must be like 'GET /jobs/:id'`))
     }
@@ -143,7 +148,10 @@ describe('startLocalGateway', () => {
     expect(await rejection(ai.post('x').json())).toMatchObject({ code: 'ERR_SERVICE_NETWORK', attempts: 1 })
     expect(await rejection(ai.put('x', { json: 1 }).json())).toMatchObject({ code: 'ERR_SERVICE_TIMEOUT', attempts: 1 })
     expect(await ai.put('x', { json: 2, timeout: 10_000 }).json()).toEqual({ json: 2 })
-    expect(gateway.requests.map(({ status }) => status)).toEqual([0, 0, 200])
+    const heal = gateway.fail('ai *', fail('network'))
+    expect(await rejection(ai.put('x', { json: 2, retry: 0 }).json())).toMatchObject({ code: 'ERR_SERVICE_NETWORK' })
+    heal()
+    expect(gateway.requests.map(({ status }) => status)).toEqual([0, 0, 200, 0])
   })
 
   it('shows both canonical requests where they differ', async () => {
@@ -171,6 +179,19 @@ describe('startLocalGateway', () => {
     // Nobody knows what another signer has signed.
     expect(foreign?.signature).toMatchObject({ verified: false, canonicalRequest: expect.any(String) })
     expect(foreign).not.toHaveProperty('signedCanonicalRequest')
+  })
+
+  it('shows both of equal calls too, which share a signature', async () => {
+    const gateway = await useGateway({ ai: { 'POST /x': {} } })
+    const credentials = { ...IDENTITY, secretAccessKey: 'wrong' }
+    const { ai } = createServices({ services: ['ai'], credentials })
+    vi.useFakeTimers({ toFake: ['Date'] })
+    await Promise.all([1, 2, 3].map(() => ai.fetch('x', { method: 'POST', body: 'same' })))
+    vi.useRealTimers()
+    expect(gateway.requests).toHaveLength(3)
+    for (const { signature, signedCanonicalRequest } of gateway.requests) {
+      expect(signedCanonicalRequest).toBe(signature.canonicalRequest)
+    }
   })
 
   it('follows signatures only while it is open, and forgets those that never arrive', async () => {
@@ -415,6 +436,7 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
       },
     ],
     ['answers what is no JSON', () => ({ big: 1n })],
+    ['answers a status that is none', () => reply(1000)],
     ['answers a header that is none', () => reply(200, {}, { 'a b': 'c' })],
     ['answers a header value that is none', () => reply(200, {}, { a: 'b\r\nc: d' })],
   ])('a route that %s', async (_, route) => {
@@ -430,5 +452,6 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
       },
     })
     expect(gateway.requests[0]?.status).toBe(502)
+    expect(gateway.requests[0]?.error).toBeInstanceOf(Error)
   })
 })

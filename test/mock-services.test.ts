@@ -2,7 +2,16 @@ import middy from '@middy/core'
 import mockContext from 'aws-lambda-mock-context'
 import { describe, expect, expectTypeOf, it, vi } from 'vitest'
 import { createServices, type ServicesContext, signedServices } from '../src/index.ts'
-import { fail, type MockClient, mockEnv, mockServices, type Routes, reply } from '../src/testing/index.ts'
+import {
+  fail,
+  type MockClient,
+  type MockServices,
+  mockEnv,
+  mockServices,
+  type RouteRequest,
+  type Routes,
+  reply,
+} from '../src/testing/index.ts'
 import { rejection, setEnv } from './helpers.ts'
 
 const context = mockContext({ timeout: 3600 })
@@ -20,6 +29,10 @@ describe('mockServices', () => {
         'GET /bytes': new Uint8Array([1, 2]),
         'GET /': { root: true },
         'GET /not-modified': reply(304, 'no body may follow'),
+        'GET /reset': reply(205, 'nor here'),
+        'GET /view': new DataView(new Uint8Array([1, 2, 3]).buffer, 1),
+        'GET /buffer': new Uint8Array([4, 5]).buffer,
+        'GET /date': () => new Date(0),
       },
     })
     expect(await ai.get('jobs/a%2Fb').json()).toEqual({ id: 'a/b' })
@@ -34,6 +47,10 @@ describe('mockServices', () => {
     expect([...(await ai.get('bytes').bytes())]).toEqual([1, 2])
     expect(await ai.get('').json()).toEqual({ root: true })
     expect((await ai.fetch('/not-modified')).status).toBe(304)
+    expect((await ai.fetch('/reset')).status).toBe(205)
+    expect([...(await ai.get('view').bytes()), ...(await ai.get('buffer').bytes())]).toEqual([2, 3, 4, 5])
+    expect(await ai.get('date').json()).toBe('1970-01-01T00:00:00.000Z')
+    expect((await ai.get('text?a=1')).url).toBe('https://mocked.invalid/ai/text?a=1')
     expect((await ai.fetch(`${ai.url}/jobs/7`)).ok).toBe(true)
   })
 
@@ -73,7 +90,8 @@ describe('mockServices', () => {
   })
 
   it('refuses routes that it cannot read, before any test uses them', () => {
-    expect(() => mockServices({ ai: { 'get jobs': {} } })).toThrow(
+    const ai: Routes = { 'get jobs': {} }
+    expect(() => mockServices({ ai })).toThrow(
       new TypeError("Route 'get jobs' of service 'ai' must be like 'GET /jobs/:id'"),
     )
   })
@@ -87,7 +105,13 @@ describe('mockServices', () => {
       'expected 1 to be 2',
     ],
     ['answers what is no JSON', () => ({ big: 1n }), /BigInt/],
-    ['answers with a status that is none', () => reply(99), /status/],
+    ['answers with a status that is none', () => reply(99), 'a status must be a whole number from 200 to 999, not 99'],
+    ['answers with a status that fetch does not know', () => reply(700), /status/],
+    ['answers with a Response', () => Response.json({}, { status: 403 }), /^Response is no answer: use data/],
+    ['answers with an Error', () => new Error('x'), /^Error is no answer/],
+    ['answers with a Map', () => reply(200, new Map()), /^Map is no answer/],
+    ['answers with a promise within a reply', () => reply(200, Promise.resolve({})), /^Promise is no answer/],
+    ['answers with a function', () => () => {}, /^Function is no answer/],
   ])("says so when a route's function %s", async (_, route, message) => {
     const { ai } = mockServices({ ai: { 'GET /x': route } })
     const error = (await rejection(ai.get('x').json())) as Error & { cause: Error }
@@ -95,6 +119,35 @@ describe('mockServices', () => {
     expect(error.message).toBe(`ai: GET /x: the route 'GET /x' of mockServices failed: ${error.cause.message}`)
     expect(error.cause.message).toMatch(message)
     expect(ai.calls).toHaveLength(1)
+  })
+
+  it.each([[undefined], ['a text'], [null]])("says so when a route's function throws %s", async (thrown) => {
+    const { ai } = mockServices({ ai: { 'GET /x': () => Promise.reject(thrown) } })
+    expect(await rejection(ai.get('x').json())).toMatchObject({
+      code: 'ERR_SERVICE_REQUEST',
+      message: `ai: GET /x: the route 'GET /x' of mockServices failed: ${thrown}`,
+    })
+  })
+
+  it('keeps its log apart from what routes do with their request', async () => {
+    const { ai } = mockServices({
+      ai: {
+        'POST /x': (request) => {
+          Object.assign(request.json as object, { added: 1 })
+          Object.assign(request.searchParams, { added: 1 })
+        },
+      },
+    })
+    await ai.post('x', { json: {} })
+    expect(ai.calls).toMatchObject([{ json: {}, searchParams: {} }])
+    expect(JSON.stringify(ai.calls)).not.toContain('added')
+  })
+
+  it('has no quota of retries that one test could leave less of for the next', async () => {
+    const { ai } = mockServices({ ai: { 'GET /x': fail('network') } })
+    for (let count = 0; count < 40; count += 1) {
+      expect(await rejection(ai.get('x', { retry: 2 }).json())).toMatchObject({ attempts: 3 })
+    }
   })
 
   it('fails as the real services do', async () => {
@@ -199,8 +252,35 @@ describe('mockServices', () => {
       expectTypeOf(services).toEqualTypeOf<{ readonly ai: MockClient; readonly integration: MockClient }>()
       // @ts-expect-error: no such param
       mockServices({ ai: { 'GET /a/:one': ({ params }) => params.other } })
+      // @ts-expect-error: not that of the route
+      mockServices({ ai: { 'GET /a/:one': ({ params }: RouteRequest<'two'>) => params.two } })
+      // @ts-expect-error: not a function of a request
+      mockServices({ ai: { 'GET /a': (n: number) => n } })
       // @ts-expect-error: not an answer
       mockServices({ ai: { 'GET /a': Symbol() } })
+      // @ts-expect-error: the answer of a promise is given by a function
+      mockServices({ ai: { 'GET /a': Promise.resolve({}) } })
+      // @ts-expect-error: no method
+      mockServices({ ai: { '/a': {} } })
+      // @ts-expect-error: a method in lower case
+      mockServices({ ai: { 'get /a': {} } })
+      // @ts-expect-error: no service
+      mockServices({ 'GET /a': { a: 1 } })
+      interface Job {
+        readonly id: string
+      }
+      const job: Job = { id: '1' }
+      const sound = {
+        'GET /interface': job,
+        'GET /instance': new Date(),
+        'GET /list': [job],
+        'GET /bytes': new Uint8Array(),
+        'GET /reply': reply(200, job),
+        'GET /promise': async () => job,
+        'GET /mock': vi.fn(() => job),
+      }
+      mockServices({ ai: sound })
+      expectTypeOf<MockServices<'ai' | 'integration'>>().toEqualTypeOf(services)
       const routes: Record<string, Routes> = {}
       expectTypeOf(mockServices(routes)).toEqualTypeOf<{ readonly [name: string]: MockClient }>()
       const handler = async (_event: object, _context: ServicesContext<'ai' | 'integration'>) => {}
@@ -213,17 +293,24 @@ describe('mockServices', () => {
 })
 
 describe('mockEnv', () => {
+  const common = {
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'AKIAMOCKED',
+    AWS_SECRET_ACCESS_KEY: 'mocked',
+    AWS_SESSION_TOKEN: 'mocked',
+  }
+
   it('names the variables that the middleware reads', () => {
     expect(mockEnv()).toEqual({
       AI_SERVICE_API_URL: 'https://mocked.invalid/ai',
       INTEGRATION_SERVICE_API_URL: 'https://mocked.invalid/integration',
       BACKGROUND_SERVICE_API_URL: 'https://mocked.invalid/background',
       ADMIN_SERVICE_API_URL: 'https://mocked.invalid/admin',
-      AWS_REGION: 'us-east-1',
+      ...common,
     })
     expect(mockEnv(['userProfile'])).toEqual({
       USER_PROFILE_SERVICE_API_URL: 'https://mocked.invalid/userProfile',
-      AWS_REGION: 'us-east-1',
+      ...common,
     })
     const own = {
       ai: {},
@@ -232,7 +319,7 @@ describe('mockEnv', () => {
       known: { url: 'https://known.example' },
       late: { internal: 'lateUrl' },
     }
-    expect(Object.keys(mockEnv(own))).toEqual(['AI_SERVICE_API_URL', 'SEARCH_URL', 'AWS_REGION'])
+    expect(Object.keys(mockEnv(own))).toEqual(['AI_SERVICE_API_URL', 'SEARCH_URL', ...Object.keys(common)])
   })
 
   it('is enough for a cold start, which stays an error without it', () => {

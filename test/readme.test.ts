@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { FAULT_NAMES } from '../src/testing/faults.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8')
@@ -21,6 +22,10 @@ describe('the README', () => {
 
   it.each([...SHOWN, ...tests])('shows examples/%s as it runs', (file) => {
     expect(readme).toContain(`\`\`\`ts\n${asInstalled(file)}\`\`\`\n`)
+  })
+
+  it('names every fault of the local gateway', () => {
+    for (const name of FAULT_NAMES) expect(readme).toContain(`\`${name}\``)
   })
 
   it('names only scripts that there are', () => {

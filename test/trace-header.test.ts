@@ -104,6 +104,14 @@ describe('where somebody follows the requests of fetch,', () => {
     expect(gateway.requests[0]?.headers).toMatchObject({ 'a-note': 'authorization', 'x-note': 'x-amzn-trace-id' })
   })
 
+  it('a transport that never settles leaves nobody subscribed after its call', async () => {
+    const stop = followRequests(() => {})
+    const stuck = createServices({ services: ['ai'], fetch: () => new Promise(() => {}), timeout: 20 }).ai
+    expect(await rejection(stuck.get('jobs/1'))).toMatchObject({ code: 'ERR_SERVICE_TIMEOUT' })
+    stop()
+    expect(requestCreated.hasSubscribers).toBe(false)
+  })
+
   it('ours goes out when nothing is added', async () => {
     followRequests(() => {})
     await ai.get('jobs/1')

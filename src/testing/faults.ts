@@ -2,13 +2,14 @@ import type { ServerResponse } from 'node:http'
 import {
   encodeReply,
   type GatewayAnswer,
+  isStatus,
   missingToken,
   refusal,
   sendHalf,
   serverError,
   tooLarge,
 } from './gateway-answer.ts'
-import { type Failure, Reply } from './routes.ts'
+import { Failure, Reply } from './routes.ts'
 import {
   expiredMessage,
   incompleteMessage,
@@ -80,6 +81,8 @@ export type Fault =
     }
   /** Milliseconds that the normal answer is held back; the route's function runs at once. */
   | { readonly delay: number; readonly times?: number }
+  /** As a route fails: `fail('timeout')` is a `hang`, `fail('network')` a `reset-after-read`. */
+  | Failure
 
 /** What an answer may depend on. */
 export interface FaultedRequest {
@@ -156,6 +159,8 @@ const BREAKS: Readonly<Record<BreakName, Break>> = {
   },
 }
 
+export const FAULT_NAMES: readonly string[] = [...Object.keys(ANSWERS), ...Object.keys(BREAKS)]
+
 /** How a connection fails for a route that answers nothing. */
 export function breakOf({ kind }: Failure): Break {
   return BREAKS[kind === 'timeout' ? 'hang' : 'reset-after-read']
@@ -166,6 +171,9 @@ const MEMBERS = { fault: ['times'], status: ['body', 'headers', 'times'], delay:
 
 /** Checks a fault once. @throws TypeError naming what is wrong with it */
 export function parseFault(fault: Fault): { readonly effect: Effect; readonly times: number } {
+  if (fault instanceof Failure) {
+    return { effect: { kind: 'break', ...breakOf(fault) }, times: Number.POSITIVE_INFINITY }
+  }
   const given: Record<string, unknown> = typeof fault === 'string' ? { fault } : { ...fault }
   const kind = (['fault', 'status', 'delay'] as const).find((name) => given[name] !== undefined)
   if (kind === undefined) throw new TypeError("A fault must be a name, or have 'fault', 'status' or 'delay'")
@@ -173,7 +181,7 @@ export function parseFault(fault: Fault): { readonly effect: Effect; readonly ti
   const stray = Object.keys(given).find((name) => given[name] !== undefined && !allowed.includes(name))
   if (stray !== undefined) throw new TypeError(`A fault with '${kind}' cannot have '${stray}'`)
   const times = given.times ?? Number.POSITIVE_INFINITY
-  if (given.times !== undefined && !isInteger(times, 1, Number.MAX_SAFE_INTEGER)) {
+  if (given.times !== undefined && !(Number.isSafeInteger(times) && (times as number) >= 1)) {
     throw new TypeError(`A fault's 'times' must be a whole number of at least 1, not ${show(times)}`)
   }
   return { effect: PARSERS[kind](given), times: times as number }
@@ -183,12 +191,10 @@ const PARSERS: Readonly<Record<keyof typeof MEMBERS, (given: Record<string, unkn
   fault: ({ fault: name }) => {
     if (isNameIn(ANSWERS, name)) return { kind: 'answer', answer: ANSWERS[name] }
     if (isNameIn(BREAKS, name)) return { kind: 'break', ...BREAKS[name] }
-    const names = [...Object.keys(ANSWERS), ...Object.keys(BREAKS)].join(', ')
-    throw new TypeError(`Unknown fault ${show(name)}: it must be one of ${names}`)
+    throw new TypeError(`Unknown fault ${show(name)}: it must be one of ${FAULT_NAMES.join(', ')}`)
   },
   status: ({ status, body, headers = {} }) => {
-    // Informational statuses end no request.
-    if (!isInteger(status, 200, 999)) {
+    if (!isStatus(status)) {
       throw new TypeError(`A fault's 'status' must be a whole number from 200 to 999, not ${show(status)}`)
     }
     const reply = new Reply(status, body, headers as Record<string, string>)
@@ -205,10 +211,6 @@ const PARSERS: Readonly<Record<keyof typeof MEMBERS, (given: Record<string, unkn
 
 function isNameIn<Name extends string>(table: Readonly<Record<Name, unknown>>, name: unknown): name is Name {
   return typeof name === 'string' && Object.hasOwn(table, name)
-}
-
-function isInteger(value: unknown, least: number, most: number): value is number {
-  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most
 }
 
 function show(value: unknown): string {

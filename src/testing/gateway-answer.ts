@@ -16,9 +16,10 @@ export const MAX_BODY = 10_485_760
 
 /** An answer as bytes. @throws TypeError for one that cannot be sent */
 export function encodeReply({ status, body, headers }: Reply): GatewayAnswer {
-  const isRaw = typeof body === 'string' || body instanceof Uint8Array
+  if (!isStatus(status)) throw new TypeError(`a status must be a whole number from 200 to 999, not ${String(status)}`)
+  const isRaw = typeof body === 'string' || body instanceof ArrayBuffer || ArrayBuffer.isView(body)
   const contentType = isRaw ? 'text/plain' : 'application/json'
-  const payload = body === undefined ? '' : isRaw ? body : JSON.stringify(body)
+  const payload = body === undefined ? '' : isRaw ? toPayload(body) : toJson(body)
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name)
     validateHeaderValue(name, value)
@@ -26,6 +27,29 @@ export function encodeReply({ status, body, headers }: Reply): GatewayAnswer {
   const ownHeaders =
     body === undefined ? {} : { 'content-type': contentType, 'content-length': String(Buffer.byteLength(payload)) }
   return { status, payload, headers: { ...ownHeaders, ...headers } }
+}
+
+/** Informational statuses end no request. */
+export function isStatus(status: unknown): status is number {
+  return Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 999
+}
+
+function toPayload(body: string | ArrayBuffer | ArrayBufferView): string | Uint8Array {
+  if (typeof body === 'string') return body
+  return body instanceof ArrayBuffer
+    ? new Uint8Array(body)
+    : new Uint8Array(body.buffer, body.byteOffset, body.byteLength)
+}
+
+/** Of data alone: a Response, an Error or a Map would go out as `{}` without a word. */
+function toJson(body: unknown): string {
+  const kind = Object.prototype.toString.call(body).slice(8, -1)
+  if (!['Object', 'Array', 'Date', 'String', 'Number', 'Boolean', 'Null'].includes(kind)) {
+    throw new TypeError(
+      `${kind} is no answer: use data that JSON can hold, text, bytes, or reply(status, body, headers)`,
+    )
+  }
+  return JSON.stringify(body)
 }
 
 /** A refusal by the gateway itself. */

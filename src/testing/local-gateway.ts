@@ -29,6 +29,7 @@ import {
 import { followSignedRequests } from './signed-requests.ts'
 import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './verify-signature.ts'
 
+/** Options of `startLocalGateway`. */
 export interface LocalGatewayOptions<R = Record<string, Routes>> {
   /** Routes by service. */
   readonly services: ServiceRoutes<R>
@@ -52,6 +53,8 @@ export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRe
   readonly signedCanonicalRequest?: string
   /** 0 where a fault let none out. */
   readonly status: number
+  /** What a route's function threw, or what is wrong with its answer; the caller gets a 502. */
+  readonly error?: unknown
   /** Milliseconds from the request's head to the answer. */
   readonly durationMs: number
 }
@@ -71,6 +74,7 @@ export interface LocalGateway {
    * @throws TypeError for a route that is not defined, or a fault that is none
    */
   readonly fail: (route: string, fault: Fault) => () => void
+  /** Ends it, with all its connections; does nothing the second time. */
   readonly close: () => Promise<void>
   /** The same as `close`, for `await using`. */
   readonly [Symbol.asyncDispose]: () => Promise<void>
@@ -105,12 +109,13 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     const received: ReceivedRequest = { method, target, rawHeaders, body }
     const request = { ...received, ...head, service, json: parseJson(body) }
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
-    const signedCanonicalRequest = signed.take(headers.authorization, signature)
+    const signedCanonicalRequest = signed.find(headers.authorization, signature)
     // Before the answer goes out: whoever has it may look here at once.
     const record = (status: number) => {
       const durationMs = performance.now() - startedAt
-      requests.push({ ...request, signature, ...signedCanonicalRequest, status, durationMs })
+      requests.push({ ...request, signature, ...signedCanonicalRequest, ...mistake, status, durationMs })
     }
+    let mistake: { readonly error?: unknown } = {}
     const breakOff = ({ status, act }: Break) => {
       record(status)
       act(response, now())
@@ -128,7 +133,10 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
       // What API Gateway makes of an integration that throws, or that answers what cannot be sent.
       return answerRoute(answer, { ...request, params: route.params })
         .then((given) => (given instanceof Failure ? breakOf(given) : encodeReply(given)))
-        .catch(() => serverError(502))
+        .catch((error: unknown) => {
+          mistake = { error }
+          return serverError(502)
+        })
     }
     const [answer, isInTime] = await Promise.all([decide(), waitOut(fault, gone.signal)])
     if (!isInTime) return record(0)

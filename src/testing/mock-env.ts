@@ -5,8 +5,9 @@ import { toVariable } from '../service-variable.ts'
 export const MOCK_ORIGIN = 'https://mocked.invalid'
 
 /**
- * The variables that a module with `signedServices()` needs to be imported in a test, with harmless URLs and a region;
- * for vitest's `test.env`. Takes the middleware's own `services`, where it has others than the default four.
+ * The variables that a module with `signedServices()` needs to be imported in a test: harmless URLs, a region, and
+ * credentials of nobody, so that no test looks for a developer's own. For vitest's `test.env`. Takes the middleware's own
+ * `services`, where it has others than the default four.
  */
 export function mockEnv(services: ServicesOption = defaults.services): Record<string, string> {
   const options: Record<string, string | ServiceOptions> = Array.isArray(services)
@@ -20,7 +21,13 @@ export function mockEnv(services: ServicesOption = defaults.services): Record<st
     }: ServiceOptions = typeof service === 'string' ? { url: service } : service
     return url === undefined && internal === undefined ? [[env, mockUrl(name)]] : []
   })
-  return { ...Object.fromEntries(urls), AWS_REGION: 'us-east-1' }
+  return {
+    ...Object.fromEntries(urls),
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'AKIAMOCKED',
+    AWS_SECRET_ACCESS_KEY: 'mocked',
+    AWS_SESSION_TOKEN: 'mocked',
+  }
 }
 
 export function mockUrl(name: string): string {

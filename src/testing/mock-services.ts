@@ -1,6 +1,7 @@
 import type { ServiceClient } from '../client.ts'
 import { ServiceRequestError } from '../errors.ts'
-import { createServices } from '../services.ts'
+import { createRetryQuota } from '../retry-quota.ts'
+import { bindServices, createServiceFactory, type ServiceNames } from '../services.ts'
 import { encodeReply } from './gateway-answer.ts'
 import { mockUrl } from './mock-env.ts'
 import {
@@ -30,12 +31,12 @@ export interface MockCall {
 
 /** A client whose requests end in memory. */
 export interface MockClient extends ServiceClient {
-  /** What it was sent, in order; copies made with `.extend` share it. */
+  /** What it was sent, in order; by copies made with `.extend`, too. */
   readonly calls: readonly MockCall[]
 }
 
-/** One mock for each service that has routes. */
-export type MockServices<R = Record<string, Routes>> = { readonly [Service in keyof R]: MockClient }
+/** One mock a service, by the services' names or by their routes: `MockServices<'ai' | 'integration'>`. */
+export type MockServices<R = Record<string, Routes>> = { readonly [Service in ServiceNames<R>]: MockClient }
 
 /** Of nobody. */
 const IDENTITY = { accessKeyId: 'AKIAMOCKED', secretAccessKey: 'mocked' }
@@ -43,22 +44,24 @@ const IDENTITY = { accessKeyId: 'AKIAMOCKED', secretAccessKey: 'mocked' }
 const SIGNATURE_HEADERS = ['authorization', 'x-amz-content-sha256', 'x-amz-date']
 
 /**
- * Services for a handler's unit test: the real clients, errors and retries over a transport in memory. Retries do not
- * wait, unless an answer asks for it. A request that no route fits fails with a `ServiceRequestError` that lists the
- * routes, and so does one whose route's function throws.
+ * Services for a handler's unit test: the real clients, errors and retries over a transport in memory. Retries wait 0 ms,
+ * unless an answer asks for more, and have no quota. A request that no route fits fails with a `ServiceRequestError` that
+ * lists the routes, and so does one whose route's function throws. A chain's own options have no effect on mocks.
  *
  * @throws TypeError for a route that is not `METHOD /path`
  */
 export function mockServices<R extends object>(routes: ServiceRoutes<R>): MockServices<R> {
   const mocks = Object.entries<Routes>(routes as Record<string, Routes>).map(([name, own]) => {
     const calls: MockCall[] = []
-    const services = createServices({
+    const options = {
       services: { [name]: mockUrl(name) },
       region: 'us-east-1',
       credentials: IDENTITY,
       retry: { delay: () => 0 },
       fetch: createTransport(name, parseRoutes(name, own), calls),
-    })
+    }
+    // A quota would let one test's failures show in another.
+    const services = bindServices(createServiceFactory(options, () => createRetryQuota(Number.POSITIVE_INFINITY)))
     return [name, Object.assign(services[name] as ServiceClient, { calls })]
   })
   return Object.fromEntries(mocks)
@@ -74,20 +77,27 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
     for (const added of SIGNATURE_HEADERS) delete headers[added]
     const bytes = (body ?? new Uint8Array()) as Uint8Array
     const { route, head } = locateRoute(services, { method, target: pathname + search, headers })
-    const json = parseJson(bytes)
-    calls.push({ ...head, json })
+    // Copies of its own: a route's function may change what it gets.
+    calls.push(structuredClone({ ...head, json: parseJson(bytes) }))
     const refuse = (problem: string, details?: { cause: unknown }) =>
       new ServiceRequestError({ service: name, method, path: head.path, attempts: 0 }, problem, details)
     if (route === undefined) {
       const defined = routes.map(({ key }) => `'${key}'`).join(', ')
       throw refuse(`mockServices has no such route of '${name}', ${defined ? `only ${defined}` : 'nor any other'}`)
     }
-    const answer = await answerRoute(route.answer, { ...head, params: route.params, body: bytes, json })
+    const answer = await answerRoute(route.answer, {
+      ...head,
+      params: route.params,
+      body: bytes,
+      json: parseJson(bytes),
+    })
       .then((given) => (given instanceof Failure ? given : toResponse(given, method)))
-      .catch((cause: Error) => {
-        throw refuse(`the route '${route.key}' of mockServices failed: ${cause.message}`, { cause })
+      .catch((cause: unknown) => {
+        const problem = cause instanceof Error ? cause.message : String(cause)
+        throw refuse(`the route '${route.key}' of mockServices failed: ${problem}`, { cause })
       })
-    if (answer instanceof Response) return answer
+    // A Response that is made by hand has no URL.
+    if (answer instanceof Response) return Object.defineProperty(answer, 'url', { value: input })
     throw transportError(answer)
   }
 }

@@ -48,12 +48,21 @@ export function fail(kind: 'timeout' | 'network'): Failure {
   return new Failure(kind)
 }
 
+/** An object that is neither a function nor a promise. */
+type Data = (object | Readonly<Record<string, unknown>>) & NoFunction
+
+/** What only functions have, and what only promises have. */
+interface NoFunction {
+  readonly [Symbol.hasInstance]?: never
+  readonly then?: never
+}
+
 /**
  * What a route answers: JSON, text, bytes, a `reply(...)`, a `fail(...)`, or a function of the request that gives one of
- * them; undefined is a 204.
+ * them or a promise of it; undefined is a 204.
  */
 export type RouteAnswer<Param extends string = string> =
-  | object
+  | Data
   | string
   | number
   | boolean
@@ -61,7 +70,7 @@ export type RouteAnswer<Param extends string = string> =
   | undefined
   | ((request: RouteRequest<Param>) => unknown)
 
-/** Answers by `METHOD /path`, with `:name` for a segment of any value. */
+/** Answers by `METHOD /path`, with `:name` for a segment of any value. Literal segments win over those. */
 export type Routes = Readonly<Record<string, RouteAnswer>>
 
 /** Names of a route's params: `id` of `GET /jobs/:id`. */
@@ -75,7 +84,13 @@ type ParamsOf<Key> = string extends Key
 
 /** Routes by service; each function's `params` follow the key of its route. */
 export type ServiceRoutes<R = Record<string, Routes>> = {
-  readonly [Service in keyof R]: { readonly [Key in keyof R[Service]]: RouteAnswer<ParamsOf<Key>> }
+  readonly [Service in keyof R]: {
+    readonly [Key in keyof R[Service]]: string extends Key
+      ? RouteAnswer
+      : Key extends `${Uppercase<string>} /${string}`
+        ? RouteAnswer<ParamsOf<Key>>
+        : "a route is like 'GET /jobs/:id'"
+  }
 }
 
 export interface Route {
@@ -86,15 +101,29 @@ export interface Route {
   readonly answer: RouteAnswer
 }
 
-/** Reads routes once. @throws TypeError for one that is not `METHOD /path` */
+/** Reads routes once, in the order of precedence. @throws TypeError for one that is not `METHOD /path` */
 export function parseRoutes(service: string, routes: Routes): readonly Route[] {
-  return Object.entries(routes).map(([key, answer]) => {
-    const [, method, path] = /^([A-Z]+) (\/\S*)$/.exec(key) ?? []
-    if (method === undefined || path === undefined) {
+  const parsed = Object.entries(routes).map(([key, answer]) => {
+    // What no path can hold would never fit: a query, a fragment, API Gateway's own `{id}` and `*`.
+    const [, method, path] = /^([A-Z]+) (\/[^\s?#{}*]*)$/.exec(key) ?? []
+    const segments = path?.split('/').map((segment) => (isParam(segment) ? segment : decodeSegment(segment))) ?? []
+    const params = segments.filter(isParam)
+    if (method === undefined || params.includes(':') || new Set(params).size < params.length) {
       throw new TypeError(`Route '${key}' of service '${service}' must be like 'GET /jobs/:id'`)
     }
-    return { key, method, segments: path.split('/'), answer }
+    return { key, method, segments, answer }
   })
+  return parsed.sort((a, b) => compareSegments(a.segments, b.segments))
+}
+
+function isParam(segment: string): boolean {
+  return segment.startsWith(':')
+}
+
+/** As in API Gateway, a literal segment comes before a param in its place. */
+function compareSegments(a: readonly string[], b: readonly string[]): number {
+  const differing = a.findIndex((segment, index) => isParam(segment) !== isParam(b[index] ?? ''))
+  return differing === -1 ? 0 : isParam(a[differing] as string) ? 1 : -1
 }
 
 interface FoundRoute {
@@ -111,7 +140,7 @@ function findRoute(routes: readonly Route[], method: string, rawSegments: readon
     const params: Record<string, string> = {}
     const fits = route.segments.every((segment, index) => {
       const value = actual[index] as string
-      if (!segment.startsWith(':')) return segment === value
+      if (!isParam(segment)) return segment === value
       params[segment.slice(1)] = value
       return value !== ''
     })
@@ -122,7 +151,7 @@ function findRoute(routes: readonly Route[], method: string, rawSegments: readon
 
 /** What a route answers to a request. */
 export async function answerRoute(answer: RouteAnswer, request: RouteRequest): Promise<Reply | Failure> {
-  const value = typeof answer === 'function' ? await answer(request) : answer
+  const value = await (typeof answer === 'function' ? answer(request) : answer)
   if (value instanceof Reply || value instanceof Failure) return value
   return new Reply(value === undefined ? 204 : 200, value, {})
 }

@@ -4,14 +4,14 @@ import type { SignatureVerdict } from './verify-signature.ts'
 /** What clients in this process have signed. */
 export interface SignedRequests {
   /** The canonical request behind a signature that does not match, where it is known. */
-  readonly take: (
+  readonly find: (
     authorization: string | undefined,
     verdict: SignatureVerdict,
   ) => { readonly signedCanonicalRequest?: string }
   readonly stop: () => void
 }
 
-/** Requests that went elsewhere, or never arrived, are forgotten, the oldest first. */
+/** Older ones are forgotten. Equal calls of one second share a signature, so that none is dropped when it arrives. */
 const MAX_KEPT = 1000
 
 export function followSignedRequests(): SignedRequests {
@@ -23,12 +23,11 @@ export function followSignedRequests(): SignedRequests {
   }
   signingChannel.subscribe(keep)
   return {
-    take(authorization, verdict) {
-      const [, signature = ''] = /Signature=(\w+)/.exec(authorization ?? '') ?? []
-      const signedCanonicalRequest = bySignature.get(signature)
-      bySignature.delete(signature)
-      const isMismatch = !verdict.verified && verdict.canonicalRequest !== undefined
-      return isMismatch && signedCanonicalRequest !== undefined ? { signedCanonicalRequest } : {}
+    find(authorization, { verified, canonicalRequest }) {
+      if (verified || canonicalRequest === undefined) return {}
+      // An authorization that could be compared ends with its signature.
+      const signedCanonicalRequest = bySignature.get(String(authorization).split('Signature=').at(-1) as string)
+      return signedCanonicalRequest === undefined ? {} : { signedCanonicalRequest }
     },
     stop: () => signingChannel.unsubscribe(keep),
   }

@@ -61,9 +61,8 @@ async function importMode(mode: 'StreamifyResponse' | 'DurableContext'): Promise
 const seen = () =>
   gateway.requests.map(({ method, path, status, signature }) => `${method} ${path} ${status} ${signature.verified}`)
 
-it(`@middy/core ${version} is the one that is wanted`, () => {
-  const wanted = process.env.MIDDY_MAJOR
-  if (wanted !== undefined) expect(String(major)).toBe(wanted)
+it.skipIf(process.env.MIDDY_MAJOR === undefined)(`@middy/core ${version} is the one that is wanted`, () => {
+  expect(String(major)).toBe(process.env.MIDDY_MAJOR)
 })
 
 describe(`@middy/core ${major}, standard mode`, () => {

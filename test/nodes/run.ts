@@ -1,5 +1,5 @@
 /**
- * Runs demo and tests on the other Node.js versions that the package supports; `npm test` runs on the one in
+ * Runs demo and tests, those of the packed package too, on the other Node.js versions that the package supports; `npm test` runs on the one in
  * package.json. `npm run test:nodes -- 26.10.0` runs on that one alone.
  */
 import { deepStrictEqual as equal } from 'node:assert/strict'
@@ -25,6 +25,8 @@ for (const version of versions) {
     console.log(`Node.js ${version}`)
     run(join('examples', 'demo.ts'))
     run(join('node_modules', 'vitest', 'vitest.mjs'), 'run')
+    run(join('test', 'package', 'check.ts'))
+    run(join('test', 'middy', 'run.ts'))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
