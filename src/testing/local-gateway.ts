@@ -109,13 +109,13 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     const received: ReceivedRequest = { method, target, rawHeaders, body }
     const request = { ...received, ...head, service, json: parseJson(body) }
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
-    const signedCanonicalRequest = signed.find(headers.authorization, signature)
+    const callers = signed.find(headers.authorization, signature)
+    let mistake: { readonly error?: unknown } = {}
     // Before the answer goes out: whoever has it may look here at once.
     const record = (status: number) => {
       const durationMs = performance.now() - startedAt
-      requests.push({ ...request, signature, ...signedCanonicalRequest, ...mistake, status, durationMs })
+      requests.push({ ...request, signature, ...callers, ...mistake, status, durationMs })
     }
-    let mistake: { readonly error?: unknown } = {}
     const breakOff = ({ status, act }: Break) => {
       record(status)
       act(response, now())
@@ -123,7 +123,7 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     if (fault?.kind === 'break') return breakOff(fault)
     const decide = async (): Promise<GatewayAnswer | Break> => {
       if (fault?.kind === 'answer') {
-        const { authorization = '' } = incoming.headers
+        const { authorization = '' } = headers
         return fault.answer({ ...request, region, authorization, signature, now: now() })
       }
       if (body.byteLength > MAX_BODY) return tooLarge()
