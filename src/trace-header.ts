@@ -52,7 +52,7 @@ function indexesOf(name: string, headers: readonly unknown[]): number[] {
 /**
  * What to give to global `fetch` so that aws-xray-sdk-fetch, where it has captured that, opens its subsegment: it leaves
  * a request alone in which it finds a trace. It does not find ours here; its own takes the place of ours, and where it
- * has no segment, ours goes out.
+ * has no segment, ours goes out. It sends a clone; one that undici makes loses its signal to the garbage collector.
  */
 export function openToCapture(url: string, init: RequestInit): string | Request {
   if ((globalThis as CaptureGlobal).__fetch === undefined) return url
@@ -60,5 +60,5 @@ export function openToCapture(url: string, init: RequestInit): string | Request 
   const { headers } = request
   const has = (name: string) => name.toLowerCase() !== TRACE_HEADER && Headers.prototype.has.call(headers, name)
   Object.defineProperty(headers, 'has', { value: has })
-  return request
+  return Object.defineProperty(request, 'clone', { value: () => new Request(request, { signal: init.signal ?? null }) })
 }

@@ -1,4 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices, createSignedFetch, type ServiceClient } from '../src/index.ts'
 import type { GatewayRequest, LocalGateway } from '../src/testing/index.ts'
@@ -267,6 +269,31 @@ describe('where aws-xray-sdk-fetch has captured global fetch,', () => {
     expect(headers.has('X-Amzn-Trace-Id')).toBe(false)
     expect(headers.get('X-Amzn-Trace-Id')).toBe(TRACE_ID)
     expect((seen[0] as Request).clone().headers.has('X-Amzn-Trace-Id')).toBe(true)
+  })
+
+  it('what it sends ends with the call, garbage collected or not', async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    gateway.fail('ai *', 'hang')
+    const ended = vi.fn()
+    const original = globalThis.fetch
+    vi.stubGlobal('__fetch', original)
+    // As aws-xray-sdk-fetch sends a request, and keeps it until it has ended.
+    vi.stubGlobal('fetch', async (request: Request) => {
+      const copy = request.clone()
+      try {
+        return await original(copy)
+      } finally {
+        ended(copy.url)
+      }
+    })
+    const call = rejection(ai.get('jobs/1', { timeout: 300 }))
+    for (let turn = 0; turn < 10; turn += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      collectGarbage()
+    }
+    expect(await call).toMatchObject({ code: 'ERR_SERVICE_TIMEOUT' })
+    await vi.waitFor(() => expect(ended).toHaveBeenCalledExactlyOnceWith(`${gateway.url}/ai/jobs/1`))
   })
 
   it('other transports get URL and init, as ever', async () => {
