@@ -119,7 +119,7 @@ export function createSendSigned(target: SigningTarget): SendSigned {
       if (call.attempts === 0) await catchUp()
       signal.throwIfAborted()
       call.attempts += 1
-      const outgoing: RequestInit = {
+      const outgoing: RequestInit & { readonly signal: AbortSignal } = {
         ...init,
         method: request.method,
         headers: signed,

@@ -54,11 +54,11 @@ function indexesOf(name: string, headers: readonly unknown[]): number[] {
  * a request alone in which it finds a trace. It does not find ours here; its own takes the place of ours, and where it
  * has no segment, ours goes out. It sends a clone; one that undici makes loses its signal to the garbage collector.
  */
-export function openToCapture(url: string, init: RequestInit): string | Request {
+export function openToCapture(url: string, init: RequestInit & { readonly signal: AbortSignal }): string | Request {
   if ((globalThis as CaptureGlobal).__fetch === undefined) return url
   const request = new Request(url, init)
   const { headers } = request
   const has = (name: string) => name.toLowerCase() !== TRACE_HEADER && Headers.prototype.has.call(headers, name)
   Object.defineProperty(headers, 'has', { value: has })
-  return Object.defineProperty(request, 'clone', { value: () => new Request(request, { signal: init.signal ?? null }) })
+  return Object.defineProperty(request, 'clone', { value: () => new Request(request, { signal: init.signal }) })
 }
