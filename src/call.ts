@@ -29,6 +29,8 @@ export interface ServiceRuntime {
 export interface Call extends FailingCall {
   method: string
   path: string
+  /** Path of the URL that was checked to lie below the base. */
+  pathname?: string
   canonicalRequest?: string
   signal?: AbortSignal | undefined
   totalTimeout?: number

@@ -1,7 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Waits, before a request goes out, until the process knows which of its idle connections have ended. */
-export type CatchUp = () => Promise<void>
+/**
+ * Waits, before a request goes out, until the process knows which of its idle connections have ended; undefined where
+ * there is nothing to wait for.
+ */
+export type CatchUp = () => Promise<void> | undefined
 
 /** Milliseconds between two requests in which a freeze may hide; less than any gateway leaves a connection idle. */
 const PAUSE_MS = 20
@@ -18,12 +21,16 @@ const PAUSE_MS = 20
  */
 export function createCatchUp(now: () => number = Date.now): CatchUp {
   let lastSentAt = now()
-  return async () => {
-    if (Math.abs(now() - lastSentAt) >= PAUSE_MS) {
-      await nextTurn()
-      await nextTurn()
-    }
+  const wait = async () => {
+    await nextTurn()
+    await nextTurn()
     // Only now: whoever comes during the wait must wait as well.
     lastSentAt = now()
+  }
+  return () => {
+    const time = now()
+    if (Math.abs(time - lastSentAt) >= PAUSE_MS) return wait()
+    lastSentAt = time
+    return undefined
   }
 }

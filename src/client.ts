@@ -3,6 +3,7 @@ import { sendAttempt } from './attempt.ts'
 import { type Invocation, openBounds, openCall, type ServiceRuntime } from './call.ts'
 import type { ServiceConfig } from './config.ts'
 import { checkTimeout, normalizeCallOptions, sealOptions } from './ky-options.ts'
+import { readOutgoing } from './outgoing.ts'
 import { copyRetry } from './retry.ts'
 import { settle, settleKy } from './settle.ts'
 import { resolveTarget } from './target.ts'
@@ -46,10 +47,11 @@ export function createClient(service: ServiceConfig, runtime: ServiceRuntime, in
       const { base, target } = resolveTarget(service, call, input)
       // Merged last, and the last hook to see the options: nothing that the caller sets comes after it.
       const init = (merged: Options) =>
-        sealOptions(merged, call, target, runtime.quota, (bounds, request, rest) =>
-          sendAttempt(runtime, base, call, bounds, request, rest),
+        sealOptions(merged, call, target, runtime.quota, (bounds, outgoing) =>
+          sendAttempt(runtime, base, call, bounds, outgoing),
         )
-      return instance.extend(own)(target, { ...(method && { method }), hooks: { init: [init] } })
+      const last = { ...(method && { method }), hooks: { init: [init] } }
+      return own.hooks === undefined ? instance(target, { ...own, ...last }) : instance.extend(own)(target, last)
     })
   }
 
@@ -62,14 +64,13 @@ export function createClient(service: ServiceConfig, runtime: ServiceRuntime, in
         call.method = init?.method?.toUpperCase() ?? 'GET'
         call.timeout = checkTimeout(call, timeout)
         const { base, target } = resolveTarget(service, call, input, { absolute: true })
-        // The bounds follow the signal; a Request would not let go of it.
-        const request = new Request(target, { ...init, signal: null })
+        const request = readOutgoing(target, init)
         call.method = request.method
         for (const [name, value] of new Headers(headers as Record<string, string>)) {
           if (!request.headers.has(name)) request.headers.set(name, value)
         }
         const bounds = openBounds(call, init?.signal ?? (target instanceof Request ? target.signal : undefined))
-        return sendAttempt(runtime, base, call, bounds, request, init)
+        return sendAttempt(runtime, base, call, bounds, request)
       })
     }
 

@@ -18,9 +18,15 @@ export type AwsCredentialProvider = (options?: {
 
 /** Where signatures get their credentials. */
 export interface CredentialSource {
-  get(): Promise<AwsCredentialIdentity>
+  /** A promise only where a provider is asked. */
+  get(): AwsCredentialIdentity | Promise<AwsCredentialIdentity>
   /** What to go on with after the gateway refused an identity's token; the same identity if there is no other. */
   renew(refused: AwsCredentialIdentity): Promise<AwsCredentialIdentity>
+}
+
+/** One that asks. */
+export interface ProviderSource extends CredentialSource {
+  get(): Promise<AwsCredentialIdentity>
 }
 
 /** Schema of a `credentials` option. */
@@ -48,8 +54,7 @@ export function createCredentialSource(
 ): CredentialSource {
   if (typeof option === 'function') return createProviderSource(option)
   if (option !== undefined) {
-    const identity = async () => checkIdentity(option)
-    return { get: identity, renew: identity }
+    return { get: () => checkIdentity(option), renew: async () => checkIdentity(option) }
   }
   const chain = createProviderSource(async (options) => {
     const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
@@ -57,14 +62,19 @@ export function createCredentialSource(
     return provider(options)
   })
   let provider: AwsCredentialProvider | undefined
+  let last: AwsCredentialIdentity | undefined
+  const read = () => {
+    last = readEnvironment(env, last)
+    return last
+  }
   return {
-    get: async () => readEnvironment(env) ?? chain.get(),
-    renew: async (refused) => readEnvironment(env) ?? chain.renew(refused),
+    get: () => read() ?? chain.get(),
+    renew: async (refused) => read() ?? chain.renew(refused),
   }
 }
 
 /** One call of the provider at a time, whoever waits for it. */
-export function createProviderSource(provider: AwsCredentialProvider, now: () => number = Date.now): CredentialSource {
+export function createProviderSource(provider: AwsCredentialProvider, now: () => number = Date.now): ProviderSource {
   let cached: AwsCredentialIdentity | undefined
   let flight: { readonly forced: boolean; readonly identity: Promise<AwsCredentialIdentity> } | undefined
 
@@ -103,13 +113,19 @@ export function createProviderSource(provider: AwsCredentialProvider, now: () =>
 }
 
 export function isSameIdentity(a: AwsCredentialIdentity, b: AwsCredentialIdentity): boolean {
+  if (a === b) return true
   return a.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey && a.sessionToken === b.sessionToken
 }
 
-function readEnvironment(env: NodeJS.ProcessEnv): AwsCredentialIdentity | undefined {
+/** The same object as long as nothing has changed. */
+function readEnvironment(
+  env: NodeJS.ProcessEnv,
+  last: AwsCredentialIdentity | undefined,
+): AwsCredentialIdentity | undefined {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env
   if (!accessKeyId || !secretAccessKey) return undefined
-  return checkIdentity({ accessKeyId, secretAccessKey, ...(token && { sessionToken: token }) })
+  const identity = { accessKeyId, secretAccessKey, ...(token && { sessionToken: token }) }
+  return last !== undefined && isSameIdentity(last, identity) ? last : checkIdentity(identity)
 }
 
 /**

@@ -1,8 +1,10 @@
 import type { Options } from 'ky'
+import { sleep } from './abort.ts'
 import { type Bounds, type Call, openBounds } from './call.ts'
 import { MAX_TIMER_MS } from './deadline.ts'
 import { ServiceRequestError } from './errors.ts'
 import { notJsonError } from './failure.ts'
+import { fromRequest, type Outgoing, type PlainBody, toPlainBody } from './outgoing.ts'
 import { copyRetry, narrowRetry, type RetryBudget } from './retry.ts'
 import type { RetryQuota } from './retry-quota.ts'
 
@@ -27,7 +29,7 @@ export function sealOptions(
   call: Call,
   target: URL | Request,
   quota: RetryQuota,
-  send: (bounds: Bounds, request: Request, init?: RequestInit) => Promise<Response>,
+  send: (bounds: Bounds, outgoing: Outgoing) => Promise<Response>,
 ): void {
   const { timeout, totalTimeout, parseJson = (text: string) => JSON.parse(text), throwHttpErrors = true } = options
   if (timeout !== undefined) call.timeout = checkTimeout(call, timeout)
@@ -35,15 +37,22 @@ export function sealOptions(
   if (target instanceof Request && target.body !== null && options.searchParams !== undefined) {
     throw new ServiceRequestError(call, 'a Request with a body keeps its own query: ky would send it without its body')
   }
-  call.retry = narrowRetry(copyRetry(options.retry ?? {}), createBudget(call, quota))
   const bounds = openBounds(call, options.signal ?? (target instanceof Request ? target.signal : undefined))
+  call.retry = narrowRetry(copyRetry(options.retry ?? {}), createBudget(call, quota, bounds))
+  // Hooks may look at the body, and at the signal, and put another Request in the place of ours.
+  const isSeen = target instanceof Request || hasHooks(options)
+  const plain = isSeen ? undefined : takeBody(options)
 
   const sealed: Options = {
-    fetch: (request, init) => send(bounds, request as Request, init),
+    fetch: (request, init) => {
+      const outgoing = fromRequest(request as Request, init as RequestInit, plain)
+      return send(bounds, isSeen ? { ...outgoing, signal: (request as Request).signal } : outgoing)
+    },
     // The attempt keeps its own time, for headers and body together.
     timeout: false,
     retry: call.retry.options,
-    signal: bounds.signal,
+    // Without hooks, everything that it could end ends with the bounds already.
+    signal: isSeen ? bounds.signal : null,
     parseJson(text, context) {
       if (text === '') return undefined
       try {
@@ -61,12 +70,32 @@ export function sealOptions(
   Object.defineProperties(options, Object.getOwnPropertyDescriptors(sealed))
 }
 
-function createBudget(call: Call, quota: RetryQuota): RetryBudget {
+/** Whether anybody sees what ky makes of the options. */
+function hasHooks({ hooks = {}, onUploadProgress }: Options): boolean {
+  const { init: _, ...others } = hooks
+  return onUploadProgress !== undefined || Object.values(others).some((list) => list.length > 0)
+}
+
+/** Takes the body out of ky's hands, who would make a stream of it, and another one for each retry. */
+function takeBody(options: Options): PlainBody | undefined {
+  const { json, stringifyJson, body, method } = options
+  if (method === undefined || /^(get|head)$/i.test(method)) return undefined
+  const plain =
+    json === undefined
+      ? toPlainBody(body)
+      : { payload: stringifyJson?.(json) ?? JSON.stringify(json), contentType: 'application/json' }
+  if (typeof plain?.payload !== 'string' && !(plain?.payload instanceof Uint8Array)) return undefined
+  Object.assign(options, { json: undefined, body: undefined })
+  return plain
+}
+
+function createBudget(call: Call, quota: RetryQuota, { signal }: Bounds): RetryBudget {
   const startedAt = performance.now()
   const unbounded = Number.POSITIVE_INFINITY
   return {
     quota,
     random: () => Math.random(),
+    wait: (ms) => sleep(ms, signal),
     lastAttempt: () => call.lastAttempt,
     remaining: () =>
       Math.min(

@@ -34,6 +34,8 @@ export interface RetryBudget {
   /** Milliseconds that an answer may ask to wait at most. */
   readonly patience: number
   readonly random: () => number
+  /** Waits; false where the call has ended first. */
+  readonly wait: (ms: number) => Promise<boolean>
   /** The last attempt; undefined before there was one. */
   readonly lastAttempt: () => Attempt | undefined
 }
@@ -62,7 +64,6 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
   let granted = 0
   let used = 0
   let lastCost = 0
-  let delay = 0
 
   const isRetryable = ({ method, idempotencyKey, outcome }: Attempt): boolean => {
     if (!isOneOf(methods, method)) return false
@@ -91,7 +92,8 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
       statusCodes,
       backoffLimit: Number.POSITIVE_INFINITY,
       jitter: undefined,
-      delay: () => delay,
+      // Waited for before, and left alone as soon as the call has ended.
+      delay: () => 0,
       async shouldRetry(state) {
         if ((await wanted.shouldRetry?.(state)) === false) return false
         const last = budget.lastAttempt()
@@ -101,9 +103,8 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
         const isThrottled = !(last.outcome instanceof Error) && last.outcome.status === 429
         if (found === undefined || !budget.quota.take(isThrottled)) return false
         lastCost = budget.quota.costOf(isThrottled)
-        delay = found
         granted += 1
-        return true
+        return found === 0 || budget.wait(found)
       },
     },
     allow({ method, idempotencyKey }, last) {

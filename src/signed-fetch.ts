@@ -1,7 +1,5 @@
-import { SignatureV4 } from '@aws-sdk/signature-v4'
 import { type OptionSchema, validateOptions } from '@middy/util'
 import { unlessAborted } from './abort.ts'
-import { createCanonicalRequest, createStringToSign } from './canonical-request.ts'
 import { type CatchUp, createCatchUp } from './catch-up.ts'
 import { type Clock, createClock } from './clock.ts'
 import {
@@ -13,9 +11,10 @@ import {
   isSameIdentity,
 } from './credentials.ts'
 import { type CallInfo, packageName, ServiceRequestError } from './errors.ts'
-import { readHealable } from './refusal.ts'
-import { Sha256, sha256Hex } from './sha256.ts'
-import { type SigningMessage, signingChannel } from './signing-channel.ts'
+import { type Outgoing, readOutgoing } from './outgoing.ts'
+import { readErrorType, readHealable } from './refusal.ts'
+import { sha256Hex } from './sha256.ts'
+import { createSign, isSigned } from './signature.ts'
 import { keepOneTrace, openToCapture } from './trace-header.ts'
 import { toWireUrl, type WireUrl } from './wire-url.ts'
 
@@ -49,8 +48,8 @@ export interface SigningTarget {
   readonly catchUp: CatchUp
 }
 
-/** Signs `request` and sends it; `init` is passed on to `fetch`, its `signal` in place of the request's own. */
-export type SendSigned = (request: Request, call: SignedCall, init?: RequestInit) => Promise<Response>
+/** Signs a request and sends it. */
+export type SendSigned = (request: Outgoing & { readonly signal: AbortSignal }, call: SignedCall) => Promise<Response>
 
 const schema: OptionSchema = {
   type: 'object',
@@ -83,54 +82,51 @@ export function createSignedFetch(options: SignedFetchOptions): typeof globalThi
     catchUp: createCatchUp(),
   })
   return async (input, init) => {
-    const request = new Request(input, init)
-    const { pathname } = new URL(request.url)
-    const call = {
-      service,
-      method: request.method,
-      path: pathname,
-      attempts: 0,
-      secrets: new Set<string>(),
-    }
-    return send(request, call, init)
+    const request = readOutgoing(input instanceof Request ? input : new URL(input), init)
+    const { method, url } = request
+    const signal = init?.signal ?? (input instanceof Request ? input.signal : new AbortController().signal)
+    const call = { service, method, path: url.pathname, attempts: 0, secrets: new Set<string>() }
+    return send({ ...request, signal }, call)
   }
 }
 
 /** The signed fetch underneath every client. */
 export function createSendSigned(target: SigningTarget): SendSigned {
   const { credentials, region, signingName, fetch, clock, catchUp } = target
-  const signerFor = createSignerCache()
+  const sign = createSign({ region, service: signingName })
 
-  return async (request, call, init = {}) => {
-    const signal = init.signal ?? request.signal
+  return async ({ method, url, headers, body, signal, init }, call) => {
     const refuse = (problem: string, details?: { cause: unknown }) => new ServiceRequestError(call, problem, details)
-    const url = new URL(request.url)
     const wire = toWireUrl(url)
-    const headers = collectHeaders(request, wire, refuse)
-    const body = await readBody(request, signal, refuse)
-    if (signingName === 'execute-api' && body !== undefined && body.byteLength > MAX_EXECUTE_API_BODY) {
-      throw refuse(`the body has ${body.byteLength} bytes, API Gateway takes ${MAX_EXECUTE_API_BODY} at most`)
-    }
-    const payloadHash = signingName === 'vpc-lattice-svcs' ? 'UNSIGNED-PAYLOAD' : sha256Hex(body ?? '')
+    const own = collectHeaders(headers, wire, refuse)
+    const payload = body instanceof Request ? await readBody(body, signal, refuse) : body
+    if (signingName === 'execute-api' && payload !== undefined) checkSize(payload, refuse)
+    const payloadHash = signingName === 'vpc-lattice-svcs' ? 'UNSIGNED-PAYLOAD' : sha256Hex(payload ?? '')
+    const signable = { method, wire, headers: own, payloadHash }
 
     const signAndSend = async (identity: AwsCredentialIdentity, signedAt: number) => {
-      const signed = await sign(identity, new Date(signedAt))
-      // A retry follows an answer or a timer, by which the event loop has turned.
-      if (call.attempts === 0) await catchUp()
+      const signing = sign(signable, identity, new Date(signedAt))
+      const signed = signing instanceof Promise ? await signing : signing
+      call.canonicalRequest = signed.canonicalRequest
+      const { accessKeyId, secretAccessKey, sessionToken } = identity
+      for (const secret of [signed.signature, accessKeyId, secretAccessKey, sessionToken]) {
+        if (secret !== undefined) call.secrets.add(secret)
+      }
+      // A retry follows an answer or a timer, by which the event loop has turned. Without a pause it is a microtask of its
+      // own all the same: a transport that is traced must not leave its context to the caller.
+      await (call.attempts === 0 ? catchUp() : undefined)
       signal.throwIfAborted()
       call.attempts += 1
       const outgoing: RequestInit & { readonly signal: AbortSignal } = {
         ...init,
-        method: request.method,
-        headers: signed,
-        body: body ?? null,
+        method,
+        headers: new Headers(signed.headers),
+        body: payload ?? null,
         redirect: 'manual',
-        // ky sets it on the Request alone.
-        ...(request.integrity && { integrity: request.integrity }),
         signal,
       }
       const transport = fetch ?? globalThis.fetch
-      const release = keepOneTrace(signed)
+      const release = keepOneTrace(signed.headers.authorization)
       try {
         const answer = transport(
           transport === globalThis.fetch ? openToCapture(wire.href, outgoing) : wire.href,
@@ -143,43 +139,13 @@ export function createSendSigned(target: SigningTarget): SendSigned {
       }
     }
 
-    /** The headers of one attempt, signature included. */
-    const sign = async (identity: AwsCredentialIdentity, signingDate: Date) => {
-      const amzDate = signingDate.toISOString().replace(/[-:]|\.\d{3}/g, '')
-      const scope = `${amzDate.slice(0, 8)}/${region}/${signingName}/aws4_request`
-      const signed = new Headers(headers)
-      signed.set('x-amz-date', amzDate)
-      signed.set('x-amz-content-sha256', payloadHash)
-      if (identity.sessionToken !== undefined) signed.set('x-amz-security-token', identity.sessionToken)
-      const signable: [string, string][] = [['host', wire.host], ...[...signed].filter(([name]) => isSigned(name))]
-      const canonical = createCanonicalRequest(request.method, wire.path, wire.query, signable, payloadHash)
-      call.canonicalRequest = canonical.text
-      const signature = await signerFor(identity).sign(createStringToSign(amzDate, scope, canonical.text), {
-        signingDate,
-        signingRegion: region,
-        signingService: signingName,
-      })
-      if (signingChannel.hasSubscribers) {
-        signingChannel.publish({ signature, canonicalRequest: canonical.text } satisfies SigningMessage)
-      }
-      const { accessKeyId, secretAccessKey, sessionToken } = identity
-      for (const secret of [signature, accessKeyId, secretAccessKey, sessionToken]) {
-        if (secret !== undefined) call.secrets.add(secret)
-      }
-      const credential = `${identity.accessKeyId}/${scope}`
-      signed.set(
-        'authorization',
-        `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${canonical.signedHeaders}, Signature=${signature}`,
-      )
-      return signed
-    }
-
-    const identity = await getIdentity(credentials, signal, refuse)
+    const found = getIdentity(credentials, signal, refuse)
+    const identity = found instanceof Promise ? await found : found
     const signedAt = clock.now(url.origin)
     const response = await signAndSend(identity, signedAt)
 
     // What the gateway refused has not run, so that any method may be sent again.
-    const healable = await readHealable(response)
+    const healable = readErrorType(response.headers) && (await readHealable(response))
     const renewed =
       healable === 'token' ? await unlessAborted(credentials.renew(identity), signal).catch(() => identity) : identity
     const isHealed =
@@ -194,35 +160,34 @@ export function createSendSigned(target: SigningTarget): SendSigned {
 
 type Refuse = (problem: string, details?: { cause: unknown }) => ServiceRequestError
 
-/** An allow-list: what is not signed may be changed on the way, as proxies and tracers do. */
-function isSigned(header: string): boolean {
-  return header === 'content-type' || header.startsWith('x-amz-')
-}
-
 /** The caller's headers without what signing sets anew, in the form in which they are both sent and signed. */
-function collectHeaders(request: Request, url: WireUrl, refuse: Refuse): Headers {
-  const headers = new Headers(request.headers)
-  if (headers.has('authorization')) throw refuse("the header 'authorization' is the signature's own")
-  const host = headers.get('host')
+function collectHeaders(given: Headers, url: WireUrl, refuse: Refuse): Record<string, string> {
+  if (given.has('authorization')) throw refuse("the header 'authorization' is the signature's own")
+  const host = given.get('host')
   if (host !== null && host !== url.host) {
     throw refuse(`the header 'host' cannot differ from the URL's ${url.host}; VPC endpoints take 'x-apigw-api-id'`)
   }
-  // `fetch` writes the length itself; a forwarded one would be that of another body.
-  for (const name of ['host', 'content-length', 'x-amz-security-token']) headers.delete(name)
-  for (const [name, value] of headers) {
-    if (!isSigned(name)) continue
-    if (!/^[\x20-\x7e]*$/.test(value)) throw refuse(`the header '${name}' is signed and must be printable ASCII`)
-    headers.set(name, value.replace(/ {2,}/g, ' '))
+  const headers: Record<string, string> = Object.create(null)
+  for (const [name, value] of given) {
+    // `fetch` writes the length itself; a forwarded one would be that of another body.
+    if (name === 'host' || name === 'content-length' || name === 'x-amz-security-token') continue
+    if (isSigned(name) && !/^[\x20-\x7e]*$/.test(value)) {
+      throw refuse(`the header '${name}' is signed and must be printable ASCII`)
+    }
+    headers[name] = isSigned(name) ? value.replace(/ {2,}/g, ' ') : value
   }
   return headers
 }
 
-async function readBody(
-  request: Request,
-  signal: AbortSignal,
-  refuse: Refuse,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (request.body === null) return undefined
+function checkSize(payload: string | Uint8Array, refuse: Refuse): void {
+  // A character takes three bytes at most, so that a short text need not be counted.
+  if (payload.length * 3 <= MAX_EXECUTE_API_BODY) return
+  const size = Buffer.byteLength(payload)
+  if (size <= MAX_EXECUTE_API_BODY) return
+  throw refuse(`the body has ${size} bytes, API Gateway takes ${MAX_EXECUTE_API_BODY} at most`)
+}
+
+async function readBody(request: Request, signal: AbortSignal, refuse: Refuse): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal))
   } catch (cause) {
@@ -231,28 +196,20 @@ async function readBody(
   }
 }
 
-async function getIdentity(
+/** A promise only where a provider is asked. */
+function getIdentity(
   credentials: CredentialSource,
   signal: AbortSignal,
   refuse: Refuse,
-): Promise<AwsCredentialIdentity> {
-  try {
-    return await unlessAborted(credentials.get(), signal)
-  } catch (cause) {
+): AwsCredentialIdentity | Promise<AwsCredentialIdentity> {
+  const fail = (cause: unknown): never => {
     signal.throwIfAborted()
     throw refuse(`no credentials: ${cause instanceof Error ? cause.message : 'the provider failed'}`, { cause })
   }
-}
-
-/** One signer an identity, so that a token is never sent with another identity's signature. */
-function createSignerCache(): (identity: AwsCredentialIdentity) => SignatureV4 {
-  let last: { identity: AwsCredentialIdentity; signer: SignatureV4 } | undefined
-  return (identity) => {
-    if (last === undefined || !isSameIdentity(last.identity, identity)) {
-      // Region and service have no default here: every signature names its own.
-      const signer = new SignatureV4({ credentials: identity, region: '', service: '', sha256: Sha256 })
-      last = { identity, signer }
-    }
-    return last.signer
+  try {
+    const identity = credentials.get()
+    return identity instanceof Promise ? unlessAborted(identity, signal).catch(fail) : identity
+  } catch (cause) {
+    return fail(cause)
   }
 }

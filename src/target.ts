@@ -30,6 +30,7 @@ export function resolveTarget(
   }
   const outside = outsideBase(base, url)
   if (outside !== undefined) throw refuse(outside)
+  call.pathname = url.pathname
   call.path = url.pathname.slice(base.path.length) || '/'
   const target = input instanceof Request ? input : url
   call.target = target

@@ -12,17 +12,16 @@ const requestCreated = channel('undici:request:create')
 const onTheirWay = new Map<unknown, number>()
 
 /**
- * Sees to it that the request which `fetch` makes of these signed headers carries one trace: the tracer's, where there
+ * Sees to it that the request with this `authorization` carries one trace: the tracer's, where there
  * is one, since its subsegment is the nearer parent. The function that is returned ends that; undefined where nobody
  * follows requests.
  */
-export function keepOneTrace(signed: Headers): (() => void) | undefined {
+export function keepOneTrace(authorization: string | undefined): (() => void) | undefined {
   if (!requestCreated.hasSubscribers) return undefined
   // Subscribed anew, to come after every tracer and see what all of them have added.
   requestCreated.unsubscribe(dropEarlierTraces)
   if (!requestCreated.hasSubscribers) return undefined
   requestCreated.subscribe(dropEarlierTraces)
-  const authorization = signed.get('authorization')
   onTheirWay.set(authorization, (onTheirWay.get(authorization) ?? 0) + 1)
   return () => {
     const others = (onTheirWay.get(authorization) as number) - 1

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { replaceOption, type StandardSchemaV1 } from 'ky'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { createServices, type ServiceClient, ServiceRequestError, ServicesConfigurationError } from '../src/index.ts'
@@ -86,6 +87,57 @@ describe('a client', () => {
     expect(await (await ai.get('x')).json()).toBeUndefined()
   })
 
+  it('sends the same body, whether hooks look at it or not', async () => {
+    const seen: string[] = []
+    const hooks = {
+      beforeRequest: [async ({ request }: { request: Request }) => void seen.push(await request.clone().text())],
+    }
+    const bodies = [
+      { json: { a: 'ü' } },
+      { json: { b: 1n }, stringifyJson: () => '{"b":1}' },
+      { json: { c: 1 }, headers: { 'content-type': 'application/x+json' } },
+      { body: 'text' },
+      { body: new Uint8Array([65]) },
+      { body: new URLSearchParams({ d: '1' }) },
+    ]
+    const ai = createClient()
+    for (const body of bodies) {
+      await ai.post('x', body)
+      await ai.post('x', { ...body, hooks })
+    }
+    const shown = sent.map(({ headers, body }) => `${headers.get('content-type')} ${body}`)
+    expect(shown.filter((_, index) => index % 2 === 0)).toEqual(shown.filter((_, index) => index % 2 === 1))
+    expect(shown.filter((_, index) => index % 2 === 0)).toEqual([
+      'application/json {"a":"ü"}',
+      'application/json {"b":1}',
+      'application/x+json {"c":1}',
+      'text/plain;charset=UTF-8 text',
+      'null A',
+      'application/x-www-form-urlencoded;charset=UTF-8 d=1',
+    ])
+    expect(seen).toHaveLength(6)
+    expect(seen[0]).toBe('{"a":"ü"}')
+    expect(await rejection(ai.get('x', { json: {} }))).toMatchObject({ code: 'ERR_SERVICE_REQUEST', attempts: 0 })
+    // What is no JSON is no body, for ky.
+    await ai.post('x', { json: () => {} })
+    expect(sent.at(-1)?.body).toBe('')
+  })
+
+  it("leaves nothing of a transport's own context to its caller", async () => {
+    const store = new AsyncLocalStorage<string>()
+    const traced: typeof fetch = async () => {
+      store.enterWith('of the transport')
+      return new Response('{}')
+    }
+    const { ai } = createServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: traced })
+    for (const call of [() => ai.fetch('x'), () => ai.post('x', { json: {} }).json()]) {
+      const answered = call()
+      expect(store.getStore()).toBeUndefined()
+      await answered
+      expect(store.getStore()).toBeUndefined()
+    }
+  })
+
   it('checks an answer with a Standard Schema, whose error passes through', async () => {
     const schema: StandardSchemaV1<unknown, { a: number }> = {
       '~standard': {
@@ -135,7 +187,8 @@ describe('a client', () => {
     vi.useFakeTimers({ now: Date.parse('2026-11-22T00:00:00Z') })
     respond = (count) => answer('{}', { status: count < 3 ? 503 : 200 })
     const done = createClient().get('x', { retry: { delay: () => 60_000, jitter: false } })
-    await vi.advanceTimersByTimeAsync(120_000)
+    // ky takes another turn of the timers for each retry.
+    await vi.advanceTimersByTimeAsync(120_002)
     await done
     vi.useRealTimers()
     expectSigned(3)
@@ -249,6 +302,13 @@ describe('a client sends to its own base and nowhere else:', () => {
       message: expect.stringContaining('https://evil.example is not this service'),
     })
     expectSigned(name === 'beforeRequest' ? 0 : 1)
+  })
+
+  it('names the path that a hook has put in its place', async () => {
+    const hooks = { beforeRequest: [() => new Request(BASE)] }
+    respond = () => answer('{}', { status: 404 })
+    expect(await rejection(createClient().get('x', { hooks }))).toMatchObject({ path: '/', status: 404 })
+    expectSigned()
   })
 
   it('hooks see requests before they are signed', async () => {

@@ -4,10 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { type AwsCredentialProvider, createCredentialSource, createProviderSource } from '../src/credentials.ts'
+import {
+  type AwsCredentialIdentity,
+  type AwsCredentialProvider,
+  type CredentialSource,
+  createCredentialSource,
+  createProviderSource,
+} from '../src/credentials.ts'
 import { IDENTITY, rejection, setEnv } from './helpers.ts'
 
 const ENV = { AWS_ACCESS_KEY_ID: 'AKIDENV', AWS_SECRET_ACCESS_KEY: 'env-secret' }
+
+/** At once or later. */
+const get = async (source: CredentialSource): Promise<AwsCredentialIdentity> => source.get()
 
 describe('createCredentialSource', () => {
   it('takes an identity, as a copy that nobody can change afterwards', async () => {
@@ -37,7 +46,7 @@ describe('createCredentialSource', () => {
     ['sessionToken', { accessKeyId: 'a', secretAccessKey: 's', sessionToken: '' }],
     ['accessKeyId', undefined],
   ])('refuses a wrong %s without showing it', async (name, identity) => {
-    const error = (await rejection(createCredentialSource(async () => identity as never).get())) as Error
+    const error = (await rejection(get(createCredentialSource(async () => identity as never)))) as Error
     expect(error).toBeInstanceOf(TypeError)
     expect(error.message).toMatch(new RegExp(`^${name} is `))
     expect(error.message).not.toContain('hunter2')
@@ -184,7 +193,8 @@ describe("the AWS SDK's provider chain", () => {
       const loaded = []
       registerHooks({ resolve: (name, context, next) => (loaded.push(name), next(name, context)) })
       const { createCredentialSource } = await import('./src/credentials.ts')
-      const identity = await createCredentialSource().get().catch((error) => error.name)
+      const get = async () => createCredentialSource().get()
+      const identity = await get().catch((error) => error.name)
       console.log(JSON.stringify({ identity, chain: loaded.includes('@aws-sdk/credential-provider-node') }))`
     const bare = { PATH: process.env.PATH, AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nonexistent' }
     const args = ['--input-type=module', '--eval', script]

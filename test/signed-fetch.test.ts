@@ -14,6 +14,18 @@ function record(options: Partial<SignedFetchOptions> = {}) {
   return { sent, fetch: createSignedFetch({ ...OPTIONS, fetch: transport, ...options }) }
 }
 
+describe('credentials of the environment', () => {
+  it('that no header can hold are refused before anything is sent', async () => {
+    setEnv({ AWS_ACCESS_KEY_ID: 'AKID', AWS_SECRET_ACCESS_KEY: 'hunter2\n', AWS_SESSION_TOKEN: undefined })
+    const send = vi.fn<typeof fetch>()
+    const signed = createSignedFetch({ region: 'us-east-1', service: 'execute-api', fetch: send })
+    const error = (await rejection(signed('https://h.example/x'))) as Error
+    expect(error).toMatchObject({ code: 'ERR_SERVICE_REQUEST', attempts: 0 })
+    expect(error.message).toBe('execute-api: GET /x: no credentials: secretAccessKey is missing or not printable ASCII')
+    expect(send).not.toHaveBeenCalled()
+  })
+})
+
 describe('createSignedFetch', () => {
   it('signs host, content type and x-amz headers, and nothing else', async () => {
     const { sent, fetch } = record()

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { follow } from '../src/abort.ts'
+import { follow, sleep } from '../src/abort.ts'
 import { createClock } from '../src/clock.ts'
 import { createDeadline } from '../src/deadline.ts'
 import { toVariable } from '../src/service-variable.ts'
@@ -174,5 +174,26 @@ describe('createClock', () => {
     learning.learn(ORIGIN, dated(600_000), MACHINE)
     expect(learning.learn(ORIGIN, dated(0), learning.now(ORIGIN))).toBe(true)
     expect(learning.now(ORIGIN)).toBe(MACHINE)
+  })
+})
+
+describe('sleep', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('is over after its time, or with the signal', async () => {
+    const controller = new AbortController()
+    const over = sleep(10, controller.signal)
+    vi.advanceTimersByTime(10)
+    expect(await over).toBe(true)
+    const cut = sleep(10, controller.signal)
+    controller.abort()
+    expect(await cut).toBe(false)
+    expect(await sleep(10, controller.signal)).toBe(false)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

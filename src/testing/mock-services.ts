@@ -75,7 +75,7 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
     const { method = 'GET', body } = init
     const headers = Object.fromEntries(init.headers as Headers)
     for (const added of SIGNATURE_HEADERS) delete headers[added]
-    const bytes = (body ?? new Uint8Array()) as Uint8Array
+    const bytes = Buffer.from((body ?? '') as string | Uint8Array<ArrayBuffer>)
     const { route, head } = locateRoute(services, { method, target: pathname + search, headers })
     // Copies of its own: a route's function may change what it gets.
     calls.push(structuredClone({ ...head, json: parseJson(bytes) }))

@@ -1,0 +1,71 @@
+/** A request before it is signed. */
+export interface Outgoing {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Headers
+  /** The body itself, or the Request that holds it. */
+  readonly body: string | Uint8Array<ArrayBuffer> | Request | undefined
+  /** What ends it, where it comes with a signal of its own. */
+  readonly signal?: AbortSignal | undefined
+  /** What else `fetch` is to know. */
+  readonly init?: RequestInit | undefined
+}
+
+/** A body that need not go through a Request, which is costly and would make a stream of it. */
+export interface PlainBody {
+  readonly payload: string | Uint8Array<ArrayBuffer>
+  /** What `fetch` would call it, where the caller says nothing. */
+  readonly contentType: string | undefined
+}
+
+/** Members of `RequestInit` that need no Request to be understood. */
+const PLAIN_MEMBERS = ['method', 'headers', 'body', 'signal']
+
+/** Methods that go out as they are written. */
+const PLAIN_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** Text, and bytes, of which a copy is kept; undefined for bodies that only `fetch` knows how to write. */
+export function toPlainBody(body: unknown): PlainBody | undefined {
+  if (typeof body === 'string') return { payload: body, contentType: 'text/plain;charset=UTF-8' }
+  return body instanceof Uint8Array ? { payload: new Uint8Array(body), contentType: undefined } : undefined
+}
+
+/**
+ * What `fetch(target, init)` would send.
+ * @throws TypeError where `fetch` would
+ */
+export function readOutgoing(target: URL | Request, init: RequestInit = {}): Outgoing {
+  const { method = 'GET', body } = init
+  const plain = toPlainBody(body)
+  const isPlain =
+    target instanceof URL &&
+    target.username === '' &&
+    target.password === '' &&
+    Object.keys(init).every((name) => PLAIN_MEMBERS.includes(name)) &&
+    PLAIN_METHODS.includes(method) &&
+    (body == null || (plain !== undefined && method !== 'GET' && method !== 'HEAD'))
+  // The bounds follow the signal; a Request would not let go of it.
+  if (!isPlain) return fromRequest(new Request(target, { ...init, signal: null }), init)
+  return withBody({ method, url: target, headers: new Headers(init.headers), body: undefined }, plain)
+}
+
+/** What a Request would send; `init` is for what it does not hold. */
+export function fromRequest(request: Request, init?: RequestInit, plain?: PlainBody): Outgoing {
+  const { method, headers, integrity } = request
+  const outgoing: Outgoing = {
+    method,
+    url: new URL(request.url),
+    headers,
+    body: request.body === null ? undefined : request,
+    init: integrity === '' ? init : { ...init, integrity },
+  }
+  return withBody(outgoing, plain)
+}
+
+function withBody(outgoing: Outgoing, plain: PlainBody | undefined): Outgoing {
+  if (plain === undefined) return outgoing
+  const { headers } = outgoing
+  const { payload, contentType } = plain
+  if (contentType !== undefined && !headers.has('content-type')) headers.set('content-type', contentType)
+  return { ...outgoing, body: payload }
+}

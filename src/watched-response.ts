@@ -1,0 +1,173 @@
+import { setImmediate as soon } from 'node:timers'
+import { unlessAborted } from './abort.ts'
+
+/** What an attempt needs to know of its answer's body. */
+export interface BodyWatch {
+  /** Ends the body, as soon as it aborts. */
+  readonly signal: AbortSignal
+  /** Told when the body has ended, however it did. */
+  readonly end: () => void
+  /** The error that a body fails with, in place of the transport's own. */
+  readonly toFailure: (error: unknown) => unknown
+}
+
+/** Bytes of an answer that are read before anybody asks for them. */
+const READ_AHEAD = 65_536
+
+/**
+ * Sees to it that an answer's body ends with its attempt, and fails with the call's own error. `ended` resolves with what
+ * it failed with, where somebody was reading it.
+ *
+ * The body is read as it is, in one piece, by those who want it whole, which costs next to nothing; only for others it
+ * becomes another stream.
+ */
+export function watchResponse(
+  response: Response,
+  watch: BodyWatch,
+): { readonly body: Response; readonly ended: Promise<unknown> } {
+  if (response.body === null) {
+    watch.end()
+    return { body: response, ended: Promise.resolve() }
+  }
+  const { promise: ended, resolve: tell } = Promise.withResolvers<unknown>()
+  const state: State = { ...watch, tell, isStarted: false, copy: undefined }
+  if (Object.getPrototypeOf(response) !== Response.prototype) {
+    return { body: copyOf(response, response.body, state), ended }
+  }
+  states.set(response, state)
+  watchedPrototype ??= createPrototype()
+  Object.setPrototypeOf(response, watchedPrototype)
+  // Read ahead, so that a small answer which nobody reads has ended all the same, and with it the call.
+  soon(() => {
+    if (!state.isStarted && state.copy === undefined) sourceOf(response)
+  })
+  return { body: response, ended }
+}
+
+interface State extends BodyWatch {
+  readonly tell: (failure: unknown) => void
+  isStarted: boolean
+  /** The same answer with another stream as its body, once somebody wants more than the whole. */
+  copy: Response | undefined
+}
+
+const states = new WeakMap<Response, State>()
+
+/** What answers have in place of `Response.prototype`; made late, because that loads Node's own `fetch`. */
+let watchedPrototype: object | undefined
+
+function createPrototype(): object {
+  const native = Response.prototype
+  const value = (member: unknown) => ({ value: member, writable: true, configurable: true })
+  const getter = (get: (this: Response) => unknown) => ({ get, configurable: true })
+  const whole = (read: () => Promise<unknown>) =>
+    value(async function (this: Response) {
+      const state = states.get(this) as State
+      if (state.copy !== undefined || state.isStarted) return read.call(state.copy ?? this)
+      state.isStarted = true
+      try {
+        const body = await unlessAborted(read.call(this), state.signal)
+        state.end()
+        state.tell(undefined)
+        return body
+      } catch (error) {
+        const failure = state.toFailure(error)
+        state.tell(failure)
+        throw failure
+      }
+    })
+  const other = (read: () => Promise<unknown>) =>
+    value(function (this: Response) {
+      return read.call(sourceOf(this))
+    })
+  return Object.create(native, {
+    text: whole(native.text),
+    arrayBuffer: whole(native.arrayBuffer),
+    bytes: whole((native as Response & { bytes(): Promise<unknown> }).bytes),
+    json: value(async function (this: Response) {
+      return JSON.parse(await this.text())
+    }),
+    blob: other(native.blob),
+    formData: other(native.formData),
+    clone: value(function (this: Response) {
+      return withUrl(native.clone.call(sourceOf(this)), this.url)
+    }),
+    body: getter(function (this: Response) {
+      return sourceOf(this).body
+    }),
+    bodyUsed: getter(function (this: Response) {
+      const { copy, isStarted } = states.get(this) as State
+      return copy?.bodyUsed ?? isStarted
+    }),
+  })
+}
+
+/** What a member that is not the whole body's reads from. */
+function sourceOf(response: Response): Response {
+  const state = states.get(response) as State
+  if (state.copy !== undefined) return state.copy
+  // Being read already: it answers as any such response does.
+  if (state.isStarted) return Object.setPrototypeOf(response, Response.prototype)
+  return copyOf(response, Reflect.get(Response.prototype, 'body', response) as ReadableStream<Uint8Array>, state)
+}
+
+/** The same answer, with a body that is read ahead and fails with the call's own error. */
+function copyOf(response: Response, stream: ReadableStream<Uint8Array>, state: State): Response {
+  const { signal, end, toFailure, tell } = state
+  const reader = stream.getReader()
+  let abort!: () => void
+  let isReading = false
+  const finish = () => {
+    signal.removeEventListener('abort', abort)
+    end()
+    tell(undefined)
+  }
+  const fail = (controller: ReadableStreamDefaultController, error: unknown) => {
+    signal.removeEventListener('abort', abort)
+    const failure = toFailure(error)
+    // What nobody waits for has not failed anybody.
+    tell(isReading ? failure : undefined)
+    controller.error(failure)
+  }
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        abort = () => {
+          fail(controller, signal.reason)
+          reader.cancel(signal.reason).catch(() => {})
+        }
+        signal.addEventListener('abort', abort)
+      },
+      async pull(controller) {
+        try {
+          isReading = true
+          const { done, value } = await reader.read()
+          isReading = false
+          // Too late: the stream has failed already.
+          if (signal.aborted) return
+          if (!done) return controller.enqueue(value)
+          finish()
+          controller.close()
+        } catch (error) {
+          if (!signal.aborted) fail(controller, error)
+        }
+      },
+      cancel(reason) {
+        finish()
+        return reader.cancel(reason)
+      },
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD }),
+  )
+  const { status, statusText, headers, url } = response
+  state.copy = withUrl(new Response(body, { status, statusText, headers }), url)
+  return state.copy
+}
+
+/** A Response that is made by hand has no URL, and neither have its clones. */
+function withUrl(response: Response, url: string): Response {
+  return Object.defineProperties(response, {
+    url: { value: url },
+    clone: { value: () => withUrl(Response.prototype.clone.call(response), url) },
+  })
+}

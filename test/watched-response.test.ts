@@ -1,0 +1,182 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { watchResponse } from '../src/watched-response.ts'
+import { rejection } from './helpers.ts'
+
+let controller: AbortController
+let end: ReturnType<typeof vi.fn<() => void>>
+const REASON = new Error('the end')
+/** As an attempt does: it ends with the failure. */
+const toFailure = (error: unknown) => {
+  end()
+  return new Error('the failure', { cause: error })
+}
+const watch = (response: Response) => watchResponse(response, { signal: controller.signal, end, toFailure })
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+beforeEach(() => {
+  controller = new AbortController()
+  end = vi.fn<() => void>()
+})
+
+/** Starts, and then waits for `fail` or for ever. */
+function halfBody() {
+  let fail!: (error: unknown) => void
+  const cancel = vi.fn()
+  const stream = new ReadableStream({
+    start(stream) {
+      stream.enqueue(Buffer.from('half'))
+      fail = (error) => stream.error(error)
+    },
+    cancel,
+  })
+  return { response: new Response(stream), fail, cancel }
+}
+
+describe('a watched answer', () => {
+  it.each([
+    ['text', '{"a":1}'],
+    ['json', { a: 1 }],
+    ['arrayBuffer', new TextEncoder().encode('{"a":1}').buffer],
+    ['bytes', new TextEncoder().encode('{"a":1}')],
+  ] as const)('is read by %s() as it is', async (method, expected) => {
+    const response = new Response('{"a":1}')
+    const { body, ended } = watch(response)
+    expect(body).toBe(response)
+    expect(body.bodyUsed).toBe(false)
+    const reading = (body as Response & { bytes(): Promise<unknown> })[method]()
+    expect(body.bodyUsed).toBe(true)
+    expect(await reading).toEqual(expected)
+    expect(await ended).toBeUndefined()
+    expect(end).toHaveBeenCalledOnce()
+    await turn()
+    expect(await rejection(body.text())).toBeInstanceOf(TypeError)
+  })
+
+  it('that is being read is locked, and read once, as any other', async () => {
+    const { body } = watch(new Response('text'))
+    const first = body.text()
+    expect(body.body?.locked).toBe(true)
+    expect(await rejection(body.blob())).toBeInstanceOf(TypeError)
+    expect(await rejection(body.text())).toBeInstanceOf(TypeError)
+    expect(await first).toBe('text')
+  })
+
+  it.each([
+    ['blob', async (body: Response) => (await body.blob()).text()],
+    ['a clone', async (body: Response) => body.clone().text()],
+    ['its stream', async (body: Response) => new Response(body.body).text()],
+    ['its stream, then all of it', async (body: Response) => body.body && body.text()],
+  ])('is read by %s', async (_, read) => {
+    const response = Object.defineProperty(new Response('text', { status: 201 }), 'url', { value: 'http://h/x' })
+    const { body, ended } = watch(response)
+    expect(await read(body)).toBe('text')
+    expect(await ended).toBeUndefined()
+    expect([body.status, body.url, body instanceof Response]).toEqual([201, 'http://h/x', true])
+    expect(end).toHaveBeenCalledOnce()
+  })
+
+  it('is read as a form, and cloned with its URL', async () => {
+    const form = new FormData()
+    form.set('a', '1')
+    const response = Object.defineProperty(new Response(form), 'url', { value: 'http://h/x' })
+    const { body } = watch(response)
+    expect([body.clone().url, body.clone().clone().url]).toEqual(['http://h/x', 'http://h/x'])
+    expect((await body.formData()).get('a')).toBe('1')
+    expect(body.bodyUsed).toBe(true)
+  })
+
+  it('that nobody reads ends all the same, and can still be read', async () => {
+    const { body, ended } = watch(new Response('text'))
+    expect(end).not.toHaveBeenCalled()
+    expect(await ended).toBeUndefined()
+    expect(end).toHaveBeenCalledOnce()
+    expect(body.bodyUsed).toBe(false)
+    expect(await body.text()).toBe('text')
+    expect(body.bodyUsed).toBe(true)
+  })
+
+  it('without a body has ended at once', async () => {
+    const response = new Response(null, { status: 204 })
+    const { body, ended } = watch(response)
+    expect(end).toHaveBeenCalledOnce()
+    expect([body, await ended]).toEqual([response, undefined])
+  })
+
+  it("of a transport's own class is read as well", async () => {
+    class OwnResponse extends Response {}
+    const { body, ended } = watch(new OwnResponse('text'))
+    expect(await body.text()).toBe('text')
+    expect(await ended).toBeUndefined()
+  })
+
+  it.each([
+    ['all of it', (body: Response) => body.text()],
+    ['a stream', (body: Response) => body.clone().text()],
+  ])('that breaks off fails with the failure: %s', async (_, read) => {
+    const { response, fail } = halfBody()
+    const { body, ended } = watch(response)
+    const reading = rejection(read(body))
+    await turn()
+    fail(REASON)
+    const failure = await reading
+    expect(failure).toMatchObject({ message: 'the failure', cause: REASON })
+    expect(await ended).toBe(failure)
+  })
+
+  it.each([
+    ['all of it', (body: Response) => body.json()],
+    ['a stream', (body: Response) => body.clone().text()],
+  ])('ends with the signal, whatever its source does: %s', async (_, read) => {
+    const { response } = halfBody()
+    const { body, ended } = watch(response)
+    const reading = rejection(read(body))
+    await turn()
+    controller.abort(REASON)
+    expect(await reading).toMatchObject({ message: 'the failure', cause: REASON })
+    expect(await ended).toMatchObject({ message: 'the failure' })
+    expect(end).toHaveBeenCalled()
+  })
+
+  it('that nobody reads lets go of its source with the signal, and has failed nobody', async () => {
+    const { response, cancel } = halfBody()
+    const { body, ended } = watch(response)
+    await turn()
+    await turn()
+    controller.abort(REASON)
+    expect(await rejection(body.text())).toMatchObject({ cause: REASON })
+    expect(cancel).toHaveBeenCalledExactlyOnceWith(REASON)
+    await ended
+  })
+
+  it('that is not JSON says so, after it has ended', async () => {
+    const { body, ended } = watch(new Response('<html>'))
+    expect(await rejection(body.json())).toBeInstanceOf(SyntaxError)
+    expect(await ended).toBeUndefined()
+  })
+})
+
+describe('the stream of a watched answer', () => {
+  const start = (cancel?: () => Promise<void>) => {
+    let source!: ReadableStreamDefaultController
+    const stream = new ReadableStream({
+      start(controller) {
+        source = controller
+        controller.enqueue(Buffer.from('half'))
+      },
+      ...(cancel && { cancel }),
+    })
+    controller.signal.addEventListener('abort', () => cancel ?? source.error(new Error('aborted as well')))
+    return watch(new Response(stream)).body.clone()
+  }
+
+  it.each([
+    ['does not take the news well', () => Promise.reject(new Error('cannot cancel'))],
+    ['fails by itself', undefined],
+  ])('ends with the signal, although its source %s', async (_, cancel) => {
+    const reading = rejection(start(cancel).text())
+    await turn()
+    controller.abort(REASON)
+    expect(await reading).toMatchObject({ message: 'the failure', cause: REASON })
+    await turn()
+  })
+})
