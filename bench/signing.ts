@@ -1,0 +1,84 @@
+/**
+ * Signing without sending. 'Signing alone' is what a signature takes once method, URL, headers and body are known: date
+ * and scope, hash of the body, canonical request, string to sign, signature, and the headers with all of that, under a
+ * signing key that is in the cache.
+ */
+import { createHash, createHmac, hash } from 'node:crypto'
+import { credentials, loadBuilt, region, service } from './fixture.ts'
+
+const { accessKeyId, secretAccessKey, sessionToken } = credentials
+const host = 'abc123.execute-api.us-east-1.amazonaws.com'
+const path = '/prod/jobs'
+const url = `https://${host}${path}`
+const contentType = 'application/json'
+
+/** As long as the canonical request and the string to sign of these requests. */
+const CANONICAL_REQUEST = 'x'.repeat(790)
+const STRING_TO_SIGN = 'x'.repeat(136)
+const KEY = Buffer.alloc(32, 1)
+
+export const signers = {
+  'signing alone': async (body: Uint8Array) => {
+    const { createSign } = (await loadBuilt('signature')) as typeof import('../src/signature.ts')
+    const { sha256Hex } = (await loadBuilt('sha256')) as typeof import('../src/sha256.ts')
+    const sign = createSign({ region, service })
+    const wire = { href: url, host, path, query: [] }
+    const headers = { 'content-type': contentType }
+    return () => sign({ method: 'POST', wire, headers, payloadHash: sha256Hex(body) }, credentials, new Date())
+  },
+
+  /** Everything that a signed fetch does, but for the transport. */
+  'sign and hand over': async (body: Uint8Array<ArrayBuffer>) => {
+    const { createSignedFetch } = await import('middy-signed-services')
+    const response = new Response('{}')
+    const signedFetch = createSignedFetch({ credentials, region, service, fetch: async () => response })
+    return () => signedFetch(url, { method: 'POST', headers: { 'content-type': contentType }, body })
+  },
+
+  /** The three hashes that no signer can do without, as a thin one makes them. */
+  'bare hashes': async (body: Uint8Array) => () => [
+    createHash('sha256').update(body).digest('hex'),
+    createHash('sha256').update(CANONICAL_REQUEST).digest('hex'),
+    createHmac('sha256', KEY).update(STRING_TO_SIGN).digest('hex'),
+  ],
+
+  'bare hashes, one-shot': async (body: Uint8Array) => () => [
+    hash('sha256', body, 'hex'),
+    hash('sha256', CANONICAL_REQUEST, 'hex'),
+    createHmac('sha256', KEY).update(STRING_TO_SIGN).digest('hex'),
+  ],
+
+  aws4: async (body: Uint8Array) => {
+    const { default: aws4 } = await import('aws4')
+    const bytes = Buffer.from(body)
+    const headers = { 'content-type': contentType }
+    return () =>
+      aws4.sign(
+        { host, path, method: 'POST', service, region, headers: { ...headers }, body: bytes as never },
+        credentials,
+      )
+  },
+
+  aws4fetch: async (body: Uint8Array<ArrayBuffer>) => {
+    const { AwsV4Signer } = await import('aws4fetch')
+    const cache = new Map<string, ArrayBuffer>()
+    const headers = { 'content-type': contentType }
+    return () => new AwsV4Signer({ method: 'POST', url, headers, body, ...credentials, service, region, cache }).sign()
+  },
+
+  /** The signer inside aws-sigv4-fetch, with the hash that comes with it. */
+  '@smithy/signature-v4': async (body: Uint8Array) => {
+    const { SignatureV4 } = await import('@smithy/signature-v4')
+    const { Sha256 } = await import('@aws-crypto/sha256-js')
+    const signer = new SignatureV4({
+      credentials: { accessKeyId, secretAccessKey, sessionToken },
+      region,
+      service,
+      sha256: Sha256,
+    })
+    const headers = { host, 'content-type': contentType }
+    return () => signer.sign({ method: 'POST', protocol: 'https:', hostname: host, path, headers, body })
+  },
+} satisfies Record<string, (body: Uint8Array<ArrayBuffer>) => Promise<() => unknown>>
+
+export type SignerName = keyof typeof signers
