@@ -2,6 +2,7 @@ import { type OptionSchema, validateOptions } from '@middy/util'
 import { unlessAborted } from './abort.ts'
 import { type CatchUp, createCatchUp } from './catch-up.ts'
 import { type Clock, createClock } from './clock.ts'
+import { keepConnection } from './connections.ts'
 import {
   type AwsCredentialIdentity,
   type AwsCredentialProvider,
@@ -125,6 +126,7 @@ export function createSendSigned(target: SigningTarget): SendSigned {
         redirect: 'manual',
         signal,
       }
+      if (fetch === undefined) keepConnection(outgoing, url.origin)
       const transport = fetch ?? globalThis.fetch
       const release = keepOneTrace(signed.headers.authorization)
       try {

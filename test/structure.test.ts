@@ -9,6 +9,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'call-promise.ts',
     'catch-up.ts',
     'clock.ts',
+    'connections.ts',
     'endpoint.ts',
     'errors.ts',
     'outgoing.ts',
