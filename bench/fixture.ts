@@ -16,7 +16,7 @@ export const payload = {
   userId: 'u-1',
   topic: 'Signature Version 4',
   platforms: ['facebook', 'linkedin'],
-  text: 'x'.repeat(162),
+  text: 'x'.repeat(164),
 } as const
 
 /** The variables that Lambda gives a function, with the base URL of its service. */

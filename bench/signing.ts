@@ -13,8 +13,8 @@ const url = `https://${host}${path}`
 const contentType = 'application/json'
 
 /** As long as the canonical request and the string to sign of these requests. */
-const CANONICAL_REQUEST = 'x'.repeat(790)
-const STRING_TO_SIGN = 'x'.repeat(136)
+const CANONICAL_REQUEST = 'x'.repeat(767)
+const STRING_TO_SIGN = 'x'.repeat(142)
 const KEY = Buffer.alloc(32, 1)
 
 export const signers = {

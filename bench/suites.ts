@@ -54,7 +54,7 @@ function callers<Name extends ClientName>(names: readonly Name[]): Record<Name, 
   return byName(names, (client): Contender => ({ kind: 'call', client }))
 }
 
-export function byName<Name extends string, Value>(
+function byName<Name extends string, Value>(
   names: readonly Name[],
   create: (name: Name) => Value,
 ): Record<Name, Value> {

@@ -1,0 +1,35 @@
+/** What was measured as Markdown. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+
+export const root = join(import.meta.dirname, '..')
+
+const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+const START = '<!-- bench -->'
+const END = '<!-- /bench -->'
+
+export function versionOf(name: string): string {
+  return dependencies[name] ?? devDependencies[name] ?? ''
+}
+
+export function machine(): string {
+  return `Node.js ${process.versions.node}, ${process.platform} ${process.arch}, ${cpus().length} cores (${cpus()[0]?.model})`
+}
+
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
+  // Numbers are compared digit by digit.
+  lines[1] = `|${head.map((_, index) => (index === 0 ? '---' : '---:')).join('|')}|`
+  return lines.join('\n')
+}
+
+/** Puts the text between the README's markers. */
+export function writeToReadme(report: string): void {
+  const file = join(root, 'README.md')
+  const readme = readFileSync(file, 'utf8')
+  const [start, end] = [readme.indexOf(START), readme.indexOf(END)]
+  if (start === -1 || end < start) throw new Error(`the README has no ${START} and ${END}`)
+  writeFileSync(file, `${readme.slice(0, start + START.length)}\n${report}\n${readme.slice(end)}`)
+}

@@ -1,0 +1,154 @@
+/**
+ * `npm run bench`: calls, signing, invocations, cold starts and growth, beside other clients. Prints tables, draws
+ * charts into `docs`; with `--write` the tables go into the README too.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { barChart, lineChart, type Tone } from './chart.ts'
+import { coldNames, measureCold } from './cold.ts'
+import { measureGrowth } from './growth.ts'
+import { machine, root, table, versionOf, writeToReadme } from './report.ts'
+import type { Measured } from './rounds.ts'
+import type { SignerName } from './signing.ts'
+import {
+  type InvocationName,
+  measureAllocations,
+  measureCalls,
+  measureCrowds,
+  measureInvocations,
+  measureSigning,
+  sizes,
+} from './suites.ts'
+
+const OURS = 'middy-signed-services'
+
+const labels = {
+  'aws4 + undici.request': `aws4 ${versionOf('aws4')} + undici ${versionOf('undici')} \`request\``,
+  'fetch, unsigned': '`fetch`, unsigned',
+  'ky, unsigned': `ky ${versionOf('ky')}, unsigned`,
+  createSignedFetch: `**${OURS}, \`createSignedFetch\`**`,
+  'client.fetch': `**${OURS}, \`.fetch\`**`,
+  client: `**${OURS}, client**`,
+  'Middy handler, client': `**${OURS}, client in a Middy handler**`,
+  'aws-sigv4-fetch': `aws-sigv4-fetch ${versionOf('aws-sigv4-fetch')}`,
+  aws4fetch: `aws4fetch ${versionOf('aws4fetch')}`,
+  'aws4-axios': `aws4-axios ${versionOf('aws4-axios')} + axios ${versionOf('axios')}`,
+} as const
+
+const signerLabels: Readonly<Record<SignerName, string>> = {
+  'bare hashes': 'the hashes alone',
+  'bare hashes, one-shot': 'the hashes alone, one-shot',
+  'signing alone': `**${OURS}**`,
+  'sign and hand over': `**${OURS}, \`createSignedFetch\` up to the transport**`,
+  aws4: `aws4 ${versionOf('aws4')}`,
+  aws4fetch: `aws4fetch ${versionOf('aws4fetch')}`,
+  '@smithy/signature-v4': `@smithy/signature-v4 ${versionOf('@smithy/signature-v4')} with @aws-crypto/sha256-js`,
+}
+
+const invocationLabels: Readonly<Record<InvocationName, string>> = {
+  without: 'no middleware',
+  nothing: 'a middleware that does nothing',
+  none: `**${OURS}, no client touched**`,
+  one: '**one client touched**',
+  four: '**four clients touched**',
+}
+
+const keysOf = <Key extends string>(record: Readonly<Record<Key, unknown>>) => Object.keys(record) as Key[]
+const names = keysOf(labels)
+const signers = keysOf(signerLabels)
+
+const calls = await measureCalls(names)
+const crowds = await measureCrowds(names)
+const signing: Measured<SignerName>[] = []
+for (const size of sizes) signing.push(await measureSigning(signers, size))
+const invocations = await measureInvocations()
+const allocations = await measureAllocations()
+const cold = await measureCold(coldNames, 40)
+const growth = await measureGrowth()
+
+const number = (value: number, digits = 0) =>
+  value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+const byCpu = names.toSorted((a, b) => calls.of(a) - calls.of(b))
+const versions = ['@middy/core', 'esbuild'].map((name) => `${name} ${versionOf(name)}`).join(', ')
+
+const report = `
+\`npm run bench\` on ${machine()}, ${versions}.
+
+One signed JSON \`POST\` of 256 bytes over loopback, to a server in another process:
+
+${table(
+  ['client', 'CPU, us', '/ `fetch`', 'median, us', '99th, us', '1,000 at once: CPU each, us', 'all, ms'],
+  byCpu.map((name) => [
+    labels[name],
+    number(calls.of(name)),
+    number(calls.ratio(name, 'fetch, unsigned'), 2),
+    number(calls.of(name, 'latency')),
+    number(calls.of(name, 'p99')),
+    number(crowds.of(name)),
+    number(crowds.of(name, 'wall') / 1000),
+  ]),
+)}
+
+![CPU per call by client](docs/bench.svg)
+
+Cold start, bundled by esbuild (ES modules, minified): from the start of the process to the first answer.
+
+${table(
+  ['program', 'first answer, ms', '/ `fetch`', 'loaded at start, KB'],
+  coldNames
+    .toSorted((a, b) => cold.time(a) - cold.time(b))
+    .map((name) => [
+      name === 'Middy handler, fetch' ? '`fetch` in a Middy handler' : labels[name],
+      number(cold.time(name), 1),
+      number(cold.ratio(name, 'fetch, unsigned'), 2),
+      number(cold.bytes[name] / 1000, 1),
+    ]),
+)}
+
+Signing alone, CPU in us, by the size of the body:
+
+${table(
+  ['signer', '0 B', '256 B', '64 KB', '1 MB'],
+  signers.map((signer) => [
+    signerLabels[signer],
+    ...signing.map((measured) => number(measured.of(signer), measured.of(signer) < 100 ? 1 : 0)),
+  ]),
+)}
+
+An invocation of a Middy handler that calls nobody, with four services:
+
+${table(
+  ['handler with', 'CPU, us', 'bytes allocated'],
+  keysOf(invocationLabels).map((name) => [
+    invocationLabels[name],
+    number(invocations.of(name), 2),
+    number(allocations.of(name, 'bytes')),
+  ]),
+)}
+
+Growth of the CPU; a power of 0 is flat, 1 is linear, over the last factor of ten:
+
+${table(['of', 'with', 'from', 'to', 'power'], growth.rows)}
+
+![Growth with concurrency, body size and number of services](docs/growth.svg)
+`
+
+const toneOf = (name: keyof typeof labels): Tone =>
+  labels[name].includes(OURS) ? 'ours' : name.endsWith('unsigned') ? 'unsigned' : 'peer'
+const charts = {
+  'bench.svg': barChart(
+    'CPU of one JSON POST over loopback',
+    'us',
+    byCpu.map((name) => ({
+      label: labels[name].replace(`${OURS}, `, '').replaceAll(/[*`]/g, ''),
+      value: calls.of(name),
+      tone: toneOf(name),
+    })),
+    { ours: OURS, unsigned: 'unsigned', peer: 'other signers' },
+  ),
+  'growth.svg': lineChart('Growth', growth.panels),
+}
+mkdirSync(join(root, 'docs'), { recursive: true })
+for (const [file, chart] of Object.entries(charts)) writeFileSync(join(root, 'docs', file), chart)
+console.log(report)
+if (process.argv.includes('--write')) writeToReadme(report)
