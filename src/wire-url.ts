@@ -25,7 +25,20 @@ export function toWireUrl(url: URL): WireUrl {
 
 /** Encodes a path: valid escapes stay as written, stray `%` are encoded, repeated slashes collapse to one. */
 export function encodePath(pathname: string): string {
-  return pathname.replace(/\/{2,}/g, '/').replace(PATH_UNSAFE, percentEncode)
+  return removeDotSegments(pathname)
+    .replace(/\/{2,}/g, '/')
+    .replace(PATH_UNSAFE, percentEncode)
+}
+
+/** The URL parser of Node.js 22 leaves some behind another segment that starts with a dot, as in `/.a/.` */
+function removeDotSegments(path: string): string {
+  if (!/\/\.{1,2}(\/|$)/.test(path)) return path
+  const kept: string[] = []
+  for (const segment of path.split('/').slice(1)) {
+    if (segment === '..') kept.pop()
+    else if (segment !== '.') kept.push(segment)
+  }
+  return `/${kept.join('/')}${/\/\.{1,2}$/.test(path) && kept.length > 0 ? '/' : ''}`
 }
 
 function parseQuery(search: string): [string, string][] {

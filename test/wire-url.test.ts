@@ -74,3 +74,20 @@ describe('toWireUrl', () => {
 it('encodePath leaves an encoded path as it is', () => {
   expect(encodePath('/a%20b/%2F')).toBe('/a%20b/%2F')
 })
+
+describe('dot segments that a URL parser has left', () => {
+  it.each([
+    ['/prod/.a/.', '/prod/.a/'],
+    ['/prod/.a/./b', '/prod/.a/b'],
+    ['/prod/.a/..', '/prod/'],
+    ['/prod/.a/../b', '/prod/b'],
+    ['/prod/.a/../..', '/'],
+    ['/.', '/'],
+    ['/../../x', '/x'],
+    ['/a//../b', '/a/b'],
+    ['/.a/..b/...', '/.a/..b/...'],
+  ])('are taken out of %s', (path, expected) => {
+    expect(encodePath(path)).toBe(expected)
+    expect(toWireUrl(new URL(`https://h.example${path}`)).path).toBe(expected)
+  })
+})
