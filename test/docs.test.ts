@@ -4,9 +4,6 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { blocksOf, pages, read, root } from './docs/pages.ts'
 
-/** What is not the package's own, so that a copy of its sources may lack it. */
-const MAY_BE_MISSING = ['examples/sam', '.github/CONTRIBUTING.md', '.github/SECURITY.md', 'CHANGELOG.md', 'LICENSE']
-
 const LANGUAGES = ['json', 'mermaid', 'sh', 'text', 'ts', 'yaml']
 
 /** A file as it is in a project that has the package installed. */
@@ -32,7 +29,6 @@ describe.each(pages)('$path', ({ path, blocks, links }) => {
     for (const link of links.filter((one) => !/^https?:/.test(one))) {
       const [file = '', anchor] = link.split('#')
       const target = file === '' ? path : normalize(join(dirname(path), file))
-      if (MAY_BE_MISSING.includes(target)) continue
       expect(existsSync(join(root, target)), link).toBe(true)
       if (anchor !== undefined) expect(pages.find((page) => page.path === target)?.anchors, link).toContain(anchor)
     }

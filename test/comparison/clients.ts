@@ -9,7 +9,7 @@ import type { AwsCredentialIdentity } from '../../src/credentials.ts'
 import { type ServicesContext, signedServices } from '../../src/index.ts'
 import { Sha256 } from '../../src/sha256.ts'
 
-export interface CallRequest {
+interface CallRequest {
   readonly method?: string
   readonly body?: string
   readonly signal?: AbortSignal
