@@ -3,12 +3,27 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 /** Gives what the built-in `fetch` is about to send a connection that may have been idle for long. */
 export type KeepConnection = (init: RequestInit, origin: string) => void
 
-type Agent = NonNullable<RequestInit['dispatcher']>
-type AgentClass = new (options?: object | null) => Agent
+type BuiltInAgent = NonNullable<RequestInit['dispatcher']>
+type AgentClass = new (options?: object | null) => BuiltInAgent
+
+/** What undici sends by, of whichever version: an agent, a pool, or a connection of theirs. */
+export interface Agent {
+  readonly destroyed?: boolean
+  dispatch(...request: never[]): boolean
+  close(): Promise<void>
+  on(event: 'connect', listener: (origin: URL, targets: readonly Agent[]) => void): unknown
+  on(event: 'disconnect', listener: (origin: URL, targets: readonly Agent[]) => void): unknown
+}
+
+/** How long an agent may keep an idle connection. */
+interface KeepAlive {
+  readonly keepAliveTimeout: number
+  readonly keepAliveMaxTimeout: number
+}
 
 /** The connections to one origin. */
-interface Pool {
-  readonly agent: Agent & { readonly destroyed?: boolean }
+interface Pool<A extends Agent> {
+  readonly agent: A
   /** When each open connection was last given a request. */
   readonly usedAt: ReadonlyMap<Agent, number>
   /** When somebody was last given the agent. */
@@ -40,18 +55,32 @@ interface Globals {
  * `fetch` or its agent is not the built-in one, as with mocks, proxies and tracers, or the caller brings a `dispatcher`,
  * everything stays as it is.
  *
- * The agent counts the time in which the process runs. A freeze may end a connection without a word, so the time on the
- * clock decides here: connections of which one was idle for longer are left for new ones. What the process was told of
- * their end, it has read before it sends: see `createCatchUp`.
- *
  * `now` tells milliseconds since the epoch: other clocks may stand still in a freeze.
  */
 export function createKeepConnection(now: () => number = () => Date.now()): KeepConnection {
-  const pools = new Map<string, Pool>()
+  const findAgent = createAgents<BuiltInAgent>(now)
   const findAgentClass = createAgentFinder()
   return (init, origin) => {
     const AgentClass = init.dispatcher ? undefined : findAgentClass()
-    if (AgentClass === undefined) return
+    if (AgentClass !== undefined) init.dispatcher = findAgent(origin, (options) => new AgentClass(options))
+  }
+}
+
+/** Shared by all clients of the process, as connections are. */
+export const keepConnection: KeepConnection = createKeepConnection()
+
+/**
+ * An agent for each origin, whose connections may be idle for as long as gateways allow.
+ *
+ * The agent counts the time in which the process runs. A freeze may end a connection without a word, so the time on the
+ * clock decides here: connections of which one was idle for longer are left for new ones. What the process was told of
+ * their end, it has read before it sends: see `createCatchUp`.
+ */
+export function createAgents<A extends Agent>(
+  now: () => number,
+): (origin: string, create: (options: KeepAlive) => A) => A {
+  const pools = new Map<string, Pool<A>>()
+  return (origin, create) => {
     const time = now()
     let pool = pools.get(origin)
     if (pool === undefined || isSpent(pool, time)) {
@@ -61,19 +90,16 @@ export function createKeepConnection(now: () => number = () => Date.now()): Keep
         pools.delete(name)
         close(agent).catch(() => {})
       }
-      pool = createPool(AgentClass, now)
+      pool = createPool(create, now)
       pools.set(origin, pool)
     }
     pool.givenAt = time
-    init.dispatcher = pool.agent
+    return pool.agent
   }
 }
 
-/** Shared by all clients of the process, as connections are. */
-export const keepConnection: KeepConnection = createKeepConnection()
-
-function createPool(AgentClass: AgentClass, now: () => number): Pool {
-  const agent = new AgentClass({ keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS })
+function createPool<A extends Agent>(create: (options: KeepAlive) => A, now: () => number): Pool<A> {
+  const agent = create({ keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS })
   const usedAt = new Map<Agent, number>()
   // The last one is the connection itself. The agent takes whichever is free; only this one knows that it was taken.
   const connectionIn = (targets: readonly Agent[]) => targets.at(-1) as Agent
@@ -94,7 +120,7 @@ function createPool(AgentClass: AgentClass, now: () => number): Pool {
   return { agent, usedAt, givenAt: now() }
 }
 
-function isSpent({ agent, usedAt }: Pool, time: number): boolean {
+function isSpent({ agent, usedAt }: Pool<Agent>, time: number): boolean {
   for (const then of usedAt.values()) {
     if (isLongAgo(then, time)) return true
   }
@@ -133,7 +159,7 @@ function createAgentFinder(): () => AgentClass | undefined {
 /** The class of the agent that the built-in `fetch` made for itself; undefined where anything is not as Node left it. */
 function findBuiltIn(fetch: unknown, first: unknown, second: unknown): AgentClass | undefined {
   try {
-    const agent = (second ?? first) as Agent
+    const agent = (second ?? first) as BuiltInAgent
     const AgentClass = agent.constructor as AgentClass
     const isOurs =
       String(fetch).includes(BUILT_IN) &&
@@ -165,7 +191,7 @@ function isFromNode(AgentClass: AgentClass): boolean {
 }
 
 /** That nobody has given the agent a way to connect, an interceptor or anything else that a new one would not have. */
-function isAsMade(agent: Agent, made: Agent): boolean {
+function isAsMade(agent: BuiltInAgent, made: BuiltInAgent): boolean {
   const options = Object.entries(read(agent, 'options') as object)
   const expected = read(made, 'options') as Record<string, unknown>
   return (
@@ -175,7 +201,7 @@ function isAsMade(agent: Agent, made: Agent): boolean {
   )
 }
 
-function read(agent: Agent, description: string): unknown {
+function read(agent: BuiltInAgent, description: string): unknown {
   const key = Object.getOwnPropertySymbols(agent).find((symbol) => symbol.description === description) as symbol
   return Reflect.get(agent, key)
 }

@@ -31,12 +31,10 @@ export function watchResponse(
   }
   const { promise: ended, resolve: tell } = Promise.withResolvers<unknown>()
   const state: State = { ...watch, tell, isStarted: false, copy: undefined }
-  if (Object.getPrototypeOf(response) !== Response.prototype) {
+  if (!(response instanceof Response) || states.has(response))
     return { body: copyOf(response, response.body, state), ended }
-  }
   states.set(response, state)
-  watchedPrototype ??= createPrototype()
-  Object.setPrototypeOf(response, watchedPrototype)
+  Object.setPrototypeOf(response, watchedPrototypeOf(response))
   // Read ahead, so that a small answer which nobody reads has ended all the same, and with it the call.
   soon(() => {
     if (!state.isStarted && state.copy === undefined) sourceOf(response)
@@ -53,17 +51,27 @@ interface State extends BodyWatch {
 
 const states = new WeakMap<Response, State>()
 
-/** What answers have in place of `Response.prototype`; made late, because that loads Node's own `fetch`. */
-let watchedPrototype: object | undefined
+/** What answers have in place of the prototype of their class; made late, because that loads Node's own `fetch`. */
+const watchedPrototypes = new WeakMap<Response, object>()
 
-function createPrototype(): object {
-  const native = Response.prototype
+function watchedPrototypeOf(response: Response): object {
+  const native: Response = Object.getPrototypeOf(response)
+  const known = watchedPrototypes.get(native)
+  if (known !== undefined) return known
+  const created = createPrototype(native)
+  watchedPrototypes.set(native, created)
+  return created
+}
+
+function createPrototype(native: Response): object {
   const value = (member: unknown) => ({ value: member, writable: true, configurable: true })
   const getter = (get: (this: Response) => unknown) => ({ get, configurable: true })
-  const whole = (read: () => Promise<unknown>) =>
-    value(async function (this: Response) {
+  const whole = (name: 'text' | 'arrayBuffer' | 'bytes') => {
+    const read = Reflect.get(native, name) as () => Promise<unknown>
+    return value(async function (this: Response) {
       const state = states.get(this) as State
-      if (state.copy !== undefined || state.isStarted) return read.call(state.copy ?? this)
+      if (state.copy !== undefined) return Reflect.get(state.copy, name).call(state.copy)
+      if (state.isStarted) return read.call(this)
       state.isStarted = true
       try {
         const body = await unlessAborted(read.call(this), state.signal)
@@ -76,22 +84,21 @@ function createPrototype(): object {
         throw failure
       }
     })
-  const other = (read: () => Promise<unknown>) =>
+  }
+  const other = (name: 'blob' | 'formData' | 'clone') =>
     value(function (this: Response) {
-      return read.call(sourceOf(this))
+      return sourceOf(this)[name]()
     })
   return Object.create(native, {
-    text: whole(native.text),
-    arrayBuffer: whole(native.arrayBuffer),
-    bytes: whole((native as Response & { bytes(): Promise<unknown> }).bytes),
+    text: whole('text'),
+    arrayBuffer: whole('arrayBuffer'),
+    bytes: whole('bytes'),
     json: value(async function (this: Response) {
       return JSON.parse(await this.text())
     }),
-    blob: other(native.blob),
-    formData: other(native.formData),
-    clone: value(function (this: Response) {
-      return withUrl(native.clone.call(sourceOf(this)), this.url)
-    }),
+    blob: other('blob'),
+    formData: other('formData'),
+    clone: other('clone'),
     body: getter(function (this: Response) {
       return sourceOf(this).body
     }),
@@ -107,8 +114,9 @@ function sourceOf(response: Response): Response {
   const state = states.get(response) as State
   if (state.copy !== undefined) return state.copy
   // Being read already: it answers as any such response does.
-  if (state.isStarted) return Object.setPrototypeOf(response, Response.prototype)
-  return copyOf(response, Reflect.get(Response.prototype, 'body', response) as ReadableStream<Uint8Array>, state)
+  const native = Object.getPrototypeOf(Object.getPrototypeOf(response))
+  if (state.isStarted) return Object.setPrototypeOf(response, native)
+  return copyOf(response, Reflect.get(native, 'body', response), state)
 }
 
 /** The same answer, with a body that is read ahead and fails with the call's own error. */

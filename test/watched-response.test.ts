@@ -1,3 +1,4 @@
+import { Response as ForeignResponse } from 'undici'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { watchResponse } from '../src/watched-response.ts'
 import { rejection } from './helpers.ts'
@@ -102,11 +103,51 @@ describe('a watched answer', () => {
     expect([body, await ended]).toEqual([response, undefined])
   })
 
-  it("of a transport's own class is read as well", async () => {
-    class OwnResponse extends Response {}
-    const { body, ended } = watch(new OwnResponse('text'))
-    expect(await body.text()).toBe('text')
+  /** Reads in its own way, and counts how often. */
+  class OwnResponse extends (Response as new (body: string) => object) {
+    reads = 0
+
+    async text() {
+      this.reads += 1
+      return 'own'
+    }
+
+    get body() {
+      return new Response('own stream').body
+    }
+  }
+
+  it("of a transport's own class is read in its own way", async () => {
+    const response = new OwnResponse('text') as OwnResponse & Response
+    const { body, ended } = watch(response)
+    expect(body).toBe(response)
+    expect([await body.text(), body.bodyUsed, response.reads]).toEqual(['own', true, 1])
     expect(await ended).toBeUndefined()
+    expect([await body.text(), response.reads]).toEqual(['own', 2])
+  })
+
+  it.each([
+    ['its stream', (body: Response) => new Response(body.body).text()],
+    ['a clone', (body: Response) => body.clone().text()],
+    ['all of it, after its stream', (body: Response) => body.body && body.text()],
+  ])("of a transport's own class is read by %s, too", async (_, read) => {
+    const { body, ended } = watch(new OwnResponse('text') as OwnResponse & Response)
+    expect(await read(body)).toBe('own stream')
+    expect(await ended).toBeUndefined()
+  })
+
+  it('of a class that is none of ours is read as well', async () => {
+    const { body, ended } = watch(new ForeignResponse('text') as unknown as Response)
+    expect([body instanceof Response, await body.text()]).toEqual([true, 'text'])
+    expect(await ended).toBeUndefined()
+  })
+
+  it('can be watched by somebody else, too', async () => {
+    const first = watch(new Response('text'))
+    const second = watch(first.body)
+    expect(await second.body.text()).toBe('text')
+    expect(await Promise.all([first.ended, second.ended])).toEqual([undefined, undefined])
+    expect(end).toHaveBeenCalledTimes(2)
   })
 
   it.each([
