@@ -1,7 +1,55 @@
+/** What tells that something has ended, and why: an `AbortSignal`, or what calls have in its place. */
+export interface EndSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+}
+
+type Listener = () => void
+
+/** An `AbortController` and its signal in one, for what no `fetch` gets to see: at a fraction of the cost. */
+export class LightSignal implements EndSignal {
+  aborted = false
+  reason: unknown
+  readonly #listeners = new Set<Listener>()
+
+  abort(reason: unknown = new DOMException('This operation was aborted', 'AbortError')): void {
+    if (this.aborted) return
+    this.aborted = true
+    this.reason = reason
+    for (const listener of this.#listeners) listener()
+    this.#listeners.clear()
+  }
+
+  add(listener: Listener): void {
+    this.#listeners.add(listener)
+  }
+
+  delete(listener: Listener): void {
+    this.#listeners.delete(listener)
+  }
+}
+
+/** Both kinds of signals tell it once. */
+function listen(signal: EndSignal, listener: Listener): void {
+  if (signal instanceof LightSignal) signal.add(listener)
+  else (signal as AbortSignal).addEventListener('abort', listener)
+}
+
+function ignore(signal: EndSignal, listener: Listener): void {
+  if (signal instanceof LightSignal) signal.delete(listener)
+  else (signal as AbortSignal).removeEventListener('abort', listener)
+}
+
+/** Calls `listener` when the signal aborts, now if it has; the function that is returned takes it off. */
+export function whenAborted(signal: EndSignal, listener: Listener): () => void {
+  if (signal.aborted) listener()
+  else listen(signal, listener)
+  return () => ignore(signal, listener)
+}
+
 /** A signal of its own that aborts with whichever of `sources` does first, with that one's reason. */
 export interface Following {
-  readonly signal: AbortSignal
-  readonly abort: (reason?: unknown) => void
+  readonly signal: LightSignal
   /** Takes its listeners off the sources. */
   readonly stop: () => void
 }
@@ -10,42 +58,37 @@ export interface Following {
  * Unlike `AbortSignal.any` and `Request`, it holds on to what it follows: theirs is dropped with the next garbage
  * collection once nobody but a body that is still being read needs it.
  */
-export function follow(sources: readonly (AbortSignal | undefined)[]): Following {
-  const controller = new AbortController()
-  const listeners: [AbortSignal, () => void][] = []
+export function follow(sources: readonly (EndSignal | undefined)[]): Following {
+  const signal = new LightSignal()
+  const stops: (() => void)[] = []
   const stop = () => {
-    for (const [source, listener] of listeners) source.removeEventListener('abort', listener)
+    for (const one of stops) one()
   }
-  const abort = (reason?: unknown) => {
-    stop()
-    controller.abort(reason)
-  }
+  signal.add(stop)
   for (const source of sources) {
-    if (source === undefined) continue
-    if (source.aborted) {
-      abort(source.reason)
-      break
-    }
-    const listener = () => abort(source.reason)
-    source.addEventListener('abort', listener)
-    listeners.push([source, listener])
+    if (source !== undefined && !signal.aborted) stops.push(whenAborted(source, () => signal.abort(source.reason)))
   }
-  return { signal: controller.signal, abort, stop }
+  return { signal, stop }
+}
+
+/** What `fetch` and its like take for the same end. */
+export function toAbortSignal(signal: EndSignal): AbortSignal {
+  const controller = new AbortController()
+  whenAborted(signal, () => controller.abort(signal.reason))
+  return controller.signal
 }
 
 /** Settles as `promise` does, or rejects with the signal's reason, even if the promise itself does not hear of it. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export function unlessAborted<T>(promise: Promise<T>, signal: EndSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort)
+    const stop = whenAborted(signal, () => reject(signal.reason))
     promise.then(
       (value) => {
-        signal.removeEventListener('abort', abort)
+        stop()
         resolve(value)
       },
       (error: unknown) => {
-        signal.removeEventListener('abort', abort)
+        stop()
         reject(error)
       },
     )
@@ -53,17 +96,16 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Prom
 }
 
 /** Waits; false where the signal aborted first. */
-export function sleep(ms: number, signal: AbortSignal): Promise<boolean> {
+export function sleep(ms: number, signal: EndSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const end = (isOver: boolean) => {
+    const timer = setTimeout(() => {
+      stop()
+      resolve(true)
+    }, ms)
+    const stop = whenAborted(signal, () => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', abort)
-      resolve(isOver)
-    }
-    const abort = () => end(false)
-    const timer = setTimeout(end, ms, true)
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort)
+      resolve(false)
+    })
   })
 }
 

@@ -1,4 +1,4 @@
-import { follow, unlessAborted } from './abort.ts'
+import { follow, toAbortSignal, unlessAborted } from './abort.ts'
 import { type BaseUrl, outsideBase } from './base-url.ts'
 import type { Bounds, Call, ServiceRuntime } from './call.ts'
 import { ServiceRequestError } from './errors.ts'
@@ -31,7 +31,7 @@ export async function sendAttempt(
   const { timeout } = call
   const expire = () => {
     timedOut = timeout as number
-    limit.abort()
+    limit.signal.abort()
   }
   const timer = timeout === false ? undefined : setTimeout(expire, timeout)
   const end = () => {
@@ -44,7 +44,7 @@ export async function sendAttempt(
     return attemptFailure(error, call, timedOut)
   }
   try {
-    const response = await unlessAborted(send({ ...outgoing, signal: limit.signal }, call), limit.signal)
+    const response = await unlessAborted(send({ ...outgoing, signal: toAbortSignal(limit.signal) }, call), limit.signal)
     call.lastAttempt = { ...attempt, outcome: response }
     call.lastResponse = response
     // An answer that nobody reads must not keep the process alive.

@@ -10,11 +10,11 @@ export class CallPromise<T> extends Promise<T> {
   #isAwaited = false
   #onRejected: OnRejected | undefined
 
-  /** The same outcome as `promise`. */
-  static from<T>(promise: Promise<T>, onRejected: OnRejected): CallPromise<T> {
-    const own = new CallPromise<T>((resolve, reject) => {
-      promise.then(resolve, reject)
-    })
+  static create<T>(
+    settle: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void,
+    onRejected: OnRejected,
+  ): CallPromise<T> {
+    const own = new CallPromise<T>(settle)
     own.#watch(onRejected)
     return own
   }

@@ -44,32 +44,29 @@ export interface ServicesLogger {
 /** Where a factory's calls are told of; what a callback throws is logged and goes no further. */
 export interface Reporter {
   readonly warn: (message: string, details: LogDetails) => void
-  readonly call: (record: CallRecord) => void
+  /** Absent where nobody listens. */
+  readonly call: ((record: CallRecord) => void) | undefined
 }
 
-/** Warnings to the console as it is at that moment, nothing else. */
-const QUIET: ServicesLogger = {
-  info() {},
-  warn: (message, details) => console.warn(message, details),
-  error() {},
-}
-
-export function createReporter(logger: ServicesLogger = QUIET, onCall?: (record: CallRecord) => void): Reporter {
+/** Without a logger, warnings go to the console as it is at that moment, and nothing else anywhere. */
+export function createReporter(logger?: ServicesLogger, onCall?: (record: CallRecord) => void): Reporter {
   const write = (level: keyof ServicesLogger, message: string, details: LogDetails) => {
     try {
-      logger[level](message, details)
+      ;(logger ?? console)[level](message, details)
     } catch {
       // Nobody is left to tell, and a call must not fail because of its log.
     }
   }
   const tell = async (record: CallRecord): Promise<void> => onCall?.(record)
+  const call = (record: CallRecord) => {
+    const { status, errorCode } = record
+    const level = errorCode === undefined ? 'info' : 'error'
+    // As one member: Powertools keeps `service` for itself.
+    if (logger !== undefined) write(level, lineOf(record, status, errorCode), { call: record })
+    tell(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
+  }
   return {
     warn: (message, details) => write('warn', message, details),
-    call(record) {
-      const { status, errorCode } = record
-      // As one member: Powertools keeps `service` for itself.
-      write(errorCode === undefined ? 'info' : 'error', lineOf(record, status, errorCode), { call: record })
-      tell(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
-    },
+    call: logger === undefined && onCall === undefined ? undefined : call,
   }
 }

@@ -1,4 +1,4 @@
-import { createHolds, follow } from './abort.ts'
+import { createHolds, type EndSignal, follow } from './abort.ts'
 import type { Reporter } from './call-report.ts'
 import type { CircuitBreaker, Permit } from './circuit-breaker.ts'
 import type { ServiceConfig } from './config.ts'
@@ -60,7 +60,7 @@ export interface Call extends FailingCall {
 
 /** The bounds of a call, for as long as somebody needs them: the call itself, and each body that is still open. */
 export interface Bounds {
-  readonly signal: AbortSignal
+  readonly signal: EndSignal
   /** Until the function that is returned is called; after the last one, neither listener nor timer is left. */
   readonly hold: () => () => void
   /** Ends the call as the invocation's end does. */
@@ -86,7 +86,7 @@ export function openCall(service: ServiceConfig, invocation: Invocation): Call {
 /** Puts a call under its caller's signal and its invocation's deadline. */
 export function openBounds(call: Call, signal: AbortSignal | null | undefined): Bounds {
   call.signal = signal ?? undefined
-  const { signal: ends, abort, stop } = follow([call.signal, call.deadline?.signal])
+  const { signal: ends, stop } = follow([call.signal, call.deadline?.signal])
   let releaseDeadline: (() => void) | undefined
   const hold = createHolds(
     () => {
@@ -99,7 +99,7 @@ export function openBounds(call: Call, signal: AbortSignal | null | undefined): 
   )
   const end = () => {
     call.isCut = true
-    abort()
+    ends.abort()
   }
   call.bounds = { signal: ends, hold, abort: end }
   return call.bounds

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Gives what the built-in `fetch` is about to send a connection that may have been idle for long. */
-export type KeepConnection = (init: RequestInit, origin: string) => void
+/** Gives what the built-in `fetch` is about to send a connection that may have been idle for long; false where it is not it that sends. */
+export type KeepConnection = (init: RequestInit, origin: string) => boolean
 
 type BuiltInAgent = NonNullable<RequestInit['dispatcher']>
 type AgentClass = new (options?: object | null) => BuiltInAgent
@@ -62,7 +62,9 @@ export function createKeepConnection(now: () => number = () => Date.now()): Keep
   const findAgentClass = createAgentFinder()
   return (init, origin) => {
     const AgentClass = init.dispatcher ? undefined : findAgentClass()
-    if (AgentClass !== undefined) init.dispatcher = findAgent(origin, (options) => new AgentClass(options))
+    if (AgentClass === undefined) return false
+    init.dispatcher = findAgent(origin, (options) => new AgentClass(options))
+    return true
   }
 }
 

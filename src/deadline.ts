@@ -1,4 +1,4 @@
-import { createHolds } from './abort.ts'
+import { createHolds, type EndSignal, LightSignal } from './abort.ts'
 
 /** Longest time that a timer takes, in milliseconds. */
 export const MAX_TIMER_MS = 2_147_483_647
@@ -8,7 +8,7 @@ export interface Deadline {
   /** Milliseconds left for calls; 0 or less when there is no time for another one. */
   remaining(): number
   /** One for all calls of the invocation. It aborts at the deadline, as long as somebody holds it. */
-  readonly signal: AbortSignal
+  readonly signal: EndSignal
   /** Keeps the timer running until the function that is returned is called. */
   readonly hold: () => () => void
 }
@@ -18,7 +18,7 @@ export interface Deadline {
  * is kept back for the handler's answer.
  */
 export function createDeadline(remaining: () => number, margin: number): Deadline {
-  const controller = new AbortController()
+  const signal = new LightSignal()
   let timer: NodeJS.Timeout | undefined
   const left = () => {
     const ms = remaining() - margin
@@ -27,7 +27,7 @@ export function createDeadline(remaining: () => number, margin: number): Deadlin
   const start = () => {
     const ms = left()
     // Unreferenced: an answer that nobody reads must not keep the process alive.
-    if (ms <= MAX_TIMER_MS) timer = setTimeout(() => controller.abort(), Math.max(0, ms)).unref()
+    if (ms <= MAX_TIMER_MS) timer = setTimeout(() => signal.abort(), Math.max(0, ms)).unref()
   }
-  return { remaining: left, signal: controller.signal, hold: createHolds(start, () => clearTimeout(timer)) }
+  return { remaining: left, signal, hold: createHolds(start, () => clearTimeout(timer)) }
 }

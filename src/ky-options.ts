@@ -1,5 +1,5 @@
 import type { Options } from 'ky'
-import { sleep } from './abort.ts'
+import { sleep, toAbortSignal } from './abort.ts'
 import { type Bounds, type Call, openBounds } from './call.ts'
 import { MAX_TIMER_MS } from './deadline.ts'
 import { ServiceRequestError } from './errors.ts'
@@ -52,7 +52,7 @@ export function sealOptions(
     timeout: false,
     retry: call.retry.options,
     // Without hooks, everything that it could end ends with the bounds already.
-    signal: isSeen ? bounds.signal : null,
+    signal: isSeen ? toAbortSignal(bounds.signal) : null,
     parseJson(text, context) {
       if (text === '') return undefined
       try {
@@ -66,8 +66,9 @@ export function sealOptions(
       }
     },
   }
-  // Defined, not assigned: a hook may have put an accessor in the way.
-  Object.defineProperties(options, Object.getOwnPropertyDescriptors(sealed))
+  // Only a hook can have put an accessor in the way, where this must be defined.
+  if (options.hooks?.init?.length === 1) Object.assign(options, sealed)
+  else Object.defineProperties(options, Object.getOwnPropertyDescriptors(sealed))
 }
 
 /** Whether anybody sees what ky makes of the options. */
@@ -80,11 +81,9 @@ function hasHooks({ hooks = {}, onUploadProgress }: Options): boolean {
 function takeBody(options: Options): PlainBody | undefined {
   const { json, stringifyJson, body, method } = options
   if (method === undefined || /^(get|head)$/i.test(method)) return undefined
-  const plain =
-    json === undefined
-      ? toPlainBody(body)
-      : { payload: stringifyJson?.(json) ?? JSON.stringify(json), contentType: 'application/json' }
-  if (typeof plain?.payload !== 'string' && !(plain?.payload instanceof Uint8Array)) return undefined
+  const text = json === undefined ? body : (stringifyJson?.(json) ?? JSON.stringify(json))
+  const plain = toPlainBody(text, json === undefined ? undefined : 'application/json')
+  if (plain === undefined) return undefined
   Object.assign(options, { json: undefined, body: undefined })
   return plain
 }

@@ -1,10 +1,24 @@
+import { sha256Hex } from './sha256.ts'
+
+/** Bytes from which on a copy of a body is kept as a `Blob`, of which `fetch` makes no further one. */
+const LARGE = 262_144
+
+/** A body that is text, bytes, or the copy of many bytes. */
+export type Payload = string | Uint8Array<ArrayBuffer> | Copied
+
+/** Many bytes, with their SHA-256 in hexadecimal, taken before anybody can change them. */
+export interface Copied {
+  readonly blob: Blob
+  readonly hash: string
+}
+
 /** A request before it is signed. */
 export interface Outgoing {
   readonly method: string
   readonly url: URL
   readonly headers: Headers
   /** The body itself, or the Request that holds it. */
-  readonly body: string | Uint8Array<ArrayBuffer> | Request | undefined
+  readonly body: Payload | Request | undefined
   /** What ends it, where it comes with a signal of its own. */
   readonly signal?: AbortSignal | undefined
   /** What else `fetch` is to know. */
@@ -13,7 +27,7 @@ export interface Outgoing {
 
 /** A body that need not go through a Request, which is costly and would make a stream of it. */
 export interface PlainBody {
-  readonly payload: string | Uint8Array<ArrayBuffer>
+  readonly payload: Payload
   /** What `fetch` would call it, where the caller says nothing. */
   readonly contentType: string | undefined
 }
@@ -25,9 +39,12 @@ const PLAIN_MEMBERS = ['method', 'headers', 'body', 'signal']
 const PLAIN_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /** Text, and bytes, of which a copy is kept; undefined for bodies that only `fetch` knows how to write. */
-export function toPlainBody(body: unknown): PlainBody | undefined {
-  if (typeof body === 'string') return { payload: body, contentType: 'text/plain;charset=UTF-8' }
-  return body instanceof Uint8Array ? { payload: new Uint8Array(body), contentType: undefined } : undefined
+export function toPlainBody(body: unknown, contentType?: string): PlainBody | undefined {
+  if (typeof body === 'string') return { payload: body, contentType: contentType ?? 'text/plain;charset=UTF-8' }
+  if (!(body instanceof Uint8Array)) return undefined
+  const bytes = body as Uint8Array<ArrayBuffer>
+  const payload = bytes.length < LARGE ? new Uint8Array(bytes) : { blob: new Blob([bytes]), hash: sha256Hex(bytes) }
+  return { payload, contentType }
 }
 
 /**

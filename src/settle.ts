@@ -1,5 +1,5 @@
 import { type ResponsePromise, SchemaValidationError } from 'ky'
-import { unlessAborted } from './abort.ts'
+import { whenAborted } from './abort.ts'
 import type { Call, Invocation, ServiceRuntime } from './call.ts'
 import { CallPromise } from './call-promise.ts'
 import { type CallRecord, lineOf, nameOf } from './call-report.ts'
@@ -62,21 +62,17 @@ function run(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start
   const release = bounds?.hold()
   // By what was thrown, so that whoever hears of the same error gets the same failure.
   const failures = new Map<unknown, unknown>()
-  const fail = (error: unknown): never => {
+  const toFailure = (error: unknown) => {
     if (!failures.has(error)) failures.set(error, callFailure(error, call))
-    throw failures.get(error)
+    return failures.get(error)
   }
-  // Hooks are asked to wait for as well, and may never answer.
-  const within = <T>(source: Promise<T>) =>
-    (bounds === undefined ? source : unlessAborted(source, bounds.signal)).catch(fail)
   const readers: CallPromise<unknown>[] = []
   let isConcluded = false
   let leave: ((end: CallEnd) => void) | undefined
-  // Within the promises' own chain, so that all is told before whoever awaits them goes on.
-  const concludeOnce = (end: End) => {
+  const concludeOnce = (response: Response | undefined, failure?: unknown) => {
     if (isConcluded) return
     isConcluded = true
-    const how = conclude(call, runtime, startedAt, end)
+    const how = conclude(call, runtime, startedAt, { response, failure })
     leave?.(how)
   }
   const onRejected = (reason: unknown, isAwaited: () => boolean) => {
@@ -97,34 +93,44 @@ function run(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start
     else setImmediate(() => isAwaited() || tell())
   }
   let head: Response | undefined
-  const promise = CallPromise.from(
-    within(inner.finally(release)).then(
-      (response) => {
-        head = response
-        if (readers.length === 0) concludeOnce({ response })
-        return response
-      },
-      (failure: unknown) => {
-        concludeOnce({ failure })
-        throw failure
-      },
-    ),
-    onRejected,
+  /** The source's outcome within the bounds. All is told of it before whoever awaits it goes on. */
+  const within = <T>(source: Promise<T>, succeed: (value: T) => void, onSettled?: () => void) =>
+    CallPromise.create<T>((resolve, reject) => {
+      let stop: (() => void) | undefined
+      const fail = (error: unknown) => {
+        const failure = toFailure(error)
+        concludeOnce(head, failure)
+        reject(failure)
+      }
+      source.then(
+        (value) => {
+          stop?.()
+          onSettled?.()
+          succeed(value)
+          resolve(value)
+        },
+        (error: unknown) => {
+          stop?.()
+          onSettled?.()
+          fail(error)
+        },
+      )
+      if (bounds === undefined) return
+      const abort = () => fail(bounds.signal.reason)
+      // Hooks are asked to wait for as well, and may never answer. What has ended already does so as late as anything else.
+      if (bounds.signal.aborted) queueMicrotask(abort)
+      else stop = whenAborted(bounds.signal, abort)
+    }, onRejected)
+  const promise = within(
+    inner as Promise<Response>,
+    (response) => {
+      head = response
+      if (readers.length === 0) concludeOnce(response)
+    },
+    release,
   )
   const read = <T>(source: Promise<T>) => {
-    const reader = CallPromise.from(
-      within(source).then(
-        (value) => {
-          concludeOnce({ response: head })
-          return value
-        },
-        (failure: unknown) => {
-          concludeOnce({ response: head, failure })
-          throw failure
-        },
-      ),
-      onRejected,
-    )
+    const reader = within(source, () => concludeOnce(head))
     readers.push(reader)
     return reader
   }
@@ -155,10 +161,16 @@ function conclude(
   if (response?.ok) quota.succeed(call.retry?.lastCost() ?? 0)
   settlePermit(call, { response, failure })
 
+  report.call?.(recordOf(call, startedAt, response, failure))
+  if (failure === undefined) return 'finished'
+  return failure instanceof ServiceTimeoutError && failure.deadline ? 'aborted' : 'failed'
+}
+
+function recordOf(call: Call, startedAt: number, response: Response | undefined, failure: unknown): CallRecord {
   const { attempts, trace } = call
   const status = response?.status ?? (failure instanceof ServiceResponseError ? failure.status : undefined)
   const requestId = response ? requestIdOf(response.headers) : (failure as ServiceError | undefined)?.requestId
-  const record: CallRecord = {
+  return {
     ...nameOf(call),
     attempts,
     durationMs: performance.now() - startedAt,
@@ -167,9 +179,6 @@ function conclude(
     ...(trace !== undefined && { traceId: trace }),
     ...(failure !== undefined && { errorCode: codeOf(failure) }),
   }
-  report.call(record)
-  if (failure === undefined) return 'finished'
-  return failure instanceof ServiceTimeoutError && failure.deadline ? 'aborted' : 'failed'
 }
 
 /** Half an answer is not a success; nor is one below 500 that is none a failure. */

@@ -12,7 +12,7 @@ import {
   isSameIdentity,
 } from './credentials.ts'
 import { type CallInfo, packageName, ServiceRequestError } from './errors.ts'
-import { type Outgoing, readOutgoing } from './outgoing.ts'
+import { type Copied, type Outgoing, type Payload, readOutgoing } from './outgoing.ts'
 import { readErrorType, readHealable } from './refusal.ts'
 import { sha256Hex } from './sha256.ts'
 import { createSign, isSigned } from './signature.ts'
@@ -102,7 +102,7 @@ export function createSendSigned(target: SigningTarget): SendSigned {
     const own = collectHeaders(headers, wire, refuse)
     const payload = body instanceof Request ? await readBody(body, signal, refuse) : body
     if (signingName === 'execute-api' && payload !== undefined) checkSize(payload, refuse)
-    const payloadHash = signingName === 'vpc-lattice-svcs' ? 'UNSIGNED-PAYLOAD' : sha256Hex(payload ?? '')
+    const payloadHash = signingName === 'vpc-lattice-svcs' ? 'UNSIGNED-PAYLOAD' : hashOf(payload)
     const signable = { method, wire, headers: own, payloadHash }
 
     const signAndSend = async (identity: AwsCredentialIdentity, signedAt: number) => {
@@ -121,12 +121,17 @@ export function createSendSigned(target: SigningTarget): SendSigned {
       const outgoing: RequestInit & { readonly signal: AbortSignal } = {
         ...init,
         method,
-        headers: new Headers(signed.headers),
-        body: payload ?? null,
+        headers: signed.headers,
+        body: isCopied(payload) ? payload.blob : (payload ?? null),
         redirect: 'manual',
         signal,
       }
-      if (fetch === undefined) keepConnection(outgoing, url.origin)
+      const isBuiltIn = fetch === undefined && keepConnection(outgoing, url.origin)
+      if (!isBuiltIn) {
+        // Others may want to read what they are given.
+        outgoing.headers = new Headers(signed.headers)
+        if (isCopied(payload)) outgoing.body = new Uint8Array(await payload.blob.arrayBuffer())
+      }
       const transport = fetch ?? globalThis.fetch
       const release = keepOneTrace(signed.headers.authorization)
       try {
@@ -181,10 +186,18 @@ function collectHeaders(given: Headers, url: WireUrl, refuse: Refuse): Record<st
   return headers
 }
 
-function checkSize(payload: string | Uint8Array, refuse: Refuse): void {
+function isCopied(payload: Payload | undefined): payload is Copied {
+  return typeof payload === 'object' && 'blob' in payload
+}
+
+function hashOf(payload: Payload = ''): string {
+  return isCopied(payload) ? payload.hash : sha256Hex(payload)
+}
+
+function checkSize(payload: Payload, refuse: Refuse): void {
   // A character takes three bytes at most, so that a short text need not be counted.
-  if (payload.length * 3 <= MAX_EXECUTE_API_BODY) return
-  const size = Buffer.byteLength(payload)
+  if (!isCopied(payload) && payload.length * 3 <= MAX_EXECUTE_API_BODY) return
+  const size = isCopied(payload) ? payload.blob.size : Buffer.byteLength(payload)
   if (size <= MAX_EXECUTE_API_BODY) return
   throw refuse(`the body has ${size} bytes, API Gateway takes ${MAX_EXECUTE_API_BODY} at most`)
 }

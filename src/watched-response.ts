@@ -1,10 +1,10 @@
 import { setImmediate as soon } from 'node:timers'
-import { unlessAborted } from './abort.ts'
+import { type EndSignal, unlessAborted, whenAborted } from './abort.ts'
 
 /** What an attempt needs to know of its answer's body. */
 export interface BodyWatch {
   /** Ends the body, as soon as it aborts. */
-  readonly signal: AbortSignal
+  readonly signal: EndSignal
   /** Told when the body has ended, however it did. */
   readonly end: () => void
   /** The error that a body fails with, in place of the transport's own. */
@@ -123,15 +123,15 @@ function sourceOf(response: Response): Response {
 function copyOf(response: Response, stream: ReadableStream<Uint8Array>, state: State): Response {
   const { signal, end, toFailure, tell } = state
   const reader = stream.getReader()
-  let abort!: () => void
+  let stop = () => {}
   let isReading = false
   const finish = () => {
-    signal.removeEventListener('abort', abort)
+    stop()
     end()
     tell(undefined)
   }
   const fail = (controller: ReadableStreamDefaultController, error: unknown) => {
-    signal.removeEventListener('abort', abort)
+    stop()
     const failure = toFailure(error)
     // What nobody waits for has not failed anybody.
     tell(isReading ? failure : undefined)
@@ -140,11 +140,10 @@ function copyOf(response: Response, stream: ReadableStream<Uint8Array>, state: S
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        abort = () => {
+        stop = whenAborted(signal, () => {
           fail(controller, signal.reason)
           reader.cancel(signal.reason).catch(() => {})
-        }
-        signal.addEventListener('abort', abort)
+        })
       },
       async pull(controller) {
         try {

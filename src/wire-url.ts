@@ -8,6 +8,8 @@ export interface WireUrl {
   readonly query: readonly (readonly [name: string, value: string])[]
 }
 
+/** Nothing to encode, no dot segment, no slash twice: most paths. */
+const PLAIN_PATH = /^(\/[\w\-~]+)*\/?$/
 const UNRESERVED = /[\w\-.~]/
 const PATH_UNSAFE = /%(?![\da-f]{2})|[^\w\-.~/%]/gi
 const QUERY_UNSAFE = /%[\da-f]{2}|[^\w\-.~]/gi
@@ -18,13 +20,14 @@ const QUERY_UNSAFE = /%[\da-f]{2}|[^\w\-.~]/gi
  */
 export function toWireUrl(url: URL): WireUrl {
   const path = encodePath(url.pathname)
-  const query = parseQuery(url.search)
+  const query = url.search === '' ? [] : parseQuery(url.search)
   const search = query.map(([name, value]) => `${name}=${value}`).join('&')
   return { href: `${url.origin}${path}${search && `?${search}`}`, host: url.host, path, query }
 }
 
 /** Encodes a path: valid escapes stay as written, stray `%` are encoded, repeated slashes collapse to one. */
 export function encodePath(pathname: string): string {
+  if (PLAIN_PATH.test(pathname)) return pathname
   return removeDotSegments(pathname)
     .replace(/\/{2,}/g, '/')
     .replace(PATH_UNSAFE, percentEncode)

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
-import { createSignedFetch, ServiceRequestError, type SignedFetchOptions } from '../src/index.ts'
-import { answer, IDENTITY, rejection, setEnv } from './helpers.ts'
+import { createServices, createSignedFetch, ServiceRequestError, type SignedFetchOptions } from '../src/index.ts'
+import { sha256Hex } from '../src/sha256.ts'
+import { answer, IDENTITY, rejection, setEnv, useGateway } from './helpers.ts'
 
 const URL_ = 'https://id.execute-api.eu-central-1.amazonaws.com/prod/jobs'
 const OPTIONS = { credentials: IDENTITY, region: 'eu-central-1', service: 'execute-api' }
@@ -241,5 +242,33 @@ describe('createSignedFetch refuses, before anything is sent,', () => {
     [{ ...OPTIONS, regoin: 'x' }, "Unknown option 'regoin'"],
   ])('wrong options, %o', (options, message) => {
     expect(() => createSignedFetch(options as SignedFetchOptions)).toThrow(new TypeError(message))
+  })
+})
+
+describe('a body of many bytes', () => {
+  const LARGE = 300_000
+
+  it('is sent as it was when the call began, by the built-in fetch', async () => {
+    const gateway = await useGateway({
+      ai: { 'PUT /files': ({ body }) => ({ bytes: body.length, last: body.at(-1) }) },
+    })
+    const { ai } = createServices({ services: ['ai'] })
+    const body = new Uint8Array(LARGE).fill(120)
+    const answered = ai.put('files', { body }).json()
+    body.fill(0)
+    expect(await answered).toEqual({ bytes: LARGE, last: 120 })
+    expect(gateway.requests).toMatchObject([
+      { headers: { 'content-length': String(LARGE) }, signature: { verified: true }, status: 200 },
+    ])
+  })
+
+  it('is given to other transports as bytes', async () => {
+    const { sent, fetch } = record()
+    const body = new Uint8Array(LARGE).fill(120)
+    const answered = fetch(URL_, { method: 'PUT', body })
+    body.fill(0)
+    await answered
+    expect(sent[0]?.body).toEqual(new Uint8Array(LARGE).fill(120))
+    expect(sent[0]?.headers.get('x-amz-content-sha256')).toBe(sha256Hex(new Uint8Array(LARGE).fill(120)))
   })
 })

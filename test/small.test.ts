@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { follow, sleep } from '../src/abort.ts'
+import { follow, LightSignal, sleep, toAbortSignal } from '../src/abort.ts'
 import { createClock } from '../src/clock.ts'
 import { createDeadline } from '../src/deadline.ts'
 import { toVariable } from '../src/service-variable.ts'
@@ -195,5 +195,21 @@ describe('sleep', () => {
     expect(await cut).toBe(false)
     expect(await sleep(10, controller.signal)).toBe(false)
     expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('LightSignal', () => {
+  it('aborts once, as an AbortSignal does', () => {
+    const signal = new LightSignal()
+    const heard: unknown[] = []
+    signal.add(() => heard.push(signal.reason))
+    const removed = () => heard.push('removed')
+    signal.add(removed)
+    signal.delete(removed)
+    signal.abort()
+    signal.abort('again')
+    expect(signal).toMatchObject({ aborted: true, reason: { name: 'AbortError' } })
+    expect(heard).toEqual([signal.reason])
+    expect(toAbortSignal(signal)).toMatchObject({ aborted: true, reason: signal.reason })
   })
 })
