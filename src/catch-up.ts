@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from './node.ts'
 
 /**
  * Waits, before a request goes out, until the process knows which of its idle connections have ended; undefined where

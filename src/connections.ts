@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from './node.ts'
 
 /** Gives what the built-in `fetch` is about to send a connection that may have been idle for long; false where it is not it that sends. */
 export type KeepConnection = (init: RequestInit, origin: string) => boolean

@@ -1,7 +1,8 @@
-import { createSecretKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { getSigningKey } from '@aws-sdk/signature-v4'
 import { createCanonicalRequest, createStringToSign } from './canonical-request.ts'
 import { type AwsCredentialIdentity, isSameIdentity } from './credentials.ts'
+import { crypto } from './node.ts'
 import { hmacHex, Sha256 } from './sha256.ts'
 import { type SigningMessage, signingChannel } from './signing-channel.ts'
 import type { WireUrl } from './wire-url.ts'
@@ -54,7 +55,7 @@ export function createSign({ region, service }: SigningScope): Sign {
       return signWith(last, request, amzDate)
     }
     return getSigningKey(Sha256, identity, shortDate, region, service).then((key) => {
-      last = { identity, shortDate, key: createSecretKey(key) }
+      last = { identity, shortDate, key: crypto.createSecretKey(key) }
       return signWith(last, request, amzDate)
     })
   }

@@ -1,4 +1,5 @@
-import { type Channel, channel } from 'node:diagnostics_channel'
+import type { Channel } from 'node:diagnostics_channel'
+import { channel } from './node.ts'
 
 /** One signature, as a subscriber in this process is told of it. It holds the session token: for tests only. */
 export interface SigningMessage {

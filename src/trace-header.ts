@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel'
+import { channel } from './node.ts'
 import { TRACE_HEADER } from './trace.ts'
 
 interface CaptureGlobal {

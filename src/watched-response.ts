@@ -1,5 +1,5 @@
-import { setImmediate as soon } from 'node:timers'
 import { type EndSignal, unlessAborted, whenAborted } from './abort.ts'
+import { soon } from './node.ts'
 
 /** What an attempt needs to know of its answer's body. */
 export interface BodyWatch {
