@@ -36,6 +36,7 @@ const ENTRIES: Record<string, readonly string[]> = {
     'invokeIntegrationService',
   ],
   'middy-signed-services/testing': ['fail', 'mockEnv', 'mockServices', 'reply', 'startLocalGateway', 'verifySignature'],
+  'middy-signed-services/undici': ['fetch'],
 }
 
 const CONSUMER = `

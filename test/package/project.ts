@@ -37,7 +37,12 @@ export function createProject(more: Readonly<Record<string, string>> = {}): Proj
   const target = join(modules, manifest.name)
   mkdirSync(target, { recursive: true })
   run('tar', ['-xzf', join(folder, filename), '-C', target, '--strip-components=1'], folder)
-  const common = [...Object.keys(manifest.dependencies), '@middy/core', '@types/node', '@types/aws-lambda']
+  const common = [
+    ...Object.keys(manifest.dependencies),
+    ...Object.keys(manifest.peerDependencies),
+    '@types/node',
+    '@types/aws-lambda',
+  ]
   const sources = { ...Object.fromEntries(common.map((name) => [name, name])), ...more }
   for (const [name, source] of Object.entries(sources)) {
     const link = join(modules, name)
