@@ -12,7 +12,7 @@ const SIGNATURES: Readonly<Record<number, number>> = { 0: 2_000, 256: 2_000, 655
 export const sizes: readonly number[] = Object.keys(SIGNATURES).map(Number)
 
 /** By how many of four clients are touched; `without` the middleware, and with one that does nothing, to compare. */
-export const invocations = {
+const invocations = {
   without: { kind: 'invocation', services: 0, touched: 0 },
   nothing: { kind: 'invocation', services: 0, touched: 0, isHooked: true },
   none: { kind: 'invocation', services: 4, touched: 0 },

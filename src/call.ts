@@ -11,6 +11,8 @@ import type { SendSigned } from './signed-fetch.ts'
 
 /** What belongs to one invocation, and to nothing that outlives it. */
 export interface Invocation {
+  /** Called when a client is made. */
+  readonly begin?: () => void
   readonly deadline?: Deadline | undefined
   readonly readTrace: () => string | undefined
   /** Absent outside a handler, where nothing freezes. */
@@ -65,7 +67,8 @@ export interface Bounds {
   readonly abort: () => void
 }
 
-export function openCall(service: ServiceConfig, { deadline, readTrace }: Invocation): Call {
+export function openCall(service: ServiceConfig, invocation: Invocation): Call {
+  const { deadline } = invocation
   return {
     service: service.name,
     url: service.base?.href,
@@ -74,7 +77,7 @@ export function openCall(service: ServiceConfig, { deadline, readTrace }: Invoca
     attempts: 0,
     secrets: new Set(),
     timeout: service.timeout,
-    trace: readTrace(),
+    trace: invocation.readTrace(),
     deadline,
     budget: deadline?.remaining() ?? 0,
   }

@@ -22,7 +22,7 @@ export interface CircuitBreakerOptions {
   readonly resetTimeout?: number | undefined
 }
 
-export const breakerDefaults = { failureThreshold: 5, resetTimeout: 60_000 } as const
+const breakerDefaults = { failureThreshold: 5, resetTimeout: 60_000 } as const
 
 /** How a call ended for the circuit; neutral says nothing of the service's health. */
 export type CircuitOutcome = 'success' | 'failure' | 'neutral'

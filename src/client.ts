@@ -35,11 +35,23 @@ export interface ServiceClient {
   readonly name: string
 }
 
-const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head'] as const
+/** Makes the client of one service for an invocation. */
+export type ClientMaker = (invocation: Invocation) => ServiceClient
 
-/** The client of one service for one invocation. */
-export function createClient(service: ServiceConfig, runtime: ServiceRuntime, invocation: Invocation): ServiceClient {
-  const callKy = (instance: KyInstance, input: Input, options?: Options, method?: string) => {
+/** What can be done before an invocation is known is done once. */
+export function createClientMaker(service: ServiceConfig, runtime: ServiceRuntime): ClientMaker {
+  const { headers, retry } = service
+  const own = { instance: ky.create({ headers, ...(retry !== undefined && { retry: copyRetry(retry) }) }) }
+  return (invocation) => createClient(service, runtime, own, invocation)
+}
+
+function createClient(
+  service: ServiceConfig,
+  runtime: ServiceRuntime,
+  own: Defaults,
+  invocation: Invocation,
+): ServiceClient {
+  const callKy = ({ instance }: Defaults, input: Input, options?: Options, method?: string) => {
     const call = openCall(service, invocation)
     return settleKy(call, runtime, invocation, () => {
       const own = normalizeCallOptions(options)
@@ -55,51 +67,73 @@ export function createClient(service: ServiceConfig, runtime: ServiceRuntime, in
     })
   }
 
-  /** With the headers and the timeout of the client that it belongs to. */
-  const createFetch =
-    ({ headers, timeout = service.timeout }: Options): typeof globalThis.fetch =>
-    (input, init) => {
-      const call = openCall(service, invocation)
-      return settle(call, runtime, invocation, () => {
-        call.method = init?.method?.toUpperCase() ?? 'GET'
-        call.timeout = checkTimeout(call, timeout)
-        const { base, target } = resolveTarget(service, call, input, { absolute: true })
-        const request = readOutgoing(target, init)
-        call.method = request.method
-        for (const [name, value] of new Headers(headers as Record<string, string>)) {
-          if (!request.headers.has(name)) request.headers.set(name, value)
-        }
-        const bounds = openBounds(call, init?.signal ?? (target instanceof Request ? target.signal : undefined))
-        return sendAttempt(runtime, base, call, bounds, request)
-      })
-    }
-
-  const wrap = (instance: KyInstance): ServiceClient => {
-    const client = (input: Input, options?: Options) => callKy(instance, input, options)
-    for (const method of METHODS) {
-      Object.assign(client, { [method]: (input: Input, options?: Options) => callKy(instance, input, options, method) })
-    }
-    const extend = (options: Options | ((parent: Options) => Options)) =>
-      wrap(
-        instance.extend(
-          typeof options === 'function'
-            ? (parent) => normalizeCallOptions(options(parent))
-            : normalizeCallOptions(options),
-        ),
-      )
-    Object.assign(client, { extend, fetch: createFetch(readDefaults(instance)), url: service.base?.href ?? '' })
-    return Object.defineProperty(client, 'name', { value: service.name, enumerable: true }) as ServiceClient
+  const sendFetch = (defaults: Defaults, input: string | URL | Request, init?: RequestInit) => {
+    const call = openCall(service, invocation)
+    return settle(call, runtime, invocation, () => {
+      call.method = init?.method?.toUpperCase() ?? 'GET'
+      const { headers, timeout = service.timeout } = readForFetch(defaults)
+      call.timeout = checkTimeout(call, timeout)
+      const { base, target } = resolveTarget(service, call, input, { absolute: true })
+      const request = readOutgoing(target, init)
+      call.method = request.method
+      for (const [name, value] of headers) {
+        if (!request.headers.has(name)) request.headers.set(name, value)
+      }
+      const bounds = openBounds(call, init?.signal ?? (target instanceof Request ? target.signal : undefined))
+      return sendAttempt(runtime, base, call, bounds, request)
+    })
   }
-  const { headers, retry } = service
-  return wrap(ky.create({ headers, ...(retry !== undefined && { retry: copyRetry(retry) }) }))
+
+  const wrap = (defaults: Defaults): ServiceClient => {
+    const call: CallMethod = (input, options) => callKy(defaults, input, options)
+    const by =
+      (method: string): CallMethod =>
+      (input, options) =>
+        callKy(defaults, input, options, method)
+    // All in one piece: members that a function is given one by one cost V8 twice the time, and outlive it in old space.
+    const client = Object.assign(call, {
+      get: by('get'),
+      post: by('post'),
+      put: by('put'),
+      patch: by('patch'),
+      delete: by('delete'),
+      head: by('head'),
+      extend: ((options) => wrap(extend(defaults, options))) satisfies ServiceClient['extend'],
+      fetch: ((input, init) => sendFetch(defaults, input, init)) satisfies ServiceClient['fetch'],
+      url: service.base?.href ?? '',
+    })
+    return Object.defineProperty(client, 'name', { value: service.name, enumerable: true })
+  }
+  return wrap(own)
 }
 
-/** What an instance was created and extended with, which ky tells only to a function given to `extend`. */
-function readDefaults(instance: KyInstance): Options {
-  let defaults: Options = {}
-  instance.extend((merged) => {
-    defaults = merged
-    return {}
-  })
-  return defaults
+/** What clients start from: the service's own options, and what they were extended with; nothing of an invocation. */
+interface Defaults {
+  readonly instance: KyInstance
+  /** The part that `.fetch` knows, once it was asked for. */
+  forFetch?: FetchDefaults
+}
+
+interface FetchDefaults {
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly timeout: number | false | undefined
+}
+
+function extend({ instance }: Defaults, options: CallOptions | ((parent: CallOptions) => CallOptions)): Defaults {
+  const normalized =
+    typeof options === 'function'
+      ? (parent: Options) => normalizeCallOptions(options(parent))
+      : normalizeCallOptions(options)
+  return { instance: instance.extend(normalized) }
+}
+
+/** What ky tells only to a function given to `extend`. */
+function readForFetch(defaults: Defaults): FetchDefaults {
+  if (defaults.forFetch === undefined) {
+    defaults.instance.extend(({ headers, timeout }) => {
+      defaults.forFetch = { headers: [...new Headers(headers as Record<string, string>)], timeout }
+      return {}
+    })
+  }
+  return defaults.forFetch as FetchDefaults
 }

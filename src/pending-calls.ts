@@ -2,7 +2,7 @@ import { type CallName, nameOf } from './call-report.ts'
 import type { CallInfo } from './errors.ts'
 
 /** A call that is under way. */
-export interface PendingCall {
+interface PendingCall {
   readonly call: CallInfo
   /** Whether somebody waits for it; nobody does for one that was only started. */
   readonly isAwaited: () => boolean
@@ -13,7 +13,7 @@ export interface PendingCall {
 export type CallEnd = 'finished' | 'failed' | 'aborted'
 
 /** How a handler ended. */
-export interface HandlerEnd {
+interface HandlerEnd {
   readonly hasFailed: boolean
   /** Its answer still flows, from calls perhaps that it goes on to make. */
   readonly isStreamed: boolean

@@ -2,9 +2,10 @@ import type { Invocation, ServiceRuntime } from './call.ts'
 import { createReporter, type Reporter } from './call-report.ts'
 import { createCatchUp } from './catch-up.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
-import { createClient, type ServiceClient } from './client.ts'
+import { type ClientMaker, createClientMaker, type ServiceClient } from './client.ts'
 import { createClock } from './clock.ts'
 import { type Config, resolveConfig, type ServiceConfig, type ServiceConfigs } from './config.ts'
+import { addServices, type ClientSource } from './lazy-services.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'
 import { createRetryQuota, type RetryQuota } from './retry-quota.ts'
 import { createSendSigned } from './signed-fetch.ts'
@@ -24,8 +25,8 @@ export type Services<S = DefaultServices> = { readonly [Name in ServiceNames<S>]
 export interface ServiceFactory {
   readonly config: Config
   readonly report: Reporter
-  /** The services of one invocation, in the configuration that it found. */
-  readonly bind: (services: ServiceConfigs, invocation: Invocation) => Record<string, ServiceClient>
+  /** The clients of one invocation, in the configuration that it found. */
+  readonly bind: (services: ServiceConfigs, invocation: Invocation) => ClientSource
 }
 
 /**
@@ -44,7 +45,9 @@ export function bindServices({ config, bind }: ServiceFactory): Record<string, S
   for (const path of config.internals.values()) {
     throw new TypeError(`Option '${path}' names a Middy internal value, which only signedServices has`)
   }
-  return bind(config.services, { readTrace: () => (config.trace ? readTraceId() : undefined) })
+  const invocation = { readTrace: () => (config.trace ? readTraceId() : undefined) }
+  const source = bind(config.services, invocation)
+  return addServices(undefined, source, source) as Record<string, ServiceClient>
 }
 
 /** Everything that can be done once: checking options and environment, preparing what invocations share. */
@@ -58,36 +61,31 @@ export function createServiceFactory(
   const catchUp = createCatchUp()
   // By service, so that they outlive a configuration that changes with Middy's internal values.
   const shared = new Map<string, Pick<ServiceRuntime, 'quota' | 'breaker'>>()
-  const runtimes = new WeakMap<ServiceConfig, ServiceRuntime>()
+  const makers = new WeakMap<ServiceConfig, ClientMaker>()
   for (const [name, { circuitBreaker }] of config.services) {
     shared.set(name, {
       quota: createQuota(),
       breaker: circuitBreaker ? new CircuitBreaker(circuitBreaker) : undefined,
     })
   }
-  const runtimeOf = (service: ServiceConfig): ServiceRuntime => {
-    let runtime = runtimes.get(service)
-    if (runtime === undefined) {
+  const makerOf = (service: ServiceConfig): ClientMaker => {
+    let maker = makers.get(service)
+    if (maker === undefined) {
       const lasting = shared.get(service.name) as Pick<ServiceRuntime, 'quota' | 'breaker'>
-      runtime = { ...lasting, report, send: createSendSigned({ ...service, clock, catchUp }) }
-      runtimes.set(service, runtime)
+      maker = createClientMaker(service, { ...lasting, report, send: createSendSigned({ ...service, clock, catchUp }) })
+      makers.set(service, maker)
     }
-    return runtime
+    return maker
   }
   return {
     config,
     report,
-    bind(services, invocation) {
-      const bound = {}
-      for (const [name, service] of services) {
-        let client: ServiceClient | undefined
-        const get = () => {
-          client ??= createClient(service, runtimeOf(service), invocation)
-          return client
-        }
-        Object.defineProperty(bound, name, { get, enumerable: true, configurable: true })
-      }
-      return bound
-    },
+    bind: (services, invocation) => ({
+      services,
+      create(name) {
+        invocation.begin?.()
+        return makerOf(services.get(name) as ServiceConfig)(invocation)
+      },
+    }),
   }
 }

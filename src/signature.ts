@@ -14,7 +14,7 @@ export interface SigningScope {
 }
 
 /** A request as it goes on the wire, but for what signing adds. */
-export interface SignableRequest {
+interface SignableRequest {
   readonly method: string
   readonly wire: WireUrl
   /** Names in lower case, values without excess white space. */
@@ -23,7 +23,7 @@ export interface SignableRequest {
   readonly payloadHash: string
 }
 
-export interface SignedRequest {
+interface SignedRequest {
   /** The request's headers and those of the signature. */
   readonly headers: Record<string, string>
   readonly canonicalRequest: string

@@ -32,7 +32,7 @@ export interface SignedFetchOptions {
 }
 
 /** A call as the signed fetch sees it: it counts what went out, and remembers what no error may show. */
-export interface SignedCall extends CallInfo {
+interface SignedCall extends CallInfo {
   attempts: number
   readonly secrets: Set<string>
   /** Of the last attempt, to compare with what a gateway says it should have been. */

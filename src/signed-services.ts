@@ -2,11 +2,12 @@ import type { MiddlewareObj, Request as MiddyRequest } from '@middy/core'
 import { getInternal } from '@middy/util'
 import type { Context } from 'aws-lambda'
 import type { Invocation } from './call.ts'
-import type { InternalValues } from './config.ts'
-import { createDeadline } from './deadline.ts'
+import type { InternalValues, ServiceConfigs } from './config.ts'
+import { createDeadline, type Deadline } from './deadline.ts'
+import { addServices } from './lazy-services.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'
 import { createPendingCalls, type PendingCalls } from './pending-calls.ts'
-import { createServiceFactory, type Services } from './services.ts'
+import { createServiceFactory, type ServiceFactory, type Services } from './services.ts'
 import { readTraceId, type TracedContext } from './trace.ts'
 
 /**
@@ -19,7 +20,7 @@ export type ServicesContext<S = DefaultServices> = Context & { readonly services
 interface AnyContext extends TracedContext {
   readonly getRemainingTimeInMillis?: () => number
   readonly lambdaContext?: { readonly getRemainingTimeInMillis?: () => number }
-  services?: Record<string, unknown>
+  services?: object
 }
 
 /**
@@ -31,34 +32,27 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
   options?: SignedServicesOptions<S>,
   // biome-ignore lint/suspicious/noExplicitAny: Middy's own word for a result that a middleware does not care about
 ): MiddlewareObj<unknown, any, Error, ServicesContext<S>> {
-  const { config, bind, report } = createServiceFactory(options)
-  const pendings = new WeakMap<object, PendingCalls>()
+  const factory = createServiceFactory(options)
+  const { config } = factory
+  // Of this middleware alone: a chain may have another one.
+  const slot = Symbol('signedServices')
 
   const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<S>>) => {
-    const context = request.context as AnyContext
-    const invocation = beginInvocation(context)
-    pendings.set(request, invocation.pending)
+    const run = new Run(request, factory)
+    ;(request as object as Slotted)[slot] = run
     // Without internal values there is nothing to await.
-    if (config.internals.size === 0) return attach(request, context, bind(config.services, invocation))
-    return readInternals(request).then((values) =>
-      attach(request, context, bind(config.withInternals(values), invocation)),
-    )
+    if (config.internals.size === 0) return attach(run, config.services)
+    return readInternals(request).then((values) => attach(run, config.withInternals(values)))
   }
 
-  const signedServicesAfter = (request: { readonly response?: unknown }) =>
-    pendings.get(request)?.finish({ hasFailed: false, isStreamed: isStream(request.response) })
-  const signedServicesOnError = (request: object) =>
-    pendings.get(request)?.finish({ hasFailed: true, isStreamed: false })
+  const signedServicesAfter = (request: object) => (request as Slotted)[slot]?.end(false)
+  const signedServicesOnError = (request: object) => (request as Slotted)[slot]?.end(true)
 
   return { before: signedServicesBefore, after: signedServicesAfter, onError: signedServicesOnError }
 
-  function beginInvocation(context: AnyContext): Invocation & { readonly pending: PendingCalls } {
-    const source = context.getRemainingTimeInMillis === undefined ? context.lambdaContext : context
-    // Read now: later, the environment may hold another invocation's.
-    const trace = config.trace ? readTraceId(context) : undefined
-    const remaining = source?.getRemainingTimeInMillis
-    const deadline = remaining && createDeadline(() => remaining.call(source), config.deadlineMargin)
-    return { readTrace: () => trace, deadline, pending: createPendingCalls(config.pendingCalls, report.warn) }
+  function attach(run: Run, services: ServiceConfigs): void {
+    const { request } = run
+    request.context.services = addServices(request.context.services, request, factory.bind(services, run))
   }
 
   async function readInternals(request: MiddyRequest): Promise<InternalValues> {
@@ -67,25 +61,63 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
     const byKey = await getInternal(Object.fromEntries(names.map((name, index) => [`v${index}`, name])), request)
     return new Map(names.map((name, index) => [name, byKey[`v${index}`]]))
   }
+}
 
-  function attach(request: object, context: AnyContext, services: Record<string, unknown>): void {
-    const given = context.services ?? Object.create(null)
-    const descriptors = Object.getOwnPropertyDescriptors(services)
-    // A context may be used again, as tests do: clients on it then belong to an invocation of the past.
-    const isOfThePast = attached.has(given) && attached.get(given) !== request
-    for (const name of Object.keys(descriptors)) {
-      const own = Object.getOwnPropertyDescriptor(given, name)
-      clientGetters.add(descriptors[name]?.get as object)
-      if (own !== undefined && !(isOfThePast && own.get && clientGetters.has(own.get))) descriptors[name] = own
-      // A mock may inherit it, or make it up when it is asked; either way, it keeps its own `this`.
-      else if (own === undefined && given[name] !== undefined) {
-        descriptors[name] = { get: () => given[name], enumerable: true, configurable: true }
-      }
+/** Where a middleware finds its run for a request again; there is none where another one answered before. */
+type Slotted = Record<symbol, Run | undefined>
+
+interface AnyRequest {
+  readonly context: AnyContext
+  readonly response?: unknown
+}
+
+/** One run of a middleware. What calls need is made with the first of them: an invocation pays for nothing else. */
+class Run implements Invocation {
+  readonly request: AnyRequest
+  readonly #factory: ServiceFactory
+  #trace: string | undefined
+  #deadline: Deadline | undefined
+  #pending: PendingCalls | undefined
+  /** Whether the handler has; undefined until it has ended. */
+  #hasFailed: boolean | undefined
+
+  constructor(request: object, factory: ServiceFactory) {
+    this.request = request as AnyRequest
+    this.#factory = factory
+  }
+
+  begin(): void {
+    // Now, and for all clients: later, the environment holds another invocation's.
+    const env = this.#hasFailed === undefined ? process.env : {}
+    if (this.#factory.config.trace) this.#trace ??= readTraceId(this.request.context, env)
+  }
+
+  readTrace(): string | undefined {
+    return this.#trace
+  }
+
+  get deadline(): Deadline | undefined {
+    if (this.#deadline === undefined) {
+      const { context } = this.request
+      const clock = context.getRemainingTimeInMillis === undefined ? context.lambdaContext : context
+      const remaining = clock?.getRemainingTimeInMillis
+      if (remaining) this.#deadline = createDeadline(() => remaining.call(clock), this.#factory.config.deadlineMargin)
     }
-    // A new object: mocks that several invocations share must not carry one's clients to another.
-    const parent = attached.has(given) ? Object.getPrototypeOf(given) : given
-    context.services = Object.create(parent, { ...Object.getOwnPropertyDescriptors(given), ...descriptors })
-    attached.set(context.services as object, request)
+    return this.#deadline
+  }
+
+  get pending(): PendingCalls {
+    if (this.#pending === undefined) {
+      const { config, report } = this.#factory
+      this.#pending = createPendingCalls(config.pendingCalls, report.warn)
+      if (this.#hasFailed !== undefined) this.end(this.#hasFailed)
+    }
+    return this.#pending
+  }
+
+  end(hasFailed: boolean): Promise<void> | undefined {
+    this.#hasFailed = hasFailed
+    return this.#pending?.finish({ hasFailed, isStreamed: !hasFailed && isStream(this.request.response) })
   }
 }
 
@@ -94,9 +126,3 @@ function isStream(response: unknown): boolean {
   const { body = response } = Object(response) as { body?: unknown }
   return body instanceof ReadableStream || typeof Object(body).pipe === 'function'
 }
-
-/** The objects that middlewares of this package have put on contexts, and the request that each belongs to. */
-const attached = new WeakMap<object, object>()
-
-/** Getters that make clients. */
-const clientGetters = new WeakSet<object>()

@@ -12,6 +12,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'connections.ts',
     'endpoint.ts',
     'errors.ts',
+    'lazy-services.ts',
     'outgoing.ts',
     'received-body.ts',
     'redact.ts',

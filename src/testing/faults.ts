@@ -85,7 +85,7 @@ export type Fault =
   | Failure
 
 /** What an answer may depend on. */
-export interface FaultedRequest {
+interface FaultedRequest {
   readonly method: string
   readonly service: string
   readonly path: string

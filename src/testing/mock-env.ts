@@ -2,7 +2,7 @@ import { defaults, type ServiceOptions, type ServicesOption } from '../options.t
 import { toVariable } from '../service-variable.ts'
 
 /** Where mocks and the variables of `mockEnv` point: a name that never resolves (RFC 2606), so that no call gets far. */
-export const MOCK_ORIGIN = 'https://mocked.invalid'
+const MOCK_ORIGIN = 'https://mocked.invalid'
 
 /**
  * The variables that a module with `signedServices()` needs to be imported in a test: harmless URLs, a region, and

@@ -1,11 +1,13 @@
 /**
- * Packs the package and imports it as its users do: every entry point, from a project of its own, at run time and in
- * TypeScript under both ways of resolving modules. Also that the tarball holds nothing that users have no use for.
+ * Packs the package, checks the tarball, and uses it as users do: every entry point, from a project of its own, at run time
+ * and in TypeScript under both ways of resolving modules.
  */
 import { deepStrictEqual as equal } from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { compile, createProject, manifest, run } from './project.ts'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { compile, createProject, manifest, type Project, run } from './project.ts'
+import { checkTarball } from './tarball.ts'
 
 const ENTRIES: Record<string, readonly string[]> = {
   'middy-signed-services': [
@@ -39,9 +41,11 @@ const ENTRIES: Record<string, readonly string[]> = {
   'middy-signed-services/undici': ['fetch'],
 }
 
+/** A handler as in the README, its test's gateway, and the plain functions. */
 const CONSUMER = `
 import middy from '@middy/core'
 import signedServices, { createServices, type ServicesContext } from 'middy-signed-services'
+import { invokeAiService } from 'middy-signed-services/request-signer'
 import { startLocalGateway } from 'middy-signed-services/testing'
 
 const gateway = await startLocalGateway({ services: { ai: { 'GET /jobs/:id': ({ params }) => params } } })
@@ -51,32 +55,60 @@ export const handler = middy<{ id: string }>()
   .handler(async ({ id }, { services: { ai } }) => ai.get(\`jobs/\${id}\`).json<{ id: string }>())
 const inHandler = await handler({ id: '7' }, {} as ServicesContext<'ai'>)
 const outside: { id: string } = await createServices({ services: ['ai'] }).ai.get('jobs/8').json()
-console.log(JSON.stringify([inHandler, outside]))
+const plain: { id: string } = await invokeAiService('/jobs/9')
+console.log(JSON.stringify([inHandler, outside, plain]))
 await gateway.close()
+
+// @ts-expect-error Not among the services, which types that nobody found would not know.
+export const stranger: keyof ServicesContext<'ai'>['services'] = 'admin'
 `
 
-for (const [major, core] of Object.entries({ 6: 'middy6', 7: '@middy/core' })) {
-  const project = createProject({ '@middy/core': core })
-  const { folder, tarball, files, remove } = project
+/** Types for every value of every entry. */
+const REEXPORTS = Object.entries(ENTRIES)
+  .map(([entry, names], index) => `export { ${names.map((name) => `${name} as ${name}${index}`)} } from '${entry}'`)
+  .join('\n')
+
+const MIDDY: Record<string, string> = {
+  6: dirname(fileURLToPath(import.meta.resolve('middy6'))),
+  7: dirname(fileURLToPath(import.meta.resolve('@middy/core'))),
+}
+
+const entryPoints = Object.keys(manifest.exports).filter((entry) => entry !== './package.json')
+equal(entryPoints.map((entry) => posix.join(manifest.name, entry)).sort(), Object.keys(ENTRIES).sort())
+await withProject({}, async (project) => {
+  await checkTarball(project)
+  console.log(`${basename(project.tarball)}: ${project.files.length} files, nothing to be said against it`)
+})
+for (const [major, core] of Object.entries(MIDDY)) {
+  await withProject({ '@middy/core': core }, (project) => {
+    equal(JSON.parse(readFileSync(join(core, 'package.json'), 'utf8')).version.split('.')[0], major)
+    checkUse(project)
+    console.log(`Middy ${major}: ${Object.keys(ENTRIES).join(', ')} import and type-check`)
+  })
+}
+
+async function withProject(
+  more: Readonly<Record<string, string>>,
+  check: (project: Project) => void | Promise<void>,
+): Promise<void> {
+  const project = createProject(more)
   try {
-    const stray = files.filter((path) => !/^(dist\/.+\.(js|d\.ts|map)|package\.json|README\.md|LICENSE)$/.test(path))
-    equal(stray, [])
-
-    for (const [entry, expected] of Object.entries(ENTRIES)) {
-      const script = `console.log(JSON.stringify(Object.keys(await import('${entry}')).sort()))`
-      equal(JSON.parse(run(process.execPath, ['--input-type=module', '--eval', script], folder)), expected)
-    }
-    const entryPoints = Object.keys(manifest.exports).filter((entry) => entry !== './package.json')
-    equal(entryPoints.map((entry) => join(manifest.name, entry)).sort(), Object.keys(ENTRIES).sort())
-
-    writeFileSync(join(folder, 'consumer.mts'), CONSUMER)
-    compile(project, ['--module', 'nodenext', '--noEmit'], ['consumer.mts'])
-    compile(project, ['--module', 'esnext', '--moduleResolution', 'bundler'], ['consumer.mts'])
-    equal(JSON.parse(run(process.execPath, ['consumer.mjs'], folder)), [{ id: '7' }, { id: '8' }])
-    console.log(
-      `${tarball}, Middy ${major}: ${files.length} files; ${Object.keys(ENTRIES).join(', ')} import and type-check`,
-    )
+    await check(project)
   } finally {
-    remove()
+    project.remove()
   }
+}
+
+function checkUse(project: Project): void {
+  const { folder } = project
+  for (const [entry, expected] of Object.entries(ENTRIES)) {
+    const script = `console.log(JSON.stringify(Object.keys(await import('${entry}')).sort()))`
+    equal(JSON.parse(run(process.execPath, ['--input-type=module', '--eval', script], folder)), expected)
+  }
+  writeFileSync(join(folder, 'consumer.mts'), CONSUMER)
+  writeFileSync(join(folder, 'reexports.mts'), REEXPORTS)
+  const consumers = ['consumer.mts', 'reexports.mts']
+  compile(project, ['--module', 'nodenext', '--noEmit'], consumers)
+  compile(project, ['--module', 'esnext', '--moduleResolution', 'bundler'], consumers)
+  equal(JSON.parse(run(process.execPath, ['consumer.mjs'], folder)), [{ id: '7' }, { id: '8' }, { id: '9' }])
 }

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 export const root = join(import.meta.dirname, '..', '..')
 
@@ -10,7 +10,10 @@ export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf
 
 export interface Project {
   readonly folder: string
+  /** Path of the tarball. */
   readonly tarball: string
+  /** Where it is unpacked. */
+  readonly installed: string
   /** Everything in the tarball. */
   readonly files: readonly string[]
   readonly remove: () => void
@@ -27,32 +30,30 @@ export function run(
 
 /**
  * Packs the package into a project of its own. What it and TypeScript need, and what `more` names, are this checkout's; a
- * name may stand for another folder, as in `{ '@middy/core': 'middy6' }`.
+ * name may stand for another folder, below `node_modules` or absolute, as in `{ '@middy/core': 'middy6' }`.
  */
 export function createProject(more: Readonly<Record<string, string>> = {}): Project {
   const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-'))
   const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], root))
   const { filename, files } = (Array.isArray(packed) ? packed : Object.values(packed))[0]
+  const tarball = join(folder, filename)
   const modules = join(folder, 'node_modules')
-  const target = join(modules, manifest.name)
-  mkdirSync(target, { recursive: true })
-  run('tar', ['-xzf', join(folder, filename), '-C', target, '--strip-components=1'], folder)
-  const common = [
-    ...Object.keys(manifest.dependencies),
-    ...Object.keys(manifest.peerDependencies),
-    '@types/node',
-    '@types/aws-lambda',
-  ]
+  const installed = join(modules, manifest.name)
+  mkdirSync(installed, { recursive: true })
+  run('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'], folder)
+  const needed = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+  const common = [...needed, '@types/node', '@types/aws-lambda']
   const sources = { ...Object.fromEntries(common.map((name) => [name, name])), ...more }
   for (const [name, source] of Object.entries(sources)) {
     const link = join(modules, name)
     mkdirSync(join(link, '..'), { recursive: true })
-    symlinkSync(join(root, 'node_modules', source), link)
+    symlinkSync(resolve(root, 'node_modules', source), link)
   }
   writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }')
   return {
     folder,
-    tarball: filename,
+    tarball,
+    installed,
     files: files.map(({ path }: { path: string }) => path),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }

@@ -1,0 +1,16 @@
+import { invokeIntegrationService } from 'middy-signed-services/request-signer'
+import { expect } from 'vitest'
+import { useGateway } from '../../helpers.ts'
+
+const gateway = await useGateway({ integration: { 'POST /publish/blog': {} } })
+const post = { title: 'Title' }
+
+// #region
+
+const signal = AbortSignal.timeout(5_000)
+await invokeIntegrationService('/publish/blog', 'POST', post, undefined, { signal })
+await invokeIntegrationService('/publish/blog', 'POST', post, undefined, { timeout: 5_000 })
+
+// #endregion
+
+expect(gateway.requests.map(({ json }) => json)).toEqual([post, post])
