@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { startTlsService } from '../test/connections/tls-service.ts'
 
-type Client = 'middy-signed-services' | 'fetch'
+type Client = 'middy-signed-services' | 'middy-signed-services/undici' | 'fetch'
 
 const [client, url = ''] = process.argv.slice(2)
 if (client === undefined) await measure()
@@ -19,6 +19,7 @@ async function serve(client: Client): Promise<void> {
   const { ai } = createServices({
     services: { ai: { url, region: 'us-east-1', signingName: 'execute-api' } },
     credentials: { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' },
+    ...(client === 'middy-signed-services/undici' && { fetch: (await import('../src/undici.ts')).fetch }),
   })
   process.on('message', async () => {
     await (client === 'fetch' ? (await fetch(url)).json() : ai.get('').json())
@@ -28,18 +29,17 @@ async function serve(client: Client): Promise<void> {
 }
 
 async function measure(): Promise<void> {
-  const [kept, keptPlain, thawed, thawedPlain] = await Promise.all([
-    countHandshakes('middy-signed-services', callWithPauses),
-    countHandshakes('fetch', callWithPauses),
-    countHandshakes('middy-signed-services', callAcrossFreeze),
-    countHandshakes('fetch', callAcrossFreeze),
-  ])
+  const clients: readonly Client[] = ['middy-signed-services', 'middy-signed-services/undici', 'fetch']
+  const countAll = async (run: (process: ChildProcess) => Promise<void>) => {
+    const counts = await Promise.all(clients.map((client) => countHandshakes(client, run)))
+    return Object.fromEntries(clients.map((client, index) => [client, counts[index]]))
+  }
+  const [kept, thawed] = await Promise.all([countAll(callWithPauses), countAll(callAcrossFreeze)])
   console.log(`Node.js ${process.version}: TLS handshakes of`)
-  console.table({
-    '3 calls, 6 s and 25 s apart': { 'middy-signed-services': kept, fetch: keptPlain },
-    '2 calls, frozen for 31 s between them': { 'middy-signed-services': thawed, fetch: thawedPlain },
-  })
-  if (kept !== 1 || keptPlain !== 3 || thawed !== 2) process.exitCode = 1
+  console.table({ '3 calls, 6 s and 25 s apart': kept, '2 calls, frozen for 31 s between them': thawed })
+  const isKept = clients.every((client) => kept[client] === (client === 'fetch' ? 3 : 1))
+  const isLeft = clients.every((client) => client === 'fetch' || thawed[client] === 2)
+  if (!isKept || !isLeft) process.exitCode = 1
 }
 
 async function countHandshakes(client: Client, run: (process: ChildProcess) => Promise<void>): Promise<number> {

@@ -14,6 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'endpoint.ts',
     'errors.ts',
     'lazy-services.ts',
+    'received-body.ts',
     'redact.ts',
     'retry-after.ts',
     'retry-quota.ts',
@@ -28,16 +29,18 @@ const LEVELS: readonly (readonly string[])[] = [
     'call-report.ts',
     'canonical-request.ts',
     'circuit-breaker.ts',
+    'content-coding.ts',
     'credentials.ts',
     'deadline.ts',
     'hint.ts',
     'outgoing.ts',
+    'received-response.ts',
     'refusal.ts',
     'trace-header.ts',
     'watched-response.ts',
   ],
-  ['pending-calls.ts', 'retry.ts', 'signature.ts'],
-  ['signed-fetch.ts'],
+  ['exchange.ts', 'pending-calls.ts', 'retry.ts', 'signature.ts'],
+  ['signed-fetch.ts', 'undici.ts'],
   ['failure.ts', 'options.ts'],
   ['config.ts'],
   ['call.ts'],
@@ -90,6 +93,12 @@ describe('src', () => {
     expect(files.filter((file) => imports(file).includes('@aws-sdk/signature-v4'))).toEqual(['signature.ts'])
     expect(files.filter((file) => read(file).includes("from '@aws-sdk/credential-provider-node'"))).toEqual([])
     expect(read('credentials.ts')).toContain("import('@aws-sdk/credential-provider-node')")
+  })
+
+  it('loads undici, which nobody has to have, for its own transport alone', () => {
+    expect(files.filter((file) => imports(file).includes('undici'))).toEqual(['exchange.ts', 'undici.ts'])
+    expect(read('exchange.ts')).toContain("import type { Dispatcher } from 'undici'")
+    expect(files.filter((file) => localImports(file).includes('undici.ts'))).toEqual([])
   })
 
   it.each(files)('%s can be read in one sitting', (file) => {

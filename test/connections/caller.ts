@@ -1,5 +1,5 @@
 /**
- * Calls a service, once before, between and after pauses: `caller.ts ours|plain <url> <speed> [<seconds> ...]`.
+ * Calls a service, once before, between and after pauses: `caller.ts ours|undici|plain <url> <speed> [<seconds> ...]`.
  * Its timers and its clock run faster than those of the world, for undici counts the seconds of a connection by timers.
  * Ends when nothing keeps it.
  */
@@ -19,8 +19,9 @@ globalThis.setTimeout = Object.assign(
 const { ai } = createServices({
   services: { ai: { url, region: 'us-east-1', signingName: 'execute-api' } },
   credentials: { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' },
+  ...(client === 'undici' && { fetch: (await import('../../src/undici.ts')).fetch }),
 })
-const call = client === 'ours' ? () => ai.get('jobs').json() : async () => (await fetch(url)).json()
+const call = client === 'plain' ? async () => (await fetch(url)).json() : () => ai.get('jobs').json()
 
 await call()
 for (const seconds of pauses) {

@@ -38,6 +38,7 @@ const ENTRIES: Record<string, readonly string[]> = {
     'invokeIntegrationService',
   ],
   'middy-signed-services/testing': ['fail', 'mockEnv', 'mockServices', 'reply', 'startLocalGateway', 'verifySignature'],
+  'middy-signed-services/undici': ['fetch'],
 }
 
 /** A handler as in the README, its test's gateway, and the plain functions. */
