@@ -31,9 +31,9 @@ export function watchResponse(
   }
   const { promise: ended, resolve: tell } = Promise.withResolvers<unknown>()
   const state: State = { ...watch, tell, isStarted: false, copy: undefined }
-  if (!(response instanceof Response) || states.has(response))
+  if (!(response instanceof Response) || Watched.has(response))
     return { body: copyOf(response, response.body, state), ended }
-  states.set(response, state)
+  Watched.set(response, state)
   Object.setPrototypeOf(response, watchedPrototypeOf(response))
   // Read ahead, so that a small answer which nobody reads has ended all the same, and with it the call.
   soon(() => {
@@ -49,7 +49,38 @@ interface State extends BodyWatch {
   copy: Response | undefined
 }
 
-const states = new WeakMap<Response, State>()
+/** Gives back what it is given, for a subclass to put private members on. */
+class Itself {
+  constructor(response: Response) {
+    // biome-ignore lint/correctness/noConstructorReturn: the whole point
+    return response
+  }
+}
+
+/**
+ * A response's state is a private member of its own. In a WeakMap, a response that its state leads back to would be
+ * collected with old objects only, and many calls would cost twice the time for it.
+ */
+class Watched extends Itself {
+  readonly #state: State
+
+  private constructor(response: Response, state: State) {
+    super(response)
+    this.#state = state
+  }
+
+  static set(response: Response, state: State): void {
+    new Watched(response, state)
+  }
+
+  static has(response: object): boolean {
+    return #state in response
+  }
+
+  static get(response: object): State {
+    return (response as Watched).#state
+  }
+}
 
 /** What answers have in place of the prototype of their class; made late, because that loads Node's own `fetch`. */
 const watchedPrototypes = new WeakMap<Response, object>()
@@ -69,7 +100,7 @@ function createPrototype(native: Response): object {
   const whole = (name: 'text' | 'arrayBuffer' | 'bytes') => {
     const read = Reflect.get(native, name) as () => Promise<unknown>
     return value(async function (this: Response) {
-      const state = states.get(this) as State
+      const state = Watched.get(this)
       if (state.copy !== undefined) return Reflect.get(state.copy, name).call(state.copy)
       if (state.isStarted) return read.call(this)
       state.isStarted = true
@@ -103,7 +134,7 @@ function createPrototype(native: Response): object {
       return sourceOf(this).body
     }),
     bodyUsed: getter(function (this: Response) {
-      const { copy, isStarted } = states.get(this) as State
+      const { copy, isStarted } = Watched.get(this)
       return copy?.bodyUsed ?? isStarted
     }),
   })
@@ -111,7 +142,7 @@ function createPrototype(native: Response): object {
 
 /** What a member that is not the whole body's reads from. */
 function sourceOf(response: Response): Response {
-  const state = states.get(response) as State
+  const state = Watched.get(response)
   if (state.copy !== undefined) return state.copy
   // Being read already: it answers as any such response does.
   const native = Object.getPrototypeOf(Object.getPrototypeOf(response))
