@@ -39,7 +39,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     controller: Dispatcher.DispatchController,
     status: number,
     received: Readonly<Record<string, string | string[] | undefined>>,
-    statusText = '',
+    statusText: string,
   ): void {
     // An interim answer, before the one that counts.
     if (status < 200) return

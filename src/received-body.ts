@@ -41,7 +41,6 @@ export class ReceivedBody implements Sink {
   }
 
   fail(error: unknown): void {
-    if (this.#hasEnded) return
     this.#failure ??= { error }
     this.#onChange?.()
   }

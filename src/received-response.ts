@@ -36,7 +36,8 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   get ok(): boolean {
-    return this.status >= 200 && this.status < 300
+    // Below 200, there is no answer yet.
+    return this.status < 300
   }
 
   get headers(): Headers {
@@ -119,8 +120,8 @@ function createReadResponse(): Response {
 }
 
 function toText(chunks: readonly Buffer[]): string {
-  const [first] = chunks
-  const text = first !== undefined && chunks.length === 1 ? first.toString() : Buffer.concat(chunks).toString()
+  const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
+  const text = bytes.toString()
   // A byte order mark is none of the text.
   return text.startsWith('\ufeff') ? text.slice(1) : text
 }

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createCatchUp } from '../src/catch-up.ts'
 import { createServices, createSignedFetch } from '../src/index.ts'
+import { fetch as undiciFetch } from '../src/undici.ts'
 import { answer, IDENTITY } from './helpers.ts'
 
 /** Turns of the event loop that a promise takes: up to the third. */
@@ -127,15 +128,20 @@ describe('a POST after a pause', () => {
   }
 
   it.each([
-    ['destroy', 'at once'],
-    ['destroy', 'later'],
-    ['resetAndDestroy', 'at once'],
-    ['resetAndDestroy', 'later'],
-  ] as const)('is not lost to a connection that ended meanwhile: %s, %s', async (end, when) => {
+    ['destroy', 'at once', 'fetch'],
+    ['destroy', 'later', 'fetch'],
+    ['resetAndDestroy', 'at once', 'fetch'],
+    ['resetAndDestroy', 'later', 'fetch'],
+    ['destroy', 'at once', 'undici'],
+    ['destroy', 'later', 'undici'],
+    ['resetAndDestroy', 'at once', 'undici'],
+    ['resetAndDestroy', 'later', 'undici'],
+  ] as const)('is not lost to a connection that ended meanwhile: %s, %s, %s', async (end, when, transport) => {
     const service = await startService(end)
     const { ai } = createServices({
       services: { ai: { url: `${service.url}/ai`, region: 'us-east-1', signingName: 'execute-api' } },
       credentials: IDENTITY,
+      fetch: transport === 'undici' ? undiciFetch : undefined,
     })
     await callAndBlock(service, when, (json) => ai.post('jobs', { json }).json())
     expect(await service.seen()).toEqual(expected)

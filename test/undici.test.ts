@@ -133,6 +133,8 @@ const ANSWERS: Readonly<Record<string, Respond>> = {
   empty: (_, response) => response.end(),
   'no content': (_, response) => response.writeHead(204).end(),
   'reset content': (_, response) => response.writeHead(205).end(),
+  'reset content, with a body': (_, response) => response.writeHead(205).end('body'),
+  'multiple choices': (_, response) => response.writeHead(300).end('{}'),
   'not modified': (_, response) => response.writeHead(304, { etag: '"1"' }).end(),
   redirect: (_, response) => response.writeHead(302, { location: '/elsewhere' }).end('moved'),
   error: (_, response) => response.writeHead(503, 'Out of Order').end('{"message":"later"}'),
@@ -159,6 +161,11 @@ const ANSWERS: Readonly<Record<string, Respond>> = {
   'raw deflate': encoded('deflate', deflateRawSync('{"a":"é"}')),
   brotli: encoded('br', brotliCompressSync('{"a":"é"}')),
   'several codings': encoded('gzip, BR', brotliCompressSync(gzipSync('{"a":"é"}'))),
+  'five codings': encoded(
+    'gzip,gzip,gzip,gzip,gzip',
+    [1, 2, 3, 4, 5].reduce((body) => gzipSync(body), Buffer.from('{}')),
+  ),
+  'brotli, cut off': encoded('br', brotliCompressSync(LONG).subarray(0, -10)),
   'an unknown coding': encoded('gzip, rot13', gzipSync('{}')),
   'gzip, long': encoded('gzip', gzipSync(LONG)),
   'gzip, empty': encoded('gzip', Buffer.alloc(0)),
@@ -255,6 +262,21 @@ const REQUESTS: Readonly<Record<string, (url: string) => readonly [string | URL 
   'a wrong digest': (url) => [url, manual({ integrity: 'sha256-AAAA' })],
 }
 
+/** Those of them that are left to the built-in one. */
+const LEFT: readonly string[] = [
+  ...['a GET with a body', 'a HEAD with a body', 'TRACE', 'no method', 'a user', 'a password', 'no URL', 'no HTTP'],
+  ...[
+    'a URL alone',
+    'data:',
+    'redirects followed',
+    'redirects refused',
+    'lower case',
+    'a Request',
+    'a Request, changed',
+  ],
+  ...['a form', 'a Blob', 'an ArrayBuffer', 'a stream', 'a right digest', 'a wrong digest'],
+]
+
 describe('what goes out is what the built-in fetch sends', () => {
   it.each(Object.keys(REQUESTS))('%s', async (name) => {
     const service = await startService((request, response) => {
@@ -273,8 +295,10 @@ describe('what goes out is what the built-in fetch sends', () => {
     }
     const expected = await callWith(globalThis.fetch)
     const sent = service.seen.splice(0)
+    const builtIn = watchBuiltIn()
     expect(await callWith(fetch)).toEqual(expected)
     expect(service.seen).toEqual(sent)
+    expect(builtIn).toHaveBeenCalledTimes(LEFT.includes(name) ? 1 : 0)
   })
 
   it('but not with a wrong content-length', async () => {
@@ -285,6 +309,16 @@ describe('what goes out is what the built-in fetch sends', () => {
       code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
     })
     expect(service.seen).toEqual([])
+  })
+
+  it('to nobody, and fails alike', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    await promisify(server.close.bind(server))()
+    const ours = describeError(await rejection(fetch(url, manual())))
+    expect(ours).toEqual(describeError(await rejection(globalThis.fetch(url, manual()))))
+    expect(ours).toMatchObject({ code: 'ECONNREFUSED' })
   })
 
   it('a redirect that is followed', async () => {
@@ -310,8 +344,10 @@ describe('what goes out is what the built-in fetch sends', () => {
     })
     const url = `${service.url}/path?q`
     // Nobody here trusts its certificate.
-    const [ours, builtIn] = [await rejection(fetch(url, manual())), await rejection(globalThis.fetch(url, manual()))]
-    expect(describeError(ours)).toEqual(describeError(builtIn))
+    const builtIn = watchBuiltIn()
+    const ours = describeError(await rejection(fetch(url, manual())))
+    expect(builtIn).not.toHaveBeenCalled()
+    expect(ours).toEqual(describeError(await rejection(globalThis.fetch(url, manual()))))
     expect(created[0]).toMatchObject(['GET', '/path?q', { 'accept-encoding': 'br, gzip, deflate' }])
     if (process.version.startsWith('v24.')) expect(created[0]).toEqual(created[1])
   })
@@ -353,6 +389,15 @@ describe('what the caller gets is what the built-in fetch gives', () => {
     expect(ours).toEqual(builtIn)
   })
 })
+
+/** Looks on while the built-in `fetch` is called. */
+function watchBuiltIn() {
+  const watched = vi.spyOn(globalThis, 'fetch')
+  onTestFinished(() => {
+    watched.mockRestore()
+  })
+  return watched
+}
 
 describe('a body', () => {
   const ways: Readonly<Record<string, Read>> = {
@@ -479,19 +524,17 @@ describe('a body', () => {
 
   it('that breaks off tells so, whether somebody is waiting or not', async () => {
     const service = await startService(ANSWERS['half an answer'])
-    const waiting = await fetch(service.url, manual())
-    const reader = waiting.body?.getReader()
-    await reader?.read()
-    expect(describeError(await rejection(reader?.closed as Promise<unknown>))).toMatchObject({ message: 'terminated' })
-    const late = await fetch(service.url, manual())
+    const open = async () => (await fetch(service.url, manual())).body?.getReader() as ReadableStreamDefaultReader
+    const failure = { name: 'TypeError', message: 'terminated', code: 'UND_ERR_SOCKET' }
+    const failureOf = async (promise: Promise<unknown>) => describeError(await rejection(promise))
+    expect(await failureOf((await open()).closed)).toEqual(failure)
+    const reading = await open()
+    await reading.read()
+    expect(await failureOf(reading.closed)).toEqual(failure)
+    const [late, unread] = [await fetch(service.url, manual()), await fetch(service.url, manual())]
     await new Promise((resolve) => setTimeout(resolve, 50))
-    expect(describeError(await rejection(late.body?.getReader().read() as Promise<unknown>))).toMatchObject({
-      message: 'terminated',
-      code: 'UND_ERR_SOCKET',
-    })
-    const unread = await fetch(service.url, manual())
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    expect(describeError(await rejection(unread.text()))).toMatchObject({ message: 'terminated' })
+    expect(await failureOf(late.body?.getReader().closed as Promise<unknown>)).toEqual(failure)
+    expect(await failureOf(unread.text())).toEqual(failure)
   })
 
   it('with more codings than anybody has is left as it is', async () => {
