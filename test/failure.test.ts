@@ -304,12 +304,18 @@ describe('no answer in time', () => {
   })
 
   it("ends with ky's totalTimeout", async () => {
-    respond = hang
+    let signal: AbortSignal | null | undefined
+    respond = (init) => {
+      signal = init.signal
+      return hang(init)
+    }
     expect(await rejection(createClient().get('x', { totalTimeout: 20 }))).toMatchObject({
       name: 'ServiceTimeoutError',
       timeoutMs: 20,
       deadline: false,
     })
+    // Nothing of it may go on in an environment that thaws.
+    expect(signal?.aborted).toBe(true)
   })
 
   it('does not hide an answer behind a wait that totalTimeout has no room for', async () => {
