@@ -356,7 +356,7 @@ describe("the caller's signal", () => {
   it('also while a retry waits', async () => {
     respond = () => answer('{}', { status: 503 })
     const signal = AbortSignal.timeout(30)
-    const error = await rejection(createClient().get('x', { signal, retry: { delay: () => 10_000 } }))
+    const error = await rejection(createClient().get('x', { signal, retry: { delay: () => 10_000, jitter: false } }))
     expect(error).toBe(signal.reason)
     expect(count).toBe(1)
   })
