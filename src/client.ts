@@ -120,11 +120,13 @@ interface FetchDefaults {
 }
 
 function extend({ instance }: Defaults, options: CallOptions | ((parent: CallOptions) => CallOptions)): Defaults {
-  const normalized =
-    typeof options === 'function'
-      ? (parent: Options) => normalizeCallOptions(options(parent))
-      : normalizeCallOptions(options)
-  return { instance: instance.extend(normalized) }
+  if (typeof options !== 'function') return { instance: instance.extend(normalizeCallOptions(options)) }
+  // A copy, which such a function may change: what it is made of is every invocation's. ky itself copies all but `retry`.
+  const copyOf = ({ retry, ...parent }: Options) => ({
+    ...parent,
+    ...(retry !== undefined && { retry: copyRetry(retry) }),
+  })
+  return { instance: instance.extend({}).extend((parent) => normalizeCallOptions(options(copyOf(parent)))) }
 }
 
 /** What ky tells only to a function given to `extend`. */

@@ -46,12 +46,12 @@ export function sealOptions(
   const sealed: Options = {
     fetch: (request, init) => {
       const outgoing = fromRequest(request as Request, init as RequestInit, plain)
-      return send(bounds, isSeen ? { ...outgoing, signal: (request as Request).signal } : outgoing)
+      return send(bounds, isSeen || totalTimeout ? { ...outgoing, signal: (request as Request).signal } : outgoing)
     },
     // The attempt keeps its own time, for headers and body together.
     timeout: false,
     retry: call.retry.options,
-    // Without hooks, everything that it could end ends with the bounds already.
+    // Without hooks, everything that it could end ends with the bounds already; what ky itself ends is the Request's.
     signal: isSeen ? toAbortSignal(bounds.signal) : null,
     parseJson(text, context) {
       if (text === '') return undefined

@@ -16,32 +16,46 @@ const BEHIND = Symbol('behind')
  * made for the same owner, else left as it is: mocks that several owners share carry nothing from one to another.
  */
 export function addServices(given: object | undefined, owner: object, source: ClientSource): object {
-  let base = given
-  for (let behind = behindOf(base); behind !== undefined; behind = behindOf(base)) {
-    if (behind.owner === owner) {
-      behind.sources.push(source)
-      return base as object
-    }
-    // A context may be used again, as tests do: these clients are of the past.
-    base = behind.base
-  }
-  return new Proxy(Object.create(base ?? Object.prototype), new LazyServices(owner, source, base))
+  return LazyServices.add(given, owner, source)
 }
 
-function behindOf(services: object | undefined): LazyServices | undefined {
-  const behind: unknown = services && Reflect.get(services, BEHIND)
-  return behind instanceof LazyServices ? behind : undefined
-}
-
+/** Its members are private to whoever inspects the object that it stands behind. */
 class LazyServices implements ProxyHandler<Services> {
-  readonly owner: object
-  readonly base: object | undefined
-  readonly sources: ClientSource[]
+  readonly #owner: object
+  readonly #base: object | undefined
+  readonly #sources: ClientSource[]
+  /** What was put on the target from here. */
+  readonly #made = new Map<string | symbol, unknown>()
+  readonly #target: Services
 
-  constructor(owner: object, source: ClientSource, base: object | undefined) {
-    this.owner = owner
-    this.sources = [source]
-    this.base = base
+  private constructor(owner: object, source: ClientSource, base: object | undefined) {
+    this.#owner = owner
+    this.#sources = [source]
+    this.#base = base
+    this.#target = Object.create(base ?? Object.prototype)
+  }
+
+  static add(given: object | undefined, owner: object, source: ClientSource): object {
+    let base = given
+    const additions: PropertyDescriptorMap[] = []
+    for (let behind = LazyServices.#of(base); behind !== undefined; behind = LazyServices.#of(base)) {
+      if (behind.#owner === owner) {
+        if (!Object.isExtensible(base)) break
+        behind.#sources.push(source)
+        return base as object
+      }
+      // A context may be used again, as tests do: these clients are of the past, what others have put there is not.
+      additions.unshift(behind.#readAdditions())
+      base = behind.#base
+    }
+    const own = new LazyServices(owner, source, base)
+    for (const one of additions) Object.defineProperties(own.#target, one)
+    return new Proxy(own.#target, own)
+  }
+
+  static #of(services: object | undefined): LazyServices | undefined {
+    const behind: unknown = services && Reflect.get(services, BEHIND)
+    return behind instanceof LazyServices ? behind : undefined
   }
 
   get(target: Services, name: string | symbol, receiver: unknown): unknown {
@@ -55,8 +69,8 @@ class LazyServices implements ProxyHandler<Services> {
   }
 
   ownKeys(target: Services): (string | symbol)[] {
-    const names = new Set<string | symbol>(this.base && Reflect.ownKeys(this.base))
-    for (const source of this.sources) for (const name of source.services.keys()) names.add(name)
+    const names = new Set<string | symbol>(this.#base && Reflect.ownKeys(this.#base))
+    for (const source of this.#sources) for (const name of source.services.keys()) names.add(name)
     for (const name of Reflect.ownKeys(target)) names.add(name)
     return [...names]
   }
@@ -66,24 +80,44 @@ class LazyServices implements ProxyHandler<Services> {
     return Reflect.getOwnPropertyDescriptor(target, name)
   }
 
+  defineProperty(target: Services, name: string | symbol, descriptor: PropertyDescriptor): boolean {
+    // Such a descriptor may say only what changes.
+    this.#make(target, name)
+    return Reflect.defineProperty(target, name, descriptor)
+  }
+
+  /** As `Object.freeze` asks for, after which nothing can be put on the target any more. */
+  preventExtensions(target: Services): boolean {
+    for (const name of this.ownKeys(target)) this.#make(target, name)
+    return Reflect.preventExtensions(target)
+  }
+
   #find(name: string | symbol): ClientSource | undefined {
-    return typeof name === 'string' ? this.sources.find((source) => source.services.has(name)) : undefined
+    return typeof name === 'string' ? this.#sources.find((source) => source.services.has(name)) : undefined
   }
 
   /** Puts on the target what belongs there by that name. */
   #make(target: Services, name: string | symbol): void {
     if (Object.hasOwn(target, name)) return
-    const { base } = this
-    const own = base && Reflect.getOwnPropertyDescriptor(base, name)
+    const own = this.#base && Reflect.getOwnPropertyDescriptor(this.#base, name)
     const source = this.#find(name)
     if (own === undefined && source === undefined) return
     // Read of the base itself, whose getters keep their own `this`.
-    const value = (base && Reflect.get(base, name)) ?? source?.create(name as string)
+    const found: unknown = this.#base && Reflect.get(this.#base, name)
+    const value = own === undefined ? (found ?? source?.create(name as string)) : found
+    this.#made.set(name, value)
     Object.defineProperty(target, name, {
       value,
       writable: true,
       enumerable: own?.enumerable ?? true,
       configurable: true,
     })
+  }
+
+  #readAdditions(): PropertyDescriptorMap {
+    const additions = Object.getOwnPropertyDescriptors(this.#target)
+    for (const [name, value] of this.#made)
+      if (additions[name as string]?.value === value) delete additions[name as string]
+    return additions
   }
 }

@@ -56,14 +56,21 @@ export function readOutgoing(target: URL | Request, init: RequestInit = {}): Out
   const plain = toPlainBody(body)
   const isPlain =
     target instanceof URL &&
+    !(init instanceof Request) &&
     target.username === '' &&
     target.password === '' &&
     Object.keys(init).every((name) => PLAIN_MEMBERS.includes(name)) &&
     PLAIN_METHODS.includes(method) &&
     (body == null || (plain !== undefined && method !== 'GET' && method !== 'HEAD'))
-  // The bounds follow the signal; a Request would not let go of it.
-  if (!isPlain) return fromRequest(new Request(target, { ...init, signal: null }), init)
+  if (!isPlain) return fromRequest(toRequest(target, init), init)
   return withBody({ method, url: target, headers: new Headers(init.headers), body: undefined }, plain)
+}
+
+/** Without the signal, which the bounds follow: a Request would not let go of it. */
+function toRequest(target: URL | Request, init: RequestInit): Request {
+  // Its members are its class's, of which a copy has none.
+  if (init instanceof Request) return new Request(new Request(target, init), { signal: null })
+  return new Request(target, { ...init, signal: null })
 }
 
 /** What a Request would send; `init` is for what it does not hold. */

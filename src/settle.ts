@@ -4,7 +4,7 @@ import type { Call, Invocation, ServiceRuntime } from './call.ts'
 import { CallPromise } from './call-promise.ts'
 import { type CallRecord, lineOf, nameOf } from './call-report.ts'
 import { outcomeOf } from './circuit-breaker.ts'
-import { ServiceError, ServiceResponseError, ServiceTimeoutError } from './errors.ts'
+import { ServiceError, ServiceRequestError, ServiceResponseError, ServiceTimeoutError } from './errors.ts'
 import { callFailure, requestIdOf } from './failure.ts'
 import type { CallEnd } from './pending-calls.ts'
 
@@ -63,7 +63,7 @@ function run(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start
   // By what was thrown, so that whoever hears of the same error gets the same failure.
   const failures = new Map<unknown, unknown>()
   const toFailure = (error: unknown) => {
-    if (!failures.has(error)) failures.set(error, callFailure(error, call))
+    if (!failures.has(error)) failures.set(error, tellFailure(error, call))
     return failures.get(error)
   }
   const readers: CallPromise<unknown>[] = []
@@ -139,6 +139,15 @@ function run(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start
     leave = pending?.add({ call, isAwaited, abort: bounds.abort })
   }
   return { promise, inner, read }
+}
+
+/** Anything can be thrown, even what cannot be shown: a call must end all the same. */
+function tellFailure(error: unknown, call: Call): unknown {
+  try {
+    return callFailure(error, call)
+  } catch {
+    return new ServiceRequestError(call, 'something was thrown that cannot be shown')
+  }
 }
 
 function codeOf(failure: unknown): string {

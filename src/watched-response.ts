@@ -25,14 +25,16 @@ export function watchResponse(
   response: Response,
   watch: BodyWatch,
 ): { readonly body: Response; readonly ended: Promise<unknown> } {
-  if (response.body === null) {
+  const isForeign = !(response instanceof Response) || Watched.has(response)
+  // A class of its own may have to make a stream first, and so is asked only where somebody wants one.
+  const isAskedNow = isForeign || Object.getPrototypeOf(response) === Response.prototype
+  if (isAskedNow && response.body === null) {
     watch.end()
     return { body: response, ended: Promise.resolve() }
   }
   const { promise: ended, resolve: tell } = Promise.withResolvers<unknown>()
   const state: State = { ...watch, tell, isStarted: false, copy: undefined }
-  if (!(response instanceof Response) || Watched.has(response))
-    return { body: copyOf(response, response.body, state), ended }
+  if (isForeign) return { body: copyOf(response, response.body as ReadableStream<Uint8Array>, state), ended }
   Watched.set(response, state)
   Object.setPrototypeOf(response, watchedPrototypeOf(response))
   // Read ahead, so that a small answer which nobody reads has ended all the same, and with it the call.
@@ -147,7 +149,12 @@ function sourceOf(response: Response): Response {
   // Being read already: it answers as any such response does.
   const native = Object.getPrototypeOf(Object.getPrototypeOf(response))
   if (state.isStarted) return Object.setPrototypeOf(response, native)
-  return copyOf(response, Reflect.get(native, 'body', response), state)
+  const stream: Response['body'] = Reflect.get(native, 'body', response)
+  if (stream !== null) return copyOf(response, stream, state)
+  state.end()
+  state.tell(undefined)
+  state.copy = Object.setPrototypeOf(response, native) as Response
+  return state.copy
 }
 
 /** The same answer, with a body that is read ahead and fails with the call's own error. */

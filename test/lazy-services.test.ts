@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { addServices, type ClientSource } from '../src/lazy-services.ts'
 
@@ -56,6 +57,27 @@ describe('services', () => {
     expect('more' in services).toBe(false)
   })
 
+  it('can be frozen and redefined as any other object', () => {
+    const services = add({ mock: 1 }, {}, createSource(['ai', 'admin']))
+    Object.defineProperty(services, 'ai', { enumerable: false })
+    expect(services.ai).toMatchObject({ name: 'ai' })
+    expect(Object.isFrozen(Object.freeze(services))).toBe(true)
+    expect(Object.keys(services).toSorted()).toEqual(['admin', 'mock'])
+    expect(services.admin).toMatchObject({ name: 'admin' })
+    const owner = {}
+    const frozen = Object.freeze(add(undefined, owner, createSource(['ai'])))
+    const more = add(frozen, owner, createSource(['admin']))
+    expect(more.ai).toBe(frozen.ai)
+    expect(more.admin).toMatchObject({ name: 'admin' })
+    expect(frozen.admin).toBeUndefined()
+  })
+
+  it('show nothing of where they come from, however they are inspected', () => {
+    const source = { ...createSource(['ai']), services: new Map([['ai', { headers: { 'x-api-key': 'secret' } }]]) }
+    const services = add(undefined, { event: 'secret' }, source)
+    expect(inspect(services, { showProxy: true, depth: null })).not.toContain('secret')
+  })
+
   it('named like members of every object are services all the same', () => {
     const services = add(undefined, {}, createSource(['constructor']))
     expect(services.constructor).toMatchObject({ name: 'constructor' })
@@ -74,6 +96,11 @@ describe('over what was there', () => {
     expect(Object.keys(services).toSorted()).toEqual(['admin', 'ai', 'extra'])
     services.ai = 'replaced'
     expect(given).toEqual({ ai: 'mock', extra: 1 })
+  })
+
+  it('keep a name that stands for nothing', () => {
+    const services = add({ ai: null, admin: undefined }, {}, createSource(['ai', 'admin']))
+    expect([services.ai, services.admin]).toEqual([null, undefined])
   })
 
   it('keep what it hides, inherits and makes up, read with its own `this`', () => {
@@ -117,5 +144,17 @@ describe('over what was there', () => {
     expect(services.mock).toBe('mock')
     expect(earlier.ai).toBe(pastAi)
     expect(mocks).toEqual({ mock: 'mock' })
+  })
+
+  it('keep what somebody has put among those of an earlier owner', () => {
+    const first = add({ mock: 'mock' }, {}, createSource(['ai', 'admin', 'other']))
+    const past = [first.admin, first.ai]
+    first.ai = 'mine'
+    first.more = 'mine too'
+    const second = add(first, {}, createSource(['ai', 'admin', 'other']))
+    second.other = 'again mine'
+    const third = add(second, {}, createSource(['ai', 'admin', 'other']))
+    expect({ ...third }).toMatchObject({ ai: 'mine', more: 'mine too', other: 'again mine', mock: 'mock' })
+    expect(past).not.toContain(third.admin)
   })
 })

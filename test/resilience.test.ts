@@ -176,6 +176,18 @@ describe('a hook cannot', () => {
     ).toBe(REASON)
   })
 
+  it('hold up a call with what cannot be shown', async () => {
+    respond = () => answer('{}')
+    const hooks = {
+      beforeRequest: [
+        () => {
+          throw Object.create(null)
+        },
+      ],
+    }
+    expect(await soon(createClient().get('x', { hooks }).json())).toMatchObject({ code: 'ERR_SERVICE_REQUEST' })
+  })
+
   it('put a fetch of its own in place of the signed one with an accessor', async () => {
     const evil = vi.fn(() => answer('evil'))
     const define = (configurable: boolean) => (options: object) => {
@@ -332,6 +344,31 @@ describe('an answer', () => {
     const data = { at: new Date(0), map: new Map([[1, 2]]) }
     expect(await rejection(createClient().post('x', { parseJson: () => data }))).toMatchObject({ data })
   })
+})
+
+it('.fetch takes a Request as its options, as the built-in one does', async () => {
+  const sent: [string | undefined, string][] = []
+  const controller = new AbortController()
+  respond = async (init) => {
+    sent.push([init.method, Buffer.from(init.body as Uint8Array).toString()])
+    return answer('{}')
+  }
+  const options = () => new Request(BASE, { method: 'POST', body: 'mine', signal: controller.signal })
+  await createClient().fetch('x', options())
+  await createSignedFetch({
+    credentials: IDENTITY,
+    region: 'eu-central-1',
+    service: 'execute-api',
+    fetch: (_, init = {}) => respond(init),
+  })(`${BASE}/x`, options())
+  expect(sent).toEqual([
+    ['POST', 'mine'],
+    ['POST', 'mine'],
+  ])
+  respond = never
+  const call = createClient().fetch('x', options())
+  controller.abort(REASON)
+  expect(await soon(call)).toBe(REASON)
 })
 
 it('.fetch of an extended client has its headers and timeout', async () => {

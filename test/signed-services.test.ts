@@ -162,6 +162,24 @@ describe('signedServices', () => {
     expect((await handler({}, context)).toSorted()).toEqual(expected)
   })
 
+  it('lets `extend` change nothing of another invocation, whatever it does to the options that it is given', async () => {
+    const seen: object[] = []
+    const handler = middy()
+      .use(signedServices({ ...OPTIONS, retry: { limit: 1, methods: ['get'] }, headers: { 'x-a': '1' } }))
+      .handler((_, { services }) => {
+        services.ai.extend((parent) => {
+          seen.push(structuredClone(parent))
+          Object.assign(parent, { timeout: 1, json: 'mine' })
+          Object.assign(parent.headers as object, { 'x-user': 'mine' })
+          ;(parent.retry as { methods: string[] }).methods.push('put')
+          return parent
+        })
+      })
+    await handler({}, lambdaContext())
+    await handler({}, lambdaContext())
+    expect(seen[1]).toEqual(seen[0])
+  })
+
   it('works on a durable context, by way of the Lambda context that it wraps', async () => {
     const middleware = signedServices({ ...OPTIONS, fetch: transport })
     const begin = (remaining: number) => {

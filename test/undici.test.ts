@@ -777,6 +777,21 @@ describe('clients on it', () => {
     expect(await failWith(fetch)).toEqual(await failWith(undefined))
   })
 
+  it('make no stream of an answer that is wanted in one piece', async () => {
+    const gateway = await useGateway({ ai: { 'GET /x': { a: 1 }, 'DELETE /x': reply(204) } })
+    const stream = vi.spyOn(ReceivedBody.prototype, 'stream')
+    onTestFinished(() => stream.mockRestore())
+    const { ai } = createServices({ services: { ai: gateway.env.AI_SERVICE_API_URL as string }, fetch })
+    expect(await ai.get('x').json()).toEqual({ a: 1 })
+    expect(await (await ai.fetch('x')).text()).toBe('{"a":1}')
+    expect(stream).not.toHaveBeenCalled()
+    const empty = await ai.delete('x')
+    expect([empty.body, empty.body, empty.status, await empty.text()]).toEqual([null, null, 204, ''])
+    await turn()
+    expect(await (await ai.get('x')).blob()).toHaveProperty('size', 7)
+    expect(stream).toHaveBeenCalledOnce()
+  })
+
   it('retry what may be retried', async () => {
     const gateway = await useGateway(routes)
     const { ai } = createServices({ services: ['ai'], retry: { delay: () => 0 }, fetch })
