@@ -4,12 +4,16 @@ import type { CallInfo } from './errors.ts'
 export interface CallRecord extends CallInfo {
   /** HTTP status of the last answer; absent where there was none. */
   readonly status?: number
-  /** Retries and waits included, and the body where it was read by `.json()` and its kin. */
+  /** Milliseconds, retries and waits included, and the body where it was read by `.json()` and its kin. */
   readonly durationMs: number
   /** API Gateway's id of the last answer. */
   readonly requestId?: string
+  /** What was sent as `X-Amzn-Trace-Id`. */
   readonly traceId?: string
-  /** Code of the error that the call or its body failed with, such as `ERR_SERVICE_TIMEOUT`; `ABORTED` for the caller's own abort. */
+  /**
+   * Code of the error that the call or its body failed with, such as `ERR_SERVICE_TIMEOUT`; `ABORTED` for the caller's own
+   * abort, `SCHEMA` for ky's `SchemaValidationError`. Absent where it succeeded.
+   */
   readonly errorCode?: string
 }
 
@@ -34,10 +38,13 @@ export interface LogDetails {
   readonly [key: string]: unknown
 }
 
-/** `console` and Powertools' Logger fit as they are. */
+/** What log lines go to; `console` and Powertools' Logger fit as they are. What it throws is dropped. */
 export interface ServicesLogger {
+  /** A call that succeeded, its record as `details.call`. */
   info(message: string, details: LogDetails): void
+  /** What went on beside calls: calls that outlived the handler, failures that nobody awaited, a failed `onCall`. */
   warn(message: string, details: LogDetails): void
+  /** A call that failed, its record as `details.call`. */
   error(message: string, details: LogDetails): void
 }
 

@@ -65,6 +65,7 @@ export class CircuitBreaker {
    * Runs `call` if the circuit lets it. Server errors, network errors and timeouts count as failures, as does any error
    * that is not of this package; what the caller or its invocation ended does not, nor do errors of answers below 500.
    * Whatever `call` resolves with is a success, a `Response` of any status too.
+   * @param call What to run, once at most.
    * @throws CircuitOpenError, and whatever `call` throws
    */
   async execute<T>(call: () => Promise<T> | T): Promise<T> {
@@ -79,7 +80,11 @@ export class CircuitBreaker {
     }
   }
 
-  /** @throws CircuitOpenError */
+  /**
+   * The same in two steps, for a call whose end its caller reports.
+   * @param call What the error is to name.
+   * @throws CircuitOpenError
+   */
   acquire(call: CallInfo): Permit {
     // A probe that is never heard of again must not keep the circuit open for good.
     const since = this.#probedAt ?? this.#openedAt

@@ -8,20 +8,39 @@ import { copyRetry } from './retry.ts'
 import { settle, settleKy } from './settle.ts'
 import { resolveTarget } from './target.ts'
 
-/** ky's options, without those that say where a call goes and who sends it. */
+/**
+ * ky's options, without those that say where a call goes and who sends it. `timeout` is in milliseconds, for headers and
+ * body of one attempt together; false leaves only the invocation's deadline. `retry` narrows the rules of the package.
+ * @see https://github.com/sindresorhus/ky#options
+ */
 export type CallOptions = Omit<Options, 'fetch' | 'prefix' | 'baseUrl'>
 
-/** A call by method; `input` is a path below the service's base URL, or a `URL` or `Request` that lies there. */
+/**
+ * A call by method; `input` is a path below the service's base URL, or a `URL` or `Request` that lies there. Rejects with a
+ * `ServiceError`, with the caller's own abort reason, or with ky's `SchemaValidationError`.
+ */
 export type CallMethod = <T = unknown>(input: Input, options?: CallOptions) => ResponsePromise<T>
 
 /** A ky client of one service: every call goes to its base URL, signed, traced and bounded by the invocation. */
 export interface ServiceClient {
+  /**
+   * Calls with the method that the options, or a `Request`, say; GET where they say none.
+   * @param input A path below the base URL, with or without a leading slash, or a `URL` or `Request` that lies there.
+   * @param options ky's, for this call.
+   * @throws ServiceError, by the promise
+   */
   <T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
+  /** Sends a GET; retried on failures that may pass. */
   readonly get: CallMethod
+  /** Sends a POST; retried only where the request cannot have run, or with an `idempotency-key` header. */
   readonly post: CallMethod
+  /** Sends a PUT; retried on failures that may pass. */
   readonly put: CallMethod
+  /** Sends a PATCH; retried only where the request cannot have run, or with an `idempotency-key` header. */
   readonly patch: CallMethod
+  /** Sends a DELETE; retried on failures that may pass. */
   readonly delete: CallMethod
+  /** Sends a HEAD; retried on failures that may pass. */
   readonly head: CallMethod
   /** A client with more defaults, merged as ky does; signing, guards, deadline and errors stay. */
   readonly extend: (options: CallOptions | ((parent: CallOptions) => CallOptions)) => ServiceClient
@@ -32,6 +51,7 @@ export interface ServiceClient {
   readonly fetch: typeof globalThis.fetch
   /** The base URL; empty where an optional service's is not set. */
   readonly url: string
+  /** The service's name, as in `context.services`. */
   readonly name: string
 }
 

@@ -1,18 +1,24 @@
 import type { OneOfRule } from '@middy/util'
 
-/** Keys that sign requests, as the AWS SDK writes them. */
+/** Keys that sign requests, as the AWS SDK writes them: printable ASCII, or the call is refused. */
 export interface AwsCredentialIdentity {
+  /** Goes out with each request, as part of its `authorization`. */
   readonly accessKeyId: string
+  /** Signs, and is never sent. */
   readonly secretAccessKey: string
+  /** Goes out as `x-amz-security-token`; absent for keys that last. */
   readonly sessionToken?: string
+  /** When the keys end. */
   readonly expiration?: Date
 }
 
 /**
  * Gives credentials. With an `expiration` they are kept until then, and renewed in the background during the last five
- * minutes; without one, the provider is asked for each signature. `forceRefresh` is set after a token was refused.
+ * minutes; without one, the provider is asked for each signature. What it throws while a call waits
+ * for it is the `cause` of a `ServiceRequestError`.
  */
 export type AwsCredentialProvider = (options?: {
+  /** Set after a token was refused: what is cached will not do. */
   readonly forceRefresh?: boolean
 }) => AwsCredentialIdentity | Promise<AwsCredentialIdentity>
 

@@ -1,11 +1,15 @@
 /** Named as the cause of option mistakes, as Middy's own middlewares do. */
 export const packageName = 'middy-signed-services'
 
-/** What is known of a call when it fails; `attempts` counts the requests that went out. */
+/** Which call it is, and how often it was tried. */
 export interface CallInfo {
+  /** Name of the service, as in `context.services`. */
   readonly service: string
+  /** HTTP method, in upper case. */
   readonly method: string
+  /** Path below the service's base URL, without the query. */
   readonly path: string
+  /** Requests that went out, retries included; 0 when the call was refused before sending. */
   readonly attempts: number
 }
 
@@ -20,19 +24,21 @@ interface Details {
  * `instanceof ServiceError` tells a failed call from any other mistake.
  */
 export class ServiceError extends Error {
+  /** The class, whatever a bundler makes of its name. */
   override readonly name: string = 'ServiceError'
   /** Stable, for `switch` and metrics: `ERR_SERVICE_...`. */
   readonly code: string = 'ERR_SERVICE'
   /** Name of the service, as in `context.services`. */
   readonly service: string
+  /** HTTP method, in upper case. */
   readonly method: string
   /** Path below the service's base URL, without the query. */
   readonly path: string
   /** Requests that went out, retries included; 0 when the call was refused before sending. */
   readonly attempts: number
-  /** API Gateway's id of the answered request, to look up in its logs. */
+  /** API Gateway's id of the answered request, to look up in its logs; absent where the answer names none. */
   declare readonly requestId?: string
-  /** What a handler that maps errors itself may answer. */
+  /** HTTP status that a handler that maps errors itself may answer; not that of the service's answer. */
   readonly statusCode: number
   /** Always false: the message is for the team's logs, not for the outside. */
   readonly expose: boolean = false
@@ -61,7 +67,7 @@ export class ServiceRequestError extends ServiceError {
   }
 }
 
-/** What is told of an answer. */
+/** What is told of an answer; the members are those of `ServiceResponseError`. */
 export interface ResponseDetails {
   readonly status: number
   readonly data: unknown
@@ -79,7 +85,7 @@ export class ServiceResponseError extends ServiceError {
   readonly status: number
   /** The answer's body: parsed JSON, else text, else undefined. Credentials that it echoes are redacted. */
   readonly data: unknown
-  /** The answer's headers; not enumerable, so that no log prints them by accident. */
+  /** The answer's headers, credentials redacted; not enumerable, so that no log prints them by accident. */
   declare readonly headers: Headers
 
   constructor(call: CallInfo, problem: string, details: ResponseDetails) {
@@ -91,7 +97,18 @@ export class ServiceResponseError extends ServiceError {
   }
 }
 
-/** Why a gateway refused a call; `missing-token` is also what a REST API says of a route that it does not have. */
+/**
+ * Why a gateway refused a call, told by its error type, its message and its status:
+ * - `access-denied`: no policy allows the call, or one forbids it
+ * - `signature-mismatch`: signed with another secret, or for another request
+ * - `signature-expired`, `signature-not-yet-current`: signed more than five minutes off the gateway's clock
+ * - `invalid-token`: access key or session token are not known
+ * - `expired-token`: the session token has expired
+ * - `missing-token`: a route that the REST API does not have, or a request without a signature
+ * - `forbidden`: a firewall, a missing API key, a wrong stage, or any other 403, the service's own too
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+ */
 export type AuthReason =
   | 'access-denied'
   | 'signature-mismatch'
@@ -102,12 +119,13 @@ export type AuthReason =
   | 'missing-token'
   | 'forbidden'
 
-/** The gateway refused the call, before it reached the service. */
+/** The gateway refused the call, before it reached the service; any other 403 is taken for one as well. */
 export class ServiceAuthError extends ServiceResponseError {
   override readonly name: string = 'ServiceAuthError'
   override readonly code: string = 'ERR_SERVICE_AUTH'
+  /** Why, for `switch` and metrics. */
   readonly reason: AuthReason
-  /** What to do about it. */
+  /** What to do about it, for people: part of the message, too. */
   readonly hint: string
 
   constructor(call: CallInfo, problem: string, details: ResponseDetails & { reason: AuthReason; hint: string }) {
@@ -118,11 +136,14 @@ export class ServiceAuthError extends ServiceResponseError {
   }
 }
 
-/** Too many calls, for the gateway or for the service. */
+/** Too many calls, for the gateway's rate, for a usage plan's quota, or for the service. */
 export class ServiceThrottledError extends ServiceResponseError {
   override readonly name: string = 'ServiceThrottledError'
   override readonly code: string = 'ERR_SERVICE_THROTTLED'
-  /** Milliseconds that the answer asks to wait, where it does. */
+  /**
+   * Milliseconds that the answer asks to wait; absent where it does not ask.
+   * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+   */
   declare readonly retryAfterMs?: number
 
   constructor(call: CallInfo, problem: string, details: ResponseDetails & { retryAfterMs: number | undefined }) {
@@ -163,9 +184,12 @@ export class ServiceNetworkError extends ServiceError {
 export class ServiceTimeoutError extends ServiceError {
   override readonly name: string = 'ServiceTimeoutError'
   override readonly code: string = 'ERR_SERVICE_TIMEOUT'
-  /** Milliseconds that the call was given; a transport with a bound of its own may have given up sooner. */
+  /**
+   * Milliseconds that were given, to the attempt or, by deadline and ky's `totalTimeout`, to the whole call; a transport
+   * with a bound of its own may have given up sooner.
+   */
   readonly timeoutMs: number
-  /** True when the invocation's own deadline ended the call, false when the `timeout` option did. */
+  /** True when the invocation's own end ended the call, false when `timeout` or another bound of the call did. */
   readonly deadline: boolean
 
   constructor(call: CallInfo, problem: string, details: { timeoutMs: number; deadline: boolean }) {
@@ -175,9 +199,14 @@ export class ServiceTimeoutError extends ServiceError {
   }
 }
 
-/** The environment does not fit the options; thrown when the module loads, with every problem at once. */
+/**
+ * The environment does not fit the options: thrown with every problem at once, by `signedServices()` itself when its module
+ * loads, by `createServices()`, and by an invocation whose internal values do not fit.
+ */
 export class ServicesConfigurationError extends Error {
+  /** The class, whatever a bundler makes of its name. */
   override readonly name: string = 'ServicesConfigurationError'
+  /** Stable: `ERR_SERVICES_CONFIG`. */
   readonly code: string = 'ERR_SERVICES_CONFIG'
   /** One line a problem, each starting with the variable or option it is about. */
   readonly problems: readonly string[]

@@ -14,16 +14,22 @@ interface CommonOptions {
   /**
    * An identity, a provider, or the name of a Middy internal value that holds an identity, as `@middy/sts` sets it.
    * Default: the environment's, else the AWS SDK's provider chain.
+   * @see https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
    */
   readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider | string | undefined
   /**
    * Milliseconds that one attempt may take, headers and body together; the invocation's deadline cuts it shorter.
+   * API Gateway itself gives up after 29 seconds, unless its quota was raised.
    * @default 30_000
+   * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
    */
   readonly timeout?: number | undefined
   /**
-   * Retries of idempotent methods: how many, or ky's options, which can only narrow the rules of this package.
+   * Retries of idempotent methods, and of others where the request cannot have run: how many, or ky's options, which can
+   * only narrow the rules of this package.
    * @default 2, with full jitter
+   * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
+   * @see https://github.com/sindresorhus/ky#retry
    */
   readonly retry?: number | RetryOptions | undefined
   /**
@@ -32,19 +38,22 @@ interface CommonOptions {
    * @default false
    */
   readonly circuitBreaker?: boolean | CircuitBreakerOptions | undefined
-  /** Sent with every call; a call's own headers win. */
+  /** Sent with every call; a call's own headers win, then a service's own. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** One service, where its name alone does not say everything. */
 export interface ServiceOptions extends CommonOptions {
-  /** Base URL, stage included. Default: from the variable `env`. */
+  /** Base URL, stage included: https, or http to a loopback host. Default: from the variable `env`. */
   readonly url?: string | undefined
   /** Variable that holds the base URL. Default: `<NAME>_SERVICE_API_URL`. */
   readonly env?: string | undefined
-  /** Name of a Middy internal value that holds the base URL, as `@middy/ssm` sets it; awaited once an invocation. */
+  /** Name of a Middy internal value that holds the base URL, as `@middy/ssm` sets it; awaited once an invocation. Default: none. */
   readonly internal?: string | undefined
-  /** True: a missing URL is an error of the client's first call instead of the cold start. */
+  /**
+   * True: a missing URL is an error of each call, a `ServiceRequestError`, instead of the cold start.
+   * @default false
+   */
   readonly optional?: boolean | undefined
   /** Signing name of the AWS service. Default: from the URL's host, else `execute-api`. */
   readonly signingName?: string | undefined
@@ -55,7 +64,11 @@ export type ServicesOption = readonly string[] | { readonly [name: string]: stri
 
 /** Options of `signedServices` and `createServices`. */
 export interface SignedServicesOptions<S extends ServicesOption = ServicesOption> extends CommonOptions {
-  /** @default ['ai', 'integration', 'background', 'admin'] */
+  /**
+   * Services to have clients of: a list of names, or an object from name to base URL or options. Only these names
+   * are on the type of `services`; a list in a variable needs `as const` for that.
+   * @default ['ai', 'integration', 'background', 'admin']
+   */
   readonly services?: S | undefined
   /**
    * Milliseconds of the invocation kept back for the handler's own answer: calls end that long before its timeout.
@@ -70,11 +83,12 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
   readonly pendingCalls?: PendingCallsOption | undefined
   /** One line a call, and warnings. Default: warnings to the console, nothing else. */
   readonly logger?: ServicesLogger | undefined
-  /** Told of each call, once, after its last attempt. What it throws is logged. */
+  /** Told of each call, once, after its last attempt. What it throws is logged. Default: nobody is told. */
   readonly onCall?: ((record: CallRecord) => void) | undefined
   /**
    * Whether calls carry the invocation's trace on as `X-Amzn-Trace-Id`.
    * @default true
+   * @see https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
    */
   readonly trace?: boolean | undefined
   /** What sends the signed requests. Default: `globalThis.fetch`, looked up at each call. */
@@ -90,6 +104,7 @@ export const defaults = {
   trace: true,
 } as const
 
+/** The services where the option names none. */
 export type DefaultServices = typeof defaults.services
 
 const commonRules: Record<string, OptionSchemaRule> = {
@@ -170,6 +185,7 @@ type Normalized<T> = Omit<T, 'circuitBreaker'> & { readonly circuitBreaker?: Cir
 
 /**
  * Checks options as `signedServices` does, without looking at the environment.
+ * @param options What `signedServices` would be given.
  * @throws TypeError naming the path of the first mistake, such as `Unknown option 'services.ai.timout'`
  */
 export function signedServicesValidateOptions(options: SignedServicesOptions = {}): void {

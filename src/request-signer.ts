@@ -2,41 +2,27 @@ import { setTimeout } from 'node:timers/promises'
 import type { ServiceClient } from './client.ts'
 import { MAX_TIMER_MS } from './deadline.ts'
 import { ServiceError, ServiceNetworkError, ServiceResponseError, ServicesConfigurationError } from './errors.ts'
+import type {
+  BatchOptions,
+  BatchRequest,
+  HttpMethod,
+  InvokeOptions,
+  InvokeService,
+  QueryParams,
+} from './invoke-options.ts'
 import { isRetryableAnswer } from './retry.ts'
 import { readRetryAfter } from './retry-after.ts'
 import { toVariable } from './service-variable.ts'
 import { createServices } from './services.ts'
 
 export { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker.ts'
-
-/** `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`, in any case. */
-export type HttpMethod = string
-
-/** Values of a query; undefined ones are left out. */
-export type QueryParams = Readonly<Record<string, string | number | boolean | undefined>>
-
-/** What one invocation may set. */
-export interface InvokeOptions {
-  /** Milliseconds an attempt may take, headers and body together. Default: 30 seconds. */
-  readonly timeout?: number | undefined
-  /** Ends the invocation with its own reason. */
-  readonly signal?: AbortSignal | undefined
-  readonly headers?: Readonly<Record<string, string>> | undefined
-}
-
-/** One of a batch; the members are the parameters of `invokeApiGateway`. */
-export interface BatchRequest {
-  readonly apiUrl: string
-  readonly method: HttpMethod
-  readonly path: string
-  readonly body?: unknown
-  readonly queryParams?: QueryParams | undefined
-  readonly options?: InvokeOptions | undefined
-}
+export type { BatchRequest, HttpMethod, InvokeOptions, QueryParams } from './invoke-options.ts'
 
 /** Some requests of a batch failed; what the others answered is kept. */
 export class BatchInvokeError extends Error {
+  /** The class, whatever a bundler makes of its name. */
   override readonly name: string = 'BatchInvokeError'
+  /** Stable: `ERR_BATCH_INVOKE`. */
   readonly code: string = 'ERR_BATCH_INVOKE'
   /** Answers in the order of the requests; undefined for those that failed. */
   readonly results: readonly unknown[]
@@ -55,15 +41,6 @@ export class BatchInvokeError extends Error {
   }
 }
 
-/** Calls one service; its variable is read, and missed, only now. */
-type InvokeService = <T = unknown>(
-  path: string,
-  method?: HttpMethod,
-  body?: unknown,
-  queryParams?: QueryParams,
-  options?: InvokeOptions,
-) => Promise<T>
-
 /** Calls the service at `AI_SERVICE_API_URL`. */
 export const invokeAiService: InvokeService = invokeService('ai')
 /** Calls the service at `INTEGRATION_SERVICE_API_URL`. */
@@ -75,9 +52,15 @@ export const invokeAdminService: InvokeService = invokeService('admin')
 
 /**
  * Sends a signed request below `apiUrl` and gives its answer's JSON, undefined for an empty one. A body is sent as JSON,
- * unless it is text, bytes, a form or a stream already.
- * @throws ServicesConfigurationError for an `apiUrl` that cannot be called
- * @throws ServiceError
+ * unless it is bytes, a form or a stream already; text is taken for JSON that is written already.
+ * @param apiUrl Base URL, stage included.
+ * @param method HTTP method, in any case.
+ * @param path Path below `apiUrl`, with or without a leading slash.
+ * @param body Undefined and null are no body.
+ * @param queryParams Added to the query; undefined values are left out.
+ * @param options Bounds and headers of this call.
+ * @throws ServicesConfigurationError by the promise, for an `apiUrl` that cannot be called
+ * @throws ServiceError by the promise
  */
 export function invokeApiGateway<T = unknown>(
   apiUrl: string,
@@ -94,6 +77,16 @@ export function invokeApiGateway<T = unknown>(
  * The same, sent again up to `maxRetries` times on 408, 429, 500, 502, 503, 504 and network errors, whatever its method:
  * use it where running twice does no harm. Waits as long as an answer asks, if that is no more than 30 seconds, else up to
  * `baseDelay * 2^n` milliseconds.
+ * @param apiUrl Base URL, stage included.
+ * @param method HTTP method, in any case.
+ * @param path Path below `apiUrl`, with or without a leading slash.
+ * @param body Undefined and null are no body; a stream is read into memory first.
+ * @param queryParams Added to the query; undefined values are left out.
+ * @param maxRetries How many more requests may follow the first one; 3 by default.
+ * @param baseDelay Milliseconds that the first retry waits at most; 1000 by default.
+ * @throws TypeError by the promise, for a number that is negative or not finite
+ * @throws ServicesConfigurationError by the promise, for an `apiUrl` that cannot be called
+ * @throws ServiceError by the promise, the last one; its `attempts` count all requests
  */
 export async function invokeApiGatewayWithRetry<T = unknown>(
   apiUrl: string,
@@ -128,12 +121,16 @@ export async function invokeApiGatewayWithRetry<T = unknown>(
 
 /**
  * Sends requests side by side, at most `concurrency` at a time, and gives their answers in order.
- * @throws BatchInvokeError after all have ended, if any failed
+ * @param requests What `invokeApiGateway` would be given, one by one.
+ * @param options How many at a time.
+ * @throws TypeError by the promise, for a `concurrency` below 1
+ * @throws BatchInvokeError by the promise, after all have ended, if any failed
  */
 export async function batchInvokeApiGateway(
   requests: readonly BatchRequest[],
-  { concurrency = 10 }: { readonly concurrency?: number | undefined } = {},
+  options: BatchOptions = {},
 ): Promise<unknown[]> {
+  const { concurrency = 10 } = options
   if (!(concurrency >= 1)) throw new TypeError("'concurrency' must be a number of at least 1")
   const settled: PromiseSettledResult<unknown>[] = []
   const queue = requests.entries()

@@ -18,7 +18,7 @@ export type ServiceNames<S> = S extends readonly (infer Name extends string)[]
     ? S
     : keyof S & string
 
-/** One client a service. */
+/** One client a service: `Services<'ai' | 'integration'>`. */
 export type Services<S = DefaultServices> = { readonly [Name in ServiceNames<S>]: ServiceClient }
 
 /** What the invocations of one factory share: configuration, signers, the clock, the pauses between requests. */
@@ -31,13 +31,14 @@ export interface ServiceFactory {
 
 /**
  * Signed clients outside Middy: no invocation's deadline bounds them, and each call carries the trace of its moment.
+ * @param options As for `signedServices`, without Middy's internal values.
  * @throws TypeError for the first mistake in the options
  * @throws ServicesConfigurationError listing everything that is wrong with the environment
  */
 export function createServices<const S extends ServicesOption = DefaultServices>(
   options?: SignedServicesOptions<S>,
-): Services<S> {
-  return bindServices(createServiceFactory(options)) as Services<S>
+): Services<ServiceNames<S>> {
+  return bindServices(createServiceFactory(options)) as Services<ServiceNames<S>>
 }
 
 /** The services of no invocation. */

@@ -23,9 +23,9 @@ import { toWireUrl, type WireUrl } from './wire-url.ts'
 export interface SignedFetchOptions {
   /** Identity or provider; default: the environment's credentials, else the AWS SDK's provider chain. */
   readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider
-  /** AWS region of the credential scope, such as `eu-central-1`. */
+  /** AWS region of the credential scope, such as `eu-central-1`; has no default. */
   readonly region: string
-  /** Signing name of the AWS service, such as `execute-api`, `lambda` or `appsync`. */
+  /** Signing name of the AWS service, such as `execute-api`, `lambda` or `appsync`; has no default. */
   readonly service: string
   /** What sends the signed request; default: `globalThis.fetch`, looked up at each call. */
   readonly fetch?: typeof globalThis.fetch
@@ -63,12 +63,18 @@ const schema: OptionSchema = {
   },
 }
 
-/** API Gateway's own limit of a request's payload, in bytes. */
+/**
+ * API Gateway's own limit of a request's payload, in bytes.
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+ */
 const MAX_EXECUTE_API_BODY = 10_485_760
 
 /**
  * A `fetch` that signs what it sends with Signature Version 4: any URL, no retries, no followed redirects.
  * Rejects with `ServiceRequestError` for what cannot be signed, otherwise as `fetch` does.
+ * @param options For whom to sign; region and service have no defaults.
+ * @throws TypeError for the first mistake in the options
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function createSignedFetch(options: SignedFetchOptions): typeof globalThis.fetch {
   validateOptions(packageName, schema, { ...options })

@@ -7,14 +7,17 @@ import { createDeadline, type Deadline } from './deadline.ts'
 import { addServices } from './lazy-services.ts'
 import type { DefaultServices, ServicesOption, SignedServicesOptions } from './options.ts'
 import { createPendingCalls, type PendingCalls } from './pending-calls.ts'
-import { createServiceFactory, type ServiceFactory, type Services } from './services.ts'
+import { createServiceFactory, type ServiceFactory, type ServiceNames, type Services } from './services.ts'
 import { readTraceId, type TracedContext } from './trace.ts'
 
 /**
  * The context of a handler with services, for handlers declared apart from their Middy chain:
  * `ServicesContext<'ai' | 'integration'>`.
  */
-export type ServicesContext<S = DefaultServices> = Context & { readonly services: Services<S> }
+export type ServicesContext<S = DefaultServices> = Context & {
+  /** One signed client a service, each made when it is first touched. */
+  readonly services: Services<S>
+}
 
 /** What the middleware looks for on a context, in any of Middy's execution modes. */
 interface AnyContext extends TracedContext {
@@ -25,19 +28,20 @@ interface AnyContext extends TracedContext {
 
 /**
  * Middy middleware that puts one signed client a service on `context.services`. Names already there are kept.
+ * @param options Where the services are and how they are called; all have defaults.
  * @throws TypeError for the first mistake in the options
  * @throws ServicesConfigurationError listing everything that is wrong with the environment, when the module loads
  */
 export function signedServices<const S extends ServicesOption = DefaultServices>(
   options?: SignedServicesOptions<S>,
   // biome-ignore lint/suspicious/noExplicitAny: Middy's own word for a result that a middleware does not care about
-): MiddlewareObj<unknown, any, Error, ServicesContext<S>> {
+): MiddlewareObj<unknown, any, Error, ServicesContext<ServiceNames<S>>> {
   const factory = createServiceFactory(options)
   const { config } = factory
   // Of this middleware alone: a chain may have another one.
   const slot = Symbol('signedServices')
 
-  const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<S>>) => {
+  const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<ServiceNames<S>>>) => {
     const run = new Run(request, factory)
     ;(request as object as Slotted)[slot] = run
     // Without internal values there is nothing to await.

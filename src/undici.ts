@@ -18,6 +18,7 @@ const findPool = createAgents<Pool>(() => Date.now())
  * A `fetch` for the option of that name, on undici's own dispatcher instead of the `fetch` above it, which takes more CPU
  * time than all else. Its connections may be idle for as long as those of the built-in one. What it does not know, it
  * leaves to that: a request that follows redirects, a Request, a body that is neither text nor bytes, other options.
+ * Rejects as `fetch` does: with a `TypeError` whose `cause` says why, or with the signal's reason.
  */
 export const fetch: typeof globalThis.fetch = (input, init) => {
   const url = readUrl(input)

@@ -13,6 +13,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'connections.ts',
     'endpoint.ts',
     'errors.ts',
+    'invoke-options.ts',
     'lazy-services.ts',
     'received-body.ts',
     'redact.ts',

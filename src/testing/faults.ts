@@ -68,21 +68,39 @@ type BreakName =
 /** A fault by its name. */
 export type FaultName = AnswerName | BreakName
 
-/** How a route fails. `times` counts requests, as their heads arrive; without it the fault lasts until it is healed. */
-export type Fault =
-  | FaultName
-  | { readonly fault: FaultName; readonly times?: number }
-  /** An answer of the integration's own: behind the signature's check, in place of the route's. */
-  | {
-      readonly status: number
-      readonly body?: unknown
-      readonly headers?: Readonly<Record<string, string>>
-      readonly times?: number
-    }
-  /** Milliseconds that the normal answer is held back; the route's function runs at once. */
-  | { readonly delay: number; readonly times?: number }
-  /** As a route fails: `fail('timeout')` is a `hang`, `fail('network')` a `reset-after-read`. */
-  | Failure
+/** Common to faults that are objects. */
+interface CountedFault {
+  /** Requests that are to fail, at least 1. Default: all, until the fault is healed. */
+  readonly times?: number
+}
+
+/** A fault by its name, for some requests. */
+interface NamedFault extends CountedFault {
+  /** What happens in place of the route's answer. */
+  readonly fault: FaultName
+}
+
+/** An answer of the integration's own: behind the signature's check, in place of the route's. */
+interface StatusFault extends CountedFault {
+  /** HTTP status, from 200 to 999. */
+  readonly status: number
+  /** JSON, unless it is text or bytes. Default: none. */
+  readonly body?: unknown
+  /** Beside `content-type` and `content-length`, or in their place. Default: none. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** The normal answer, later; the route's function runs at once. */
+interface DelayFault extends CountedFault {
+  /** Milliseconds that the answer is held back. */
+  readonly delay: number
+}
+
+/**
+ * How a route fails, for `times` requests, as their heads arrive, or until it is healed. Like a route's own answer, it may
+ * be a `fail`: `fail('timeout')` is a `hang`, `fail('network')` a `reset-after-read`.
+ */
+export type Fault = FaultName | NamedFault | StatusFault | DelayFault | Failure
 
 /** What an answer may depend on. */
 interface FaultedRequest {

@@ -35,7 +35,10 @@ export interface LocalGatewayOptions<R = Record<string, Routes>> {
   readonly services: ServiceRoutes<R>
   /** The identity that may call. Default: one made up for this gateway, session token included. */
   readonly credentials?: AwsCredentialIdentity
-  /** @default 'us-east-1' */
+  /**
+   * AWS region that requests must be signed for.
+   * @default 'us-east-1'
+   */
   readonly region?: string
   /** The gateway's clock, in milliseconds since the epoch. Default: the machine's. */
   readonly now?: () => number
@@ -43,6 +46,7 @@ export interface LocalGatewayOptions<R = Record<string, Routes>> {
 
 /** What the gateway saw of one request, and what it answered. */
 export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRequest {
+  /** Name of the service that was called: the first segment of the path. */
   readonly service: string
   /** What the signature is worth; of a request whose body a fault left unread, with an empty body. */
   readonly signature: SignatureVerdict
@@ -51,7 +55,7 @@ export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRe
    * the caller is a client of this package in the same process.
    */
   readonly signedCanonicalRequest?: string
-  /** 0 where a fault let none out. */
+  /** HTTP status of the answer; 0 where a fault let none out. */
   readonly status: number
   /** What a route's function threw, or what is wrong with its answer; the caller gets a 502. */
   readonly error?: unknown
@@ -59,6 +63,7 @@ export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRe
   readonly durationMs: number
 }
 
+/** A gateway that listens until it is closed. */
 export interface LocalGateway {
   /** Where it listens, `http://127.0.0.1:<port>`. */
   readonly url: string
@@ -83,6 +88,8 @@ export interface LocalGateway {
 /**
  * An API Gateway with IAM authorization on loopback: verifies each request's signature from the bytes received, and
  * answers and refuses as API Gateway does.
+ * @param options The routes, and who may call them.
+ * @throws TypeError by the promise, for a route that is not `METHOD /path`
  */
 export async function startLocalGateway<R extends object>(options: LocalGatewayOptions<R>): Promise<LocalGateway> {
   const { region = 'us-east-1', now = Date.now } = options

@@ -8,6 +8,7 @@ const MOCK_ORIGIN = 'https://mocked.invalid'
  * The variables that a module with `signedServices()` needs to be imported in a test: harmless URLs, a region, and
  * credentials of nobody, so that no test looks for a developer's own. For vitest's `test.env`. Takes the middleware's own
  * `services`, where it has others than the default four.
+ * @param services The option of that name.
  */
 export function mockEnv(services: ServicesOption = defaults.services): Record<string, string> {
   const options: Record<string, string | ServiceOptions> = Array.isArray(services)

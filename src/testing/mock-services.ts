@@ -18,6 +18,7 @@ import {
 
 /** One request that a mock was sent. Retries are requests of their own. */
 export interface MockCall {
+  /** HTTP method, in upper case. */
   readonly method: string
   /** Path below the service's base URL, decoded. */
   readonly path: string
@@ -48,9 +49,10 @@ const SIGNATURE_HEADERS = ['authorization', 'x-amz-content-sha256', 'x-amz-date'
  * unless an answer asks for more, and have no quota. A request that no route fits fails with a `ServiceRequestError` that
  * lists the routes, and so does one whose route's function throws. A chain's own options have no effect on mocks.
  *
+ * @param routes What each service answers, by route.
  * @throws TypeError for a route that is not `METHOD /path`
  */
-export function mockServices<R extends object>(routes: ServiceRoutes<R>): MockServices<R> {
+export function mockServices<R extends object>(routes: ServiceRoutes<R>): MockServices<ServiceNames<R>> {
   const mocks = Object.entries<Routes>(routes as Record<string, Routes>).map(([name, own]) => {
     const calls: MockCall[] = []
     const options = {

@@ -1,5 +1,6 @@
 /** A request as a route's function gets it. */
 export interface RouteRequest<Param extends string = string> {
+  /** HTTP method, in upper case. */
   readonly method: string
   /** Path below the service's base URL, decoded. */
   readonly path: string
@@ -7,16 +8,21 @@ export interface RouteRequest<Param extends string = string> {
   readonly params: Readonly<Record<Param, string>>
   /** The query; of a name that comes more than once, the last value. */
   readonly searchParams: Readonly<Record<string, string>>
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** The body's bytes, none for an empty one. */
   readonly body: Uint8Array
   /** The body parsed as JSON; undefined where it is not. */
   readonly json: unknown
 }
 
-/** An answer with a status of its own. */
+/** An answer with a status of its own; made with `reply`. */
 export class Reply {
+  /** HTTP status, from 200 to 999. */
   readonly status: number
+  /** JSON, unless it is text or bytes; undefined for none. */
   readonly body: unknown
+  /** Beside `content-type` and `content-length`, or in their place. */
   readonly headers: Readonly<Record<string, string>>
 
   constructor(status: number, body: unknown, headers: Readonly<Record<string, string>>) {
@@ -26,13 +32,19 @@ export class Reply {
   }
 }
 
-/** Answers with `status`; a body that is not text or bytes goes out as JSON. */
+/**
+ * Answers with `status`; a body that is not text or bytes goes out as JSON.
+ * @param status HTTP status, from 200 to 999; another one, like a body that is no data, fails the request.
+ * @param body None by default.
+ * @param headers Beside `content-type` and `content-length`, or in their place; none by default.
+ */
 export function reply(status: number, body?: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
   return new Reply(status, body, headers)
 }
 
-/** No answer at all. */
+/** No answer at all; made with `fail`. */
 export class Failure {
+  /** How the caller sees it. */
   readonly kind: 'timeout' | 'network'
 
   constructor(kind: 'timeout' | 'network') {
@@ -43,6 +55,7 @@ export class Failure {
 /**
  * Answers nothing: `timeout` is for the caller a call that takes too long, at once in `mockServices`; `network` a
  * connection that breaks once the request is there.
+ * @param kind How the call fails: with a `ServiceTimeoutError`, or with a `ServiceNetworkError`.
  */
 export function fail(kind: 'timeout' | 'network'): Failure {
   return new Failure(kind)
@@ -51,9 +64,11 @@ export function fail(kind: 'timeout' | 'network'): Failure {
 /** An object that is neither a function nor a promise. */
 type Data = (object | Readonly<Record<string, unknown>>) & NoFunction
 
-/** What only functions have, and what only promises have. */
+/** Neither a function nor a promise. */
 interface NoFunction {
+  /** What only functions have. */
   readonly [Symbol.hasInstance]?: never
+  /** What only promises have. */
   readonly then?: never
 }
 

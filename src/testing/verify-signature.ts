@@ -3,42 +3,68 @@ import type { AwsCredentialIdentity } from '../credentials.ts'
 
 /** A request as it came off the wire. */
 export interface ReceivedRequest {
+  /** HTTP method, as in the request line. */
   readonly method: string
   /** The request line's target, path and query, nothing decoded. */
   readonly target: string
   /** Names and values in turn, as `rawHeaders` of `node:http` has them. */
   readonly rawHeaders: readonly string[]
+  /** The body's bytes, none for an empty one. */
   readonly body: Uint8Array
 }
 
+/** What a signature is checked against. */
 export interface VerifyOptions {
   /** The identities that are known. */
   readonly credentials: readonly AwsCredentialIdentity[]
+  /** AWS region that the request must be signed for. */
   readonly region: string
-  /** @default 'execute-api' */
+  /**
+   * Signing name of the AWS service that it must be signed for.
+   * @default 'execute-api'
+   */
   readonly service?: string
   /** Milliseconds since the epoch; default: the machine's clock. */
   readonly now?: number
 }
 
 /** What API Gateway says to a signature; on a refusal, its error type and its message. */
-export type SignatureVerdict =
-  | { readonly verified: true; readonly canonicalRequest: string; readonly stringToSign: string }
-  | {
-      readonly verified: false
-      readonly errorType: string
-      readonly message: string
-      readonly canonicalRequest?: string
-      readonly stringToSign?: string
-    }
+export type SignatureVerdict = VerifiedSignature | RefusedSignature
+
+/** A signature that fits the request. */
+type VerifiedSignature = {
+  /** Tells the two verdicts apart. */
+  readonly verified: true
+  /** The canonical request that was signed. */
+  readonly canonicalRequest: string
+  /** The string that was signed. */
+  readonly stringToSign: string
+}
+
+/** A signature that does not, or none. */
+type RefusedSignature = {
+  /** Tells the two verdicts apart. */
+  readonly verified: false
+  /** What API Gateway sends as `x-amzn-ErrorType`. */
+  readonly errorType: string
+  /** What it says in the body. */
+  readonly message: string
+  /** The canonical request that should have been signed; absent where the refusal came before it. */
+  readonly canonicalRequest?: string
+  /** The string that should have been signed; absent where the refusal came before it. */
+  readonly stringToSign?: string
+}
 
 /** Five minutes either way. */
 const CLOCK_WINDOW_MS = 300_000
 
 /**
  * Recomputes a request's Signature Version 4 from what was received, as API Gateway does. Written after AWS's own
- * description and sharing nothing with the signer, so that a mistake there cannot hide here.
+ * description and sharing nothing with the signer, so that a mistake there cannot hide here. Never throws: what is wrong
+ * with the request is the verdict.
  *
+ * @param request What came off the wire.
+ * @param options Who may call, and for what.
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function verifySignature(request: ReceivedRequest, options: VerifyOptions): SignatureVerdict {
@@ -93,7 +119,7 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
   }
 }
 
-function refuse(errorType: string, message: string): SignatureVerdict & { verified: false } {
+function refuse(errorType: string, message: string): RefusedSignature {
   return { verified: false, errorType, message }
 }
 
