@@ -11,8 +11,6 @@ import type { SendSigned } from './signed-fetch.ts'
 
 /** What belongs to one invocation, and to nothing that outlives it. */
 export interface Invocation {
-  /** Called when a client is made. */
-  readonly begin?: () => void
   readonly deadline?: Deadline | undefined
   readonly readTrace: () => string | undefined
   /** Absent outside a handler, where nothing freezes. */
@@ -97,10 +95,10 @@ export function openBounds(call: Call, signal: AbortSignal | null | undefined): 
       releaseDeadline?.()
     },
   )
-  const end = () => {
+  const cut = () => {
     call.isCut = true
     ends.abort()
   }
-  call.bounds = { signal: ends, hold, abort: end }
+  call.bounds = { signal: ends, hold, abort: cut }
   return call.bounds
 }

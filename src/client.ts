@@ -74,8 +74,8 @@ function createClient(
   const callKy = ({ instance }: Defaults, input: Input, options?: Options, method?: string) => {
     const call = openCall(service, invocation)
     return settleKy(call, runtime, invocation, () => {
-      const own = normalizeCallOptions(options)
-      call.method = String(method ?? own.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase()
+      const wanted = normalizeCallOptions(options)
+      call.method = String(method ?? wanted.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase()
       const { base, target } = resolveTarget(service, call, input)
       // Merged last, and the last hook to see the options: nothing that the caller sets comes after it.
       const init = (merged: Options) =>
@@ -83,7 +83,9 @@ function createClient(
           sendAttempt(runtime, base, call, bounds, outgoing),
         )
       const last = { ...(method && { method }), hooks: { init: [init] } }
-      return own.hooks === undefined ? instance(target, { ...own, ...last }) : instance.extend(own)(target, last)
+      return wanted.hooks === undefined
+        ? instance(target, { ...wanted, ...last })
+        : instance.extend(wanted)(target, last)
     })
   }
 

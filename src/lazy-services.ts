@@ -22,7 +22,7 @@ export function addServices(given: object | undefined, owner: object, source: Cl
 /** Its members are private to whoever inspects the object that it stands behind. */
 class LazyServices implements ProxyHandler<Services> {
   readonly #owner: object
-  readonly #base: object | undefined
+  readonly #given: object | undefined
   readonly #sources: ClientSource[]
   /** What was put on the target from here. */
   readonly #made = new Map<string | symbol, unknown>()
@@ -31,7 +31,7 @@ class LazyServices implements ProxyHandler<Services> {
   private constructor(owner: object, source: ClientSource, base: object | undefined) {
     this.#owner = owner
     this.#sources = [source]
-    this.#base = base
+    this.#given = base
     this.#target = Object.create(base ?? Object.prototype)
   }
 
@@ -46,7 +46,7 @@ class LazyServices implements ProxyHandler<Services> {
       }
       // A context may be used again, as tests do: these clients are of the past, what others have put there is not.
       additions.unshift(behind.#readAdditions())
-      base = behind.#base
+      base = behind.#given
     }
     const own = new LazyServices(owner, source, base)
     for (const one of additions) Object.defineProperties(own.#target, one)
@@ -69,7 +69,7 @@ class LazyServices implements ProxyHandler<Services> {
   }
 
   ownKeys(target: Services): (string | symbol)[] {
-    const names = new Set<string | symbol>(this.#base && Reflect.ownKeys(this.#base))
+    const names = new Set<string | symbol>(this.#given && Reflect.ownKeys(this.#given))
     for (const source of this.#sources) for (const name of source.services.keys()) names.add(name)
     for (const name of Reflect.ownKeys(target)) names.add(name)
     return [...names]
@@ -99,11 +99,11 @@ class LazyServices implements ProxyHandler<Services> {
   /** Puts on the target what belongs there by that name. */
   #make(target: Services, name: string | symbol): void {
     if (Object.hasOwn(target, name)) return
-    const own = this.#base && Reflect.getOwnPropertyDescriptor(this.#base, name)
+    const own = this.#given && Reflect.getOwnPropertyDescriptor(this.#given, name)
     const source = this.#find(name)
     if (own === undefined && source === undefined) return
     // Read of the base itself, whose getters keep their own `this`.
-    const found: unknown = this.#base && Reflect.get(this.#base, name)
+    const found: unknown = this.#given && Reflect.get(this.#given, name)
     const value = own === undefined ? (found ?? source?.create(name as string)) : found
     this.#made.set(name, value)
     Object.defineProperty(target, name, {

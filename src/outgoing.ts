@@ -33,7 +33,7 @@ export interface PlainBody {
 }
 
 /** Members of `RequestInit` that need no Request to be understood. */
-const PLAIN_MEMBERS = ['method', 'headers', 'body', 'signal']
+export const PLAIN_MEMBERS: readonly string[] = ['method', 'headers', 'body', 'signal']
 
 /** Methods that go out as they are written. */
 const PLAIN_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
@@ -52,18 +52,28 @@ export function toPlainBody(body: unknown, contentType?: string): PlainBody | un
  * @throws TypeError where `fetch` would
  */
 export function readOutgoing(target: URL | Request, init: RequestInit = {}): Outgoing {
+  if (!isPlainRequest(target, init)) return fromRequest(toRequest(target, init), init)
+  const { method = 'GET', headers, body } = init
+  return withBody({ method, url: target, headers: new Headers(headers), body: undefined }, toPlainBody(body))
+}
+
+/** Whether `fetch(target, init)` sends what stands there, and nothing that only a Request knows how to make. */
+export function isPlainRequest(
+  target: unknown,
+  init: RequestInit,
+  members: readonly string[] = PLAIN_MEMBERS,
+): target is URL {
   const { method = 'GET', body } = init
-  const plain = toPlainBody(body)
-  const isPlain =
+  const hasBody = typeof body === 'string' || body instanceof Uint8Array
+  return (
     target instanceof URL &&
     !(init instanceof Request) &&
     target.username === '' &&
     target.password === '' &&
-    Object.keys(init).every((name) => PLAIN_MEMBERS.includes(name)) &&
+    Object.keys(init).every((name) => members.includes(name)) &&
     PLAIN_METHODS.includes(method) &&
-    (body == null || (plain !== undefined && method !== 'GET' && method !== 'HEAD'))
-  if (!isPlain) return fromRequest(toRequest(target, init), init)
-  return withBody({ method, url: target, headers: new Headers(init.headers), body: undefined }, plain)
+    (hasBody ? method !== 'GET' && method !== 'HEAD' : body == null)
+  )
 }
 
 /** Without the signal, which the bounds follow: a Request would not let go of it. */

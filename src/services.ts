@@ -83,10 +83,7 @@ export function createServiceFactory(
     report,
     bind: (services, invocation) => ({
       services,
-      create(name) {
-        invocation.begin?.()
-        return makerOf(services.get(name) as ServiceConfig)(invocation)
-      },
+      create: (name) => makerOf(services.get(name) as ServiceConfig)(invocation),
     }),
   }
 }

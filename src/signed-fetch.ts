@@ -122,8 +122,6 @@ export function createSendSigned(target: SigningTarget): SendSigned {
       // A retry follows an answer or a timer, by which the event loop has turned. Without a pause it is a microtask of its
       // own all the same: a transport that is traced must not leave its context to the caller.
       await (call.attempts === 0 ? catchUp() : undefined)
-      signal.throwIfAborted()
-      call.attempts += 1
       const outgoing: RequestInit & { readonly signal: AbortSignal } = {
         ...init,
         method,
@@ -138,6 +136,8 @@ export function createSendSigned(target: SigningTarget): SendSigned {
         outgoing.headers = new Headers(signed.headers)
         if (isCopied(payload)) outgoing.body = new Uint8Array(await payload.blob.arrayBuffer())
       }
+      signal.throwIfAborted()
+      call.attempts += 1
       const transport = fetch ?? globalThis.fetch
       const release = keepOneTrace(signed.headers.authorization)
       try {

@@ -42,21 +42,21 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
   const slot = Symbol('signedServices')
 
   const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<ServiceNames<S>>>) => {
-    const run = new Run(request, factory)
-    ;(request as object as Slotted)[slot] = run
+    const invocation = new MiddyInvocation(request, factory)
+    ;(request as object as Slotted)[slot] = invocation
     // Without internal values there is nothing to await.
-    if (config.internals.size === 0) return attach(run, config.services)
-    return readInternals(request).then((values) => attach(run, config.withInternals(values)))
+    if (config.internals.size === 0) return attach(invocation, config.services)
+    return readInternals(request).then((values) => attach(invocation, config.withInternals(values)))
   }
 
-  const signedServicesAfter = (request: object) => (request as Slotted)[slot]?.end(false)
-  const signedServicesOnError = (request: object) => (request as Slotted)[slot]?.end(true)
+  const signedServicesAfter = (request: object) => (request as Slotted)[slot]?.handlerEnded(false)
+  const signedServicesOnError = (request: object) => (request as Slotted)[slot]?.handlerEnded(true)
 
   return { before: signedServicesBefore, after: signedServicesAfter, onError: signedServicesOnError }
 
-  function attach(run: Run, services: ServiceConfigs): void {
-    const { request } = run
-    request.context.services = addServices(request.context.services, request, factory.bind(services, run))
+  function attach(invocation: MiddyInvocation, services: ServiceConfigs): void {
+    const { request } = invocation
+    request.context.services = addServices(request.context.services, request, factory.bind(services, invocation))
   }
 
   async function readInternals(request: MiddyRequest): Promise<InternalValues> {
@@ -67,19 +67,19 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
   }
 }
 
-/** Where a middleware finds its run for a request again; there is none where another one answered before. */
-type Slotted = Record<symbol, Run | undefined>
+/** Where a middleware finds its invocation again; there is none where another one answered before. */
+type Slotted = Record<symbol, MiddyInvocation | undefined>
 
 interface AnyRequest {
   readonly context: AnyContext
   readonly response?: unknown
 }
 
-/** One run of a middleware. What calls need is made with the first of them: an invocation pays for nothing else. */
-class Run implements Invocation {
+/** What its calls need is made with the first of them: an invocation pays for nothing else. */
+class MiddyInvocation implements Invocation {
   readonly request: AnyRequest
   readonly #factory: ServiceFactory
-  #trace: string | undefined
+  readonly #trace: string | undefined
   #deadline: Deadline | undefined
   #pending: PendingCalls | undefined
   /** Whether the handler has; undefined until it has ended. */
@@ -88,12 +88,8 @@ class Run implements Invocation {
   constructor(request: object, factory: ServiceFactory) {
     this.request = request as AnyRequest
     this.#factory = factory
-  }
-
-  begin(): void {
-    // Now, and for all clients: later, the environment holds another invocation's.
-    const env = this.#hasFailed === undefined ? process.env : {}
-    if (this.#factory.config.trace) this.#trace ??= readTraceId(this.request.context, env)
+    // Now: later, the environment may hold another invocation's.
+    this.#trace = factory.config.trace ? readTraceId(this.request.context) : undefined
   }
 
   readTrace(): string | undefined {
@@ -114,12 +110,12 @@ class Run implements Invocation {
     if (this.#pending === undefined) {
       const { config, report } = this.#factory
       this.#pending = createPendingCalls(config.pendingCalls, report.warn)
-      if (this.#hasFailed !== undefined) this.end(this.#hasFailed)
+      if (this.#hasFailed !== undefined) this.handlerEnded(this.#hasFailed)
     }
     return this.#pending
   }
 
-  end(hasFailed: boolean): Promise<void> | undefined {
+  handlerEnded(hasFailed: boolean): Promise<void> | undefined {
     this.#hasFailed = hasFailed
     return this.#pending?.finish({ hasFailed, isStreamed: !hasFailed && isStream(this.request.response) })
   }

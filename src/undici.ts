@@ -2,6 +2,7 @@
 import { Exchange } from './exchange.ts'
 import { Pool } from 'undici'
 import { createAgents, keepConnection } from './connections.ts'
+import { isPlainRequest, PLAIN_MEMBERS } from './outgoing.ts'
 
 /** What a request consists of that is sent from here. */
 interface PlainInit extends RequestInit {
@@ -9,8 +10,7 @@ interface PlainInit extends RequestInit {
   readonly body?: string | Uint8Array | null
 }
 
-const MEMBERS: readonly string[] = ['method', 'headers', 'body', 'redirect', 'signal']
-const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+const MEMBERS = [...PLAIN_MEMBERS, 'redirect']
 
 const findPool = createAgents<Pool>(() => Date.now())
 
@@ -39,16 +39,7 @@ function readUrl(input: string | URL | Request): URL | undefined {
 }
 
 function isPlain(input: unknown, url: URL, init: RequestInit | undefined): init is PlainInit {
-  if (init?.redirect !== 'manual' || input instanceof Request) return false
-  const { method = 'GET', body } = init
-  const hasBody = typeof body === 'string' || body instanceof Uint8Array
-  return (
-    Object.keys(init).every((name) => MEMBERS.includes(name)) &&
-    METHODS.includes(method) &&
-    (hasBody ? method !== 'GET' && method !== 'HEAD' : body == null) &&
-    url.username === '' &&
-    url.password === ''
-  )
+  return init?.redirect === 'manual' && !(input instanceof Request) && isPlainRequest(url, init, MEMBERS)
 }
 
 function send(url: URL, init: PlainInit): Promise<Response> {

@@ -246,6 +246,18 @@ describe('the trace of an invocation', () => {
     }),
   )
 
+  it('is that of the moment it began, however late its first client is touched', async () => {
+    const { before } = signedServices({ ...OPTIONS, fetch: transport })
+    const contexts = ['Root=1-a', 'Root=1-b'].map((trace) => {
+      setEnv({ _X_AMZN_TRACE_ID: trace })
+      const context = lambdaContext()
+      before?.({ context } as never)
+      return context
+    })
+    for (const { services } of contexts) await services.ai.get('x')
+    expect(traces).toEqual(['Root=1-a', 'Root=1-b'])
+  })
+
   it('is that of the invocation, where a context is used again', async () => {
     const handler = middy()
       .use(signedServices({ ...OPTIONS, fetch: transport }))
