@@ -205,14 +205,16 @@ function copyOf(response: Response, stream: ReadableStream<Uint8Array>, state: S
     new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD }),
   )
   const { status, statusText, headers, url } = response
-  state.copy = withUrl(new Response(body, { status, statusText, headers }), url)
+  const known = status >= 200 && status <= 599 ? status : 599
+  state.copy = withHead(new Response(body, { status: known, statusText, headers }), { status, url })
   return state.copy
 }
 
-/** A Response that is made by hand has no URL, and neither have its clones. */
-function withUrl(response: Response, url: string): Response {
+/** A Response that is made by hand has no URL and only the statuses of the standard, and so have its clones. */
+function withHead(response: Response, head: { readonly status: number; readonly url: string }): Response {
   return Object.defineProperties(response, {
-    url: { value: url },
-    clone: { value: () => withUrl(Response.prototype.clone.call(response), url) },
+    status: { value: head.status },
+    url: { value: head.url },
+    clone: { value: () => withHead(Response.prototype.clone.call(response), head) },
   })
 }

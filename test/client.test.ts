@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { replaceOption, type StandardSchemaV1 } from 'ky'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices, type ServiceClient, ServiceRequestError, ServicesConfigurationError } from '../src/index.ts'
 import { answer, IDENTITY, rejection, setEnv, TRACE_ID, useGateway } from './helpers.ts'
 
@@ -443,4 +446,27 @@ describe('the trace', () => {
     await ai.get('x')
     expect(sent[0]?.headers.has('x-amzn-trace-id')).toBe(false)
   })
+})
+
+it('a status that no standard knows is an answer like any other', async () => {
+  const server = createServer((_, response) => response.writeHead(999).end('odd')).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    server.close()
+  })
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { ai } = createServices({ services: { ai: url }, region: 'eu-central-1', credentials: IDENTITY })
+  const response = await ai.fetch('x')
+  const copy = response.clone()
+  expect([response.status, response.ok, copy.status, copy.ok, await copy.text()]).toEqual([
+    999,
+    false,
+    999,
+    false,
+    'odd',
+  ])
+  expect(await rejection(ai.get('x'))).toMatchObject({ code: 'ERR_SERVICE_RESPONSE', status: 999, data: 'odd' })
+  // Nobody reads it: it must not end the process.
+  await ai.fetch('x')
+  await new Promise((resolve) => setTimeout(resolve, 20))
 })
