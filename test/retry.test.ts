@@ -248,12 +248,20 @@ describe('readRetryAfter', () => {
     [{ 'retry-after': 'Sun, 22 Nov 2026 11:00:00 GMT' }, 0],
     [{ 'retry-after': 'soon' }, undefined],
     [{ 'retry-after': '-5' }, undefined],
+    [{ 'retry-after': '5 minutes' }, undefined],
+    [{ 'retry-after': '23 Nov 2026 12:00:30 GMT' }, undefined],
+    [{ 'retry-after': 'Su 2026-11-23' }, undefined],
+    [{ 'retry-after': '1800000000' }, 1_800_000_000_000],
     [{ 'retry-after': '1', 'ratelimit-reset': '9' }, 1000],
     [{ 'ratelimit-reset': '9' }, 9000],
     [{ 'ratelimit-reset': String(NOW / 1000 + 4) }, 4000],
+    [{ 'ratelimit-reset': '1704067199' }, 1_704_067_199_000],
+    [{ 'ratelimit-reset': '1704067200' }, 0],
     [{ 'x-ratelimit-retry-after': '2' }, 2000],
+    [{ 'x-ratelimit-retry-after': '1800000000' }, 1_800_000_000_000],
     [{ 'x-ratelimit-reset': String(NOW / 1000 - 4) }, 0],
     [{ 'x-rate-limit-reset': '3' }, 3000],
+    [{ 'x-rate-limit-reset': String(NOW / 1000 + 4) }, 4000],
   ] as [Record<string, string>, number | undefined][])('reads %o as %s ms', (headers, expected) => {
     expect(readRetryAfter(new Headers(headers), NOW)).toBe(expected)
   })
