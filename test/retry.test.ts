@@ -73,6 +73,7 @@ describe('a delay', () => {
     random = 0.1
     expect((await ask({}, status(429, { 'retry-after': '7' }))).delay).toBe(7000)
     expect((await ask({}, status(503, { 'ratelimit-reset': '3' }))).delay).toBe(3000)
+    expect((await ask({ maxRetryAfter: 7000 }, status(429, { 'retry-after': '7' }))).delay).toBe(7000)
     expect((await ask({ afterStatusCodes: [429] }, status(503, { 'retry-after': '7' }))).delay).toBe(30)
   })
 
@@ -197,6 +198,16 @@ describe('a retry is allowed', () => {
       const keyed = await ask({}, status(503), post)
       expect(keyed.rules.allow({ method: 'POST', idempotencyKey }, keyed.last)).toBe(expected)
     }
+  })
+
+  it('of nothing where a hook made an answer of a lost connection', async () => {
+    const { rules } = await ask({}, network('ECONNRESET'))
+    const error = new HTTPError(new Response(null, { status: 503 }), new Request('http://h'), {} as never)
+    expect(await rules.options.shouldRetry?.({ error, retryCount: 1 })).toBe(false)
+  })
+
+  it('after which ky waits no further', async () => {
+    expect((await ask({}, status(503))).rules.options.delay?.(1)).toBe(0)
   })
 
   it('before the first attempt of nothing', async () => {

@@ -18,7 +18,7 @@ const TESTS = [
 const SLOW_TESTS: Readonly<Record<string, readonly string[]>> = {
   'catch-up': ['catch-up', 'connections'],
   'local-gateway': ['fault-list', 'faults', 'gateway-answer', 'local-gateway', 'routes', 'signed-requests'],
-  'pending-calls': ['call', 'pending-calls', 'services', 'settle', 'signed-services'],
+  'pending-calls': ['call', 'failure', 'pending-calls', 'services', 'settle', 'signed-services'],
   'time-bounds': ['abort', 'attempt', 'call', 'client', 'deadline', 'request-signer', 'settle', 'watched-response'],
   connections: ['catch-up', 'connections'],
 }
