@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 const source = (file: string) => join(import.meta.dirname, 'src', file)
 
 /** As in a project that has the package installed. */
-const resolve = {
+export const resolve = {
   alias: [
     { find: /^middy-signed-services$/, replacement: source('index.ts') },
     { find: /^middy-signed-services\/request-signer$/, replacement: source('request-signer.ts') },

@@ -73,5 +73,5 @@ function climbs(path: string): boolean {
 
 /** What the URL parser drops from a text before it reads it: controls and spaces before, tabs and newlines within. */
 function withoutIgnored(input: string): string {
-  return input.replace(/^[\0- ]+|[\t\n\r]+/g, '')
+  return input.replace(/^[\0- ]+|[\t\n\r]/g, '')
 }

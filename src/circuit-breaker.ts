@@ -87,8 +87,8 @@ export class CircuitBreaker {
    */
   acquire(call: CallInfo): Permit {
     // A probe that is never heard of again must not keep the circuit open for good.
-    const since = this.#probedAt ?? this.#openedAt
-    const retryAfterMs = since === undefined ? 0 : since + this.#resetTimeout - this.#now()
+    const since = this.#probedAt ?? this.#openedAt ?? Number.NEGATIVE_INFINITY
+    const retryAfterMs = since + this.#resetTimeout - this.#now()
     if (retryAfterMs > 0) throw new CircuitOpenError(call, { retryAfterMs: Math.ceil(retryAfterMs) })
     if (this.#openedAt !== undefined) {
       this.#generation += 1
@@ -115,7 +115,8 @@ export class CircuitBreaker {
 
   #fail(): void {
     this.#failures += 1
-    if (this.#probedAt === undefined && this.#failures < this.#failureThreshold) return
+    // They stay when the circuit opens, so that one probe that fails is enough.
+    if (this.#failures < this.#failureThreshold) return
     this.#openedAt = this.#now()
     this.#probedAt = undefined
     this.#generation += 1

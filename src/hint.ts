@@ -35,8 +35,13 @@ export function hintFor(reason: AuthReason, call: RefusedCall, message: string):
 }
 
 function accessHint(message: string): string {
-  const [, principal, action = 'execute-api:Invoke', resource] =
-    /User: (\S+) is not authorized to perform: (\S+)(?: on resource: (\S+))?/.exec(message) ?? []
+  const {
+    principal,
+    action = 'execute-api:Invoke',
+    resource,
+  } = /User: (?<principal>\S+) is not authorized to perform: (?<action>\S+)(?: on resource: (?<resource>\S+))?/.exec(
+    message,
+  )?.groups ?? {}
   const policy =
     /\b(identity|resource|session|permissions boundary|service control|VPC endpoint)(?:-based)? polic(?:y|ies)/.exec(
       message,
@@ -60,7 +65,8 @@ function accessHint(message: string): string {
 
 /** Policies belong to the role, not to the session that assumed it. */
 function roleOf(principal: string | undefined): string {
-  const [, account, role] = /^arn:[\w-]+:sts::(\d+):assumed-role\/([^/]+)\//.exec(principal ?? '') ?? []
+  const { account, role } =
+    principal?.match(/arn:[\w-]+:sts::(?<account>\d+):assumed-role\/(?<role>[^/]+)\//)?.groups ?? {}
   return role === undefined ? (principal ?? "the function's role") : `the role ${role} (account ${account})`
 }
 
@@ -89,10 +95,12 @@ function between(text: string, start: string, end: string): string | undefined {
   return from === -1 || to === -1 ? undefined : text.slice(from + start.length, to)
 }
 
+type Parts = Map<string, string | undefined>
+
 /** The parts of a canonical request by their names, those of headers among them. */
-function readCanonical(text: string): Map<string, string> {
-  const [method = '', path = '', query = '', ...rest] = text.split('\n')
-  const parts = new Map([
+function readCanonical(text: string): Parts {
+  const [method, path, query, ...rest] = text.split('\n')
+  const parts: Parts = new Map([
     ['method', method],
     ['path', path],
     ['query', query],
@@ -102,11 +110,11 @@ function readCanonical(text: string): Map<string, string> {
     const colon = header.indexOf(':')
     parts.set(`header ${header.slice(0, colon)}`, header.slice(colon + 1))
   }
-  const [signedHeaders = '', payloadHash = ''] = rest.slice(end + 1)
+  const [signedHeaders, payloadHash] = rest.slice(end + 1)
   return parts.set('signed headers', signedHeaders).set('payload hash', payloadHash)
 }
 
-function findDifferences(ours: ReadonlyMap<string, string>, theirs: ReadonlyMap<string, string>): string[] {
+function findDifferences(ours: Parts, theirs: Parts): string[] {
   const names = new Set([...ours.keys(), ...theirs.keys()])
   return [...names]
     .filter((name) => ours.get(name) !== theirs.get(name))

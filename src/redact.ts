@@ -36,9 +36,8 @@ export function redactData(value: unknown, secrets: ReadonlySet<string>, depth =
 
 /** The headers themselves, or a copy where one of them echoes a secret. */
 export function redactHeaders(headers: Headers, secrets: ReadonlySet<string>): Headers {
-  const given = [...headers]
-  const redacted = given.map(([name, value]): [string, string] => [name, redactText(value, secrets)])
-  return redacted.every(([, value], index) => value === given[index]?.[1]) ? headers : new Headers(redacted)
+  const redacted = [...headers].map(([name, value]): [string, string] => [name, redactText(value, secrets)])
+  return String(redacted) === String([...headers]) ? headers : new Headers(redacted)
 }
 
 /** The cause itself, or what can be said of it where it holds a secret. */

@@ -3,17 +3,17 @@ import type { AuthReason } from './errors.ts'
 /** Why a gateway refused a call: for who makes it, or for how often. */
 export type Refusal = AuthReason | 'throttled' | 'quota'
 
-const BY_TYPE: Readonly<Record<string, Refusal>> = {
-  MissingAuthenticationTokenException: 'missing-token',
-  IncompleteSignatureException: 'signature-mismatch',
-  InvalidSignatureException: 'signature-mismatch',
-  UnrecognizedClientException: 'invalid-token',
-  ExpiredTokenException: 'expired-token',
-  AccessDeniedException: 'access-denied',
-  ForbiddenException: 'forbidden',
-  TooManyRequestsException: 'throttled',
-  LimitExceededException: 'quota',
-}
+const BY_TYPE: ReadonlyMap<string | undefined, Refusal> = new Map([
+  ['MissingAuthenticationTokenException', 'missing-token'],
+  ['IncompleteSignatureException', 'signature-mismatch'],
+  ['InvalidSignatureException', 'signature-mismatch'],
+  ['UnrecognizedClientException', 'invalid-token'],
+  ['ExpiredTokenException', 'expired-token'],
+  ['AccessDeniedException', 'access-denied'],
+  ['ForbiddenException', 'forbidden'],
+  ['TooManyRequestsException', 'throttled'],
+  ['LimitExceededException', 'quota'],
+])
 
 /** What only the message tells, or tells better than the type: `AccessDeniedException` stands for wrong tokens too. */
 const BY_MESSAGE: readonly (readonly [pattern: RegExp, refusal: Refusal])[] = [
@@ -27,10 +27,18 @@ const BY_MESSAGE: readonly (readonly [pattern: RegExp, refusal: Refusal])[] = [
 ]
 
 /** Types that stand for several refusals, of which the message tells one. */
-const AMBIGUOUS: Readonly<Record<string, readonly Refusal[]>> = {
-  InvalidSignatureException: ['signature-expired', 'signature-not-yet-current'],
-  AccessDeniedException: ['expired-token', 'invalid-token'],
-}
+const AMBIGUOUS: ReadonlyMap<string | undefined, readonly Refusal[]> = new Map([
+  ['InvalidSignatureException', ['signature-expired', 'signature-not-yet-current']],
+  ['AccessDeniedException', ['expired-token', 'invalid-token']],
+])
+
+/** What another attempt may heal. */
+const HEALABLE: ReadonlyMap<Refusal | undefined, 'token' | 'time'> = new Map([
+  ['expired-token', 'token'],
+  ['invalid-token', 'token'],
+  ['signature-expired', 'time'],
+  ['signature-not-yet-current', 'time'],
+])
 
 /** API Gateway's name for its error; some come with a namespace after a colon. */
 export function readErrorType(headers: Headers): string | undefined {
@@ -50,11 +58,12 @@ export function readMessage(data: unknown): string {
  * and owners' own gateway responses may leave the type out or change the status.
  */
 export function classifyRefusal(status: number, type: string | undefined, message: string): Refusal | undefined {
-  const byType = type === undefined ? undefined : BY_TYPE[type]
-  const candidates = byType === undefined ? undefined : (AMBIGUOUS[type as string] ?? [])
+  const byType = BY_TYPE.get(type)
+  const candidates = AMBIGUOUS.get(type)
+  if (byType !== undefined && candidates === undefined) return byType
   if (byType !== undefined || status === 401 || status === 403) {
     const byMessage = BY_MESSAGE.find(
-      ([pattern, refusal]) => candidates?.includes(refusal) !== false && pattern.test(message),
+      ([pattern, refusal]) => (candidates?.includes(refusal) ?? true) && pattern.test(message),
     )
     if (byMessage !== undefined) return byMessage[1]
   }
@@ -68,18 +77,9 @@ export function classifyRefusal(status: number, type: string | undefined, messag
  */
 export async function readHealable(response: Response): Promise<'token' | 'time' | undefined> {
   const type = readErrorType(response.headers)
-  if (type === undefined || BY_TYPE[type] === undefined) return undefined
-  const message = AMBIGUOUS[type] === undefined ? '' : await peek(response)
-  switch (classifyRefusal(response.status, type, message)) {
-    case 'expired-token':
-    case 'invalid-token':
-      return 'token'
-    case 'signature-expired':
-    case 'signature-not-yet-current':
-      return 'time'
-    default:
-      return undefined
-  }
+  // Stryker disable next-line StringLiteral: any text would do that no pattern fits.
+  const message = AMBIGUOUS.has(type) ? await peek(response) : ''
+  return HEALABLE.get(classifyRefusal(response.status, type, message))
 }
 
 /** The message, leaving the response as it is. */
@@ -87,5 +87,6 @@ async function peek(response: Response): Promise<string> {
   return response
     .clone()
     .json()
-    .then(readMessage, () => '')
+    .catch(() => {})
+    .then(readMessage)
 }

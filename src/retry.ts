@@ -69,9 +69,10 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
     if (!isOneOf(methods, method)) return false
     const isSafe = isOneOf(IDEMPOTENT, method)
     if (outcome instanceof ServiceTimeoutError) return isSafe && retryOnTimeout && !outcome.deadline
-    const mayRunAgain = isSafe || idempotencyKey !== null || cannotHaveRun(outcome)
-    if (outcome instanceof Error) return outcome instanceof ServiceNetworkError && mayRunAgain
-    return mayRunAgain && isRetryableAnswer(outcome, statusCodes)
+    const mayRunAgain = isSafe || idempotencyKey !== null
+    if (outcome instanceof ServiceNetworkError) return mayRunAgain || wasNeverConnected(outcome)
+    if (outcome instanceof Error) return false
+    return (mayRunAgain || isGatewaysThrottling(outcome)) && isRetryableAnswer(outcome, statusCodes)
   }
 
   /** Milliseconds to wait, or undefined where that is longer than there is time. */
@@ -136,12 +137,14 @@ function backOff(
   return Math.min(backoffLimit, Math.max(0, jittered))
 }
 
-/** The gateway's own throttling happens before it calls anything; nor can anything run without a connection. */
-function cannotHaveRun(outcome: Outcome): boolean {
-  if (!(outcome instanceof Error)) return readErrorType(outcome.headers) === 'TooManyRequestsException'
-  if (!(outcome instanceof ServiceNetworkError)) return false
-  // An unreachable host can be told of an open connection as well.
-  return NEVER_CONNECTED.has(outcome.networkCode) || Object(outcome.cause).syscall === 'connect'
+/** That happens before the gateway calls anything. */
+function isGatewaysThrottling({ headers }: { readonly headers: Headers }): boolean {
+  return readErrorType(headers) === 'TooManyRequestsException'
+}
+
+/** Nothing can run without a connection. An unreachable host can be told of an open one as well. */
+function wasNeverConnected({ networkCode, cause }: ServiceNetworkError): boolean {
+  return NEVER_CONNECTED.has(networkCode) || Object(cause).syscall === 'connect'
 }
 
 function isOneOf(methods: readonly string[], method: string): boolean {

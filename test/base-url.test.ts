@@ -33,15 +33,19 @@ describe('parseBaseUrl', () => {
     expect(parseBaseUrl(url)).toEqual(expected)
   })
 
-  it.each(['http://localhost:1', 'http://ai.localhost', 'http://127.1.2.3', 'http://[::1]:8080'])('takes %s', (url) => {
-    expect(parseBaseUrl(url)).toBeTypeOf('object')
-  })
+  it.each(['http://localhost:1', 'http://ai.localhost', 'http://127.12.34.56', 'http://[::1]:8080'])(
+    'takes %s',
+    (url) => {
+      expect(parseBaseUrl(url)).toBeTypeOf('object')
+    },
+  )
 
   it.each([
     ['execute-api', /^not a URL$/],
     ['/prod', /^not a URL$/],
     ['http://h.example', /must start with https/],
     ['http://127.0.0.1.h.example', /must start with https/],
+    ['http://notlocalhost', /must start with https/],
     ['ftp://localhost', /must start with https/],
     ['https://user:hunter2@h.example', /must not hold credentials/],
     ['https://hunter2@h.example', /must not hold credentials/],
@@ -92,6 +96,8 @@ it.each([
   ['jobs', false],
   ['jobs:cancel', false],
   ['/https://h.example', false],
+  ['jobs/https://h.example', false],
+  ['s3://h.example', true],
 ])('isAbsolute(%j) is %s', (input, expected) => {
   expect(isAbsolute(input)).toBe(expected)
 })
@@ -106,6 +112,8 @@ describe('outsideBase', () => {
     '/prod/a/%252e%252e',
     '/prod/a%2F..%2Fb',
     '/prod/.%2F./x',
+    '/prod/a.%2F..%2Fb',
+    '/prod/.a%2F..%2Fb',
   ])('lets %s pass', (path) => {
     expect(outsideBase(prod, new URL(HOST + path))).toBeUndefined()
   })

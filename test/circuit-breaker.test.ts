@@ -1,11 +1,12 @@
 import ky from 'ky'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type CircuitOutcome, CircuitBreaker as InternalBreaker } from '../src/circuit-breaker.ts'
+import { type CircuitOutcome, CircuitBreaker as InternalBreaker, outcomeOf } from '../src/circuit-breaker.ts'
 import {
   CircuitOpenError,
   createServices,
   ServiceNetworkError,
   ServiceRequestError,
+  ServiceResponseError,
   ServicesConfigurationError,
   ServiceTimeoutError,
 } from '../src/index.ts'
@@ -46,6 +47,14 @@ describe('a closed circuit', () => {
     run(breaker, 'failure', 'failure', 'success', 'failure', 'neutral', 'failure')
     expect(openFor(breaker)).toBeUndefined()
     run(breaker, 'failure')
+    expect(openFor(breaker)).toBe(1000)
+  })
+
+  it('hears of a call also where another one succeeded meanwhile', () => {
+    const breaker = make(1)
+    const slow = breaker.acquire(CALL)
+    run(breaker, 'success')
+    slow('failure')
     expect(openFor(breaker)).toBe(1000)
   })
 
@@ -105,6 +114,17 @@ describe('an open circuit', () => {
     expect(openFor(breaker)).toBeUndefined()
   })
 
+  it('does not heed a probe that was given up, once another one has closed it', () => {
+    const breaker = make(1)
+    run(breaker, 'failure')
+    time = 1000
+    const lost = breaker.acquire(CALL)
+    time = 2000
+    run(breaker, 'success')
+    lost('failure')
+    expect(openFor(breaker)).toBeUndefined()
+  })
+
   it.each(['success', 'failure', 'neutral'] as const)(
     'does not heed the %s of a call from before it opened',
     (outcome) => {
@@ -137,11 +157,14 @@ describe('execute', () => {
       retryAfterMs: 1000,
       statusCode: 503,
       attempts: 0,
+      message: 'circuit breaker: CALL /: the circuit is open for another 1000 ms at most',
     })
   })
 
   it.each([
     ['a network error', new ServiceNetworkError(CALL, 'x', { networkCode: 'ECONNRESET', cause: undefined }), true],
+    ['a server error', new ServiceResponseError(CALL, 'x', { status: 500, data: '', headers: new Headers() }), true],
+    ['a client error', new ServiceResponseError(CALL, 'x', { status: 499, data: '', headers: new Headers() }), false],
     ['a timeout', new ServiceTimeoutError(CALL, 'x', { timeoutMs: 1, deadline: false }), true],
     ["the invocation's deadline", new ServiceTimeoutError(CALL, 'x', { timeoutMs: 1, deadline: true }), false],
     ['a refused request', new ServiceRequestError(CALL, 'x'), false],
@@ -153,6 +176,7 @@ describe('execute', () => {
     const breaker = make(1)
     await breaker.execute(fail(error)).catch(() => {})
     expect(openFor(breaker) !== undefined).toBe(opens)
+    expect(outcomeOf(error)).toBe(opens ? 'failure' : 'neutral')
   })
 
   it('has the defaults of its options', async () => {
@@ -164,7 +188,7 @@ describe('execute', () => {
   })
 
   it.each([{ failureThreshold: 0 }, { resetTimeout: -1 }, { resetTimeout: Number.NaN }])('refuses %o', (options) => {
-    expect(() => new CircuitBreaker(options)).toThrow(RangeError)
+    expect(() => new CircuitBreaker(options)).toThrow(new RangeError(`Option '${Object.keys(options)[0]}' must be > 0`))
   })
 })
 

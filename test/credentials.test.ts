@@ -32,6 +32,7 @@ describe('createCredentialSource', () => {
     const source = createCredentialSource(undefined, env)
     const first = await source.get()
     expect(first).toEqual({ accessKeyId: 'AKIDENV', secretAccessKey: 'env-secret' })
+    expect(await source.get()).toBe(first)
     env.AWS_SESSION_TOKEN = 'token-2'
     const second = { accessKeyId: 'AKIDENV', secretAccessKey: 'env-secret', sessionToken: 'token-2' }
     expect(await source.get()).toEqual(second)
@@ -40,6 +41,7 @@ describe('createCredentialSource', () => {
 
   it.each([
     ['accessKeyId', { accessKeyId: 'hunter2\n', secretAccessKey: 's' }],
+    ['accessKeyId', { accessKeyId: '\nhunter2', secretAccessKey: 's' }],
     ['accessKeyId', { secretAccessKey: 'hunter2' }],
     ['secretAccessKey', { accessKeyId: 'a', secretAccessKey: 'hunter2 ' }],
     ['sessionToken', { accessKeyId: 'a', secretAccessKey: 's', sessionToken: 'hunter2ü' }],
@@ -144,6 +146,11 @@ describe('a provider', () => {
     expect(calls).toHaveLength(2)
   })
 
+  it('is forced where it was not asked before', async () => {
+    expect(await keyOf(source().renew(IDENTITY))).toBe('AKID1')
+    expect(calls).toEqual([{ forceRefresh: true }])
+  })
+
   it('is forced once even where it has nothing new', async () => {
     const { get, renew } = source(undefined, async (options) => {
       calls.push(options)
@@ -226,7 +233,7 @@ describe("the AWS SDK's provider chain", () => {
       AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
       AWS_PROFILE: undefined,
     })
-    const source = createCredentialSource(undefined, {})
+    const source = createCredentialSource(undefined, { AWS_ACCESS_KEY_ID: 'half' })
     const [first, second] = await Promise.all([source.get(), source.get()])
     expect([first.accessKeyId, second.accessKeyId, (await source.get()).accessKeyId]).toEqual([
       'AKID1',

@@ -80,8 +80,15 @@ describe('resolveEndpoint', () => {
     'abc123.execute-api.us-east-1.amazonaws.com.evil.example',
     'execute-api.us-east-1.amazonaws.com',
     'a.b.execute-api.us-east-1.amazonaws.com',
+    'vpce-0.execute-api.us-east-1.vpce.amazonaws.com.evil.example',
+    'a.b.execute-api.us-east-1.vpce.amazonaws.com',
     'abc.lambda-url.us-east-1.on.aws.evil.example',
+    'a.b.lambda-url.us-east-1.on.aws',
     'vpc-lattice-svcs.us-west-2.on.aws',
+    '.jobs.vpc-lattice-svcs.us-west-2.on.aws',
+    'jobs.vpc-lattice-svcs.us-west-2.on.aws.evil.example',
+    'abc.appsync-api.us-east-1.amazonaws.com.evil.example',
+    'a.b.appsync-api.us-east-1.amazonaws.com',
   ])('takes %s for a custom domain', (host) => {
     expect(resolveEndpoint(host, { defaultRegion: 'eu-north-1' })).toEqual({
       region: 'eu-north-1',

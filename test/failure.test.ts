@@ -2,6 +2,7 @@ import { createServer, type Socket } from 'node:net'
 import { inspect } from 'node:util'
 import ky from 'ky'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { callFailure } from '../src/failure.ts'
 import {
   createServices,
   type ServiceClient,
@@ -92,6 +93,7 @@ describe('an answer without success', () => {
     ['{"a":1}', { status: 404, statusText: 'Not Found' }, '404 Not Found'],
     ['null', { status: 400 }, '400'],
     ['<html>\n<p>', { status: 500, headers: { 'content-type': 'text/html' } }, '500: <html>'],
+    ['x'.repeat(300), { status: 500, headers: { 'content-type': 'text/plain' } }, `500: ${'x'.repeat(300)}`],
     ['x'.repeat(400), { status: 500, headers: { 'content-type': 'text/plain' } }, `500: ${'x'.repeat(300)}...`],
     [
       null,
@@ -100,11 +102,21 @@ describe('an answer without success', () => {
     ],
     [null, { status: 304, headers: { location: '' } }, '304: redirect to  not followed'],
     [null, { status: 307 }, '307'],
+    ['{"message":"gone"}', { status: 400, headers: { location: 'https://h.example' } }, '400: gone'],
   ]
   it.each(answers)('%j with %j reads %s', async (body, init, expected) => {
     respond = () => answer(body, { ...init, headers: { 'content-type': 'application/json', ...init.headers } })
     const error = (await rejection(createClient({ retry: 0 }).get('x'))) as Error
     expect(error.message.split('\nAllow it', 1)[0]).toBe(`integration: GET /x: ${expected}`)
+  })
+
+  it('is not searched beyond what a gateway would write', async () => {
+    const refuse = (length: number) => {
+      respond = () => answer(`${'x'.repeat(length)}explicit deny`, { status: 403 })
+      return rejection(createClient().get('x'))
+    }
+    expect(await refuse(19_987)).toMatchObject({ reason: 'access-denied' })
+    expect(await refuse(19_988)).toMatchObject({ reason: 'forbidden' })
   })
 
   it("takes an HTTP API's request id", async () => {
@@ -198,6 +210,8 @@ describe('no answer', () => {
   it.each([
     [new Error('boom'), 'integration: GET /x: no answer: UNKNOWN, boom'],
     ['odd', 'integration: GET /x: no answer: UNKNOWN'],
+    [null, 'integration: GET /x: no answer: UNKNOWN'],
+    [new DOMException('gone', 'AbortError'), 'integration: GET /x: no answer: UNKNOWN, gone'],
   ])('whatever a transport throws, %o', async (thrown, message) => {
     respond = () => Promise.reject(thrown)
     expect(await rejection(createClient({ retry: 0 }).get('x'))).toMatchObject({
@@ -217,6 +231,7 @@ describe('no answer', () => {
         client.integration.post('x', { headers: headers as Record<string, string>, body: 'x' }),
       )
       expect(error).toMatchObject({ code: 'ERR_SERVICE_REQUEST', message: expect.stringContaining('cannot be sent') })
+      expect((error as Error).cause).toMatchObject({ code: expect.stringMatching(/^UND_ERR_/) })
     },
   )
 
@@ -318,6 +333,14 @@ describe('no answer in time', () => {
     expect(signal?.aborted).toBe(true)
   })
 
+  it("leaves what the caller's own hook throws to itself", async () => {
+    const hooks = { beforeRequest: [() => Promise.reject(new Error('mine'))] }
+    expect(await rejection(createClient().get('x', { totalTimeout: 5000, hooks }))).toMatchObject({
+      code: 'ERR_SERVICE_REQUEST',
+      message: 'integration: GET /x: mine',
+    })
+  })
+
   it('does not hide an answer behind a wait that totalTimeout has no room for', async () => {
     respond = () => answer('{}', { status: 429, headers: { 'retry-after': '60' } })
     expect(await rejection(createClient().get('x', { totalTimeout: 1000 }))).toMatchObject({
@@ -360,6 +383,13 @@ describe("the caller's signal", () => {
     expect(error).toBe(signal.reason)
     expect(count).toBe(1)
   })
+})
+
+it("the caller's own abort comes before whatever else a call fails with", () => {
+  const call = { service: 'ai', method: 'GET', path: '/x', attempts: 1, secrets: new Set<string>(), budget: 0 }
+  const error = new ServiceNetworkError(call, 'x', { networkCode: 'ECONNRESET', cause: undefined })
+  expect(callFailure(error, call)).toBe(error)
+  expect(callFailure(error, { ...call, signal: AbortSignal.abort('mine') })).toBe('mine')
 })
 
 describe('retries', () => {

@@ -24,6 +24,8 @@ describe('signedServicesValidateOptions', () => {
     [undefined],
     [{}],
     [{ services: ['ai', 'userProfile'] }],
+    [{ pendingCalls: 'await', headers: { 'x-authorization': 'a', 'host-name': 'b' } }],
+    [{ retry: { maxRetryAfter: 0, backoffLimit: 0, retryOnTimeout: true, shouldRetry: () => true } }],
     [
       {
         services: {
@@ -68,11 +70,25 @@ describe('signedServicesValidateOptions', () => {
     [{ deadlineMargin: -1 }, "Option 'deadlineMargin' must be >= 0"],
     [{ retry: -1 }, "Option 'retry.limit' must be >= 0"],
     [{ retry: { limits: 1 } }, "Unknown option 'retry.limits'"],
+    [{ retry: { maxRetryAfter: '1' } }, "Option 'retry.maxRetryAfter' must be number"],
+    [{ retry: { maxRetryAfter: -1 } }, "Option 'retry.maxRetryAfter' must be >= 0"],
+    [{ retry: { backoffLimit: '1' } }, "Option 'retry.backoffLimit' must be number"],
+    [{ retry: { backoffLimit: -1 } }, "Option 'retry.backoffLimit' must be >= 0"],
+    [{ retry: { retryOnTimeout: 1 } }, "Option 'retry.retryOnTimeout' must be boolean"],
+    [{ retry: { shouldRetry: true } }, "Option 'retry.shouldRetry' must be instanceof Function"],
     [{ services: { ai: { retry: { methods: 'get' } } } }, "Option 'services.ai.retry.methods' must be array"],
     [{ trace: 'yes' }, "Option 'trace' must be boolean"],
     [{ fetch: {} }, "Option 'fetch' must be instanceof Function"],
     [{ region: '' }, "Option 'region' must have length >= 1"],
     [{ credentials: { accessKeyId: 'hunter2' } }, "Option 'credentials' must match exactly one schema in oneOf"],
+    [
+      { credentials: { accessKeyId: 'a', secretAccessKey: 5 } },
+      "Option 'credentials' must match exactly one schema in oneOf",
+    ],
+    [
+      { credentials: { accessKeyId: 5, secretAccessKey: 'a' } },
+      "Option 'credentials' must match exactly one schema in oneOf",
+    ],
     [
       { services: { ai: { credentials: 5 } } },
       "Option 'services.ai.credentials' must match exactly one schema in oneOf",
@@ -86,6 +102,9 @@ describe('signedServicesValidateOptions', () => {
     ],
     [{ pendingCalls: 'abort' }, "Option 'pendingCalls' must match exactly one schema in oneOf"],
     [{ logger: { info() {}, warn() {} } }, "Missing required option 'logger.error'"],
+    [{ logger: { info: 'x', warn() {}, error() {} } }, "Option 'logger.info' must be instanceof Function"],
+    [{ logger: { info() {}, warn: 'x', error() {} } }, "Option 'logger.warn' must be instanceof Function"],
+    [{ logger: { info() {}, warn() {}, error: 'x' } }, "Option 'logger.error' must be instanceof Function"],
     [{ onCall: 'x' }, "Option 'onCall' must be instanceof Function"],
     [{ headers: { a: 1 } }, "Option 'headers.a' must be string"],
     [{ headers: { Authorization: 'hunter2' } }, "Option 'headers.Authorization' is the signature's own"],
@@ -100,6 +119,7 @@ describe('signedServicesValidateOptions', () => {
     expect(error).toBeInstanceOf(TypeError)
     expect(error.message).toBe(message)
     expect(error.cause).toEqual({ package: 'middy-signed-services' })
+    expect(() => signedServicesValidateOptions(options as SignedServicesOptions)).toThrow(error)
   })
 })
 
@@ -120,7 +140,7 @@ describe('resolveConfig', () => {
 
   it('lets a service win over the common options, and options over host and environment', async () => {
     const own = { accessKeyId: 'OWN', secretAccessKey: 's' }
-    const { services, trace, deadlineMargin } = resolveConfig(
+    const { services, trace, deadlineMargin, pendingCalls } = resolveConfig(
       {
         services: {
           ai: {
@@ -142,10 +162,11 @@ describe('resolveConfig', () => {
         credentials: IDENTITY,
         trace: false,
         deadlineMargin: 5,
+        pendingCalls: 'ignore',
       },
-      { ...ENV, THIRD_URL: ' https://api.example.com ' },
+      { ...ENV, THIRD_URL: '\u00a0https://api.example.com ' },
     )
-    expect({ trace, deadlineMargin }).toEqual({ trace: false, deadlineMargin: 5 })
+    expect({ trace, deadlineMargin, pendingCalls }).toEqual({ trace: false, deadlineMargin: 5, pendingCalls: 'ignore' })
     expect(services.get('ai')).toMatchObject({
       timeout: 5,
       region: 'us-east-2',
@@ -188,6 +209,18 @@ describe('resolveConfig', () => {
       statusCodes: [503],
       afterStatusCodes: [503],
     })
+  })
+
+  it('is made anew of internal values only where one of them has changed', () => {
+    const { withInternals } = resolveConfig({ services: { ai: { internal: 'a' }, admin: { internal: 'b' } } }, {})
+    const values = (a: string, b: string) =>
+      new Map([
+        ['a', `${HOST}/${a}`],
+        ['b', `${HOST}/${b}`],
+      ])
+    const first = withInternals(values('1', '1'))
+    expect(withInternals(values('1', '1'))).toBe(first)
+    expect(withInternals(values('1', '2')).get('admin')?.base?.path).toBe('/2')
   })
 
   it('is frozen, as it is shared by invocations', () => {
@@ -249,6 +282,7 @@ describe('resolveConfig', () => {
   it('leaves a missing URL of an optional service, but nothing else, to the first call', () => {
     const { services } = resolveConfig({ services: { ai: { optional: true } } }, {})
     expect(services.get('ai')?.base).toBeUndefined()
+    expect(services.get('ai')).toMatchObject({ region: '', signingName: '' })
     expect(attempt({ services: { ai: { optional: true } } }, { AI_SERVICE_API_URL: 'nope' }).problems).toEqual([
       'AI_SERVICE_API_URL: not a URL',
     ])

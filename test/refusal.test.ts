@@ -19,6 +19,7 @@ describe('classifyRefusal', () => {
     [403, 'InvalidSignatureException', 'The security token included in the request is expired', 'signature-mismatch'],
     [403, 'UnrecognizedClientException', 'The security token included in the request is invalid.', 'invalid-token'],
     [403, 'ExpiredTokenException', '', 'expired-token'],
+    [403, 'ExpiredTokenException', 'Signature expired: 1', 'expired-token'],
     [403, 'AccessDeniedException', 'User: x is not authorized to perform: execute-api:Invoke', 'access-denied'],
     [403, 'AccessDeniedException', 'The security token included in the request is invalid.', 'invalid-token'],
     [403, 'AccessDeniedException', 'The security token included in the request is expired', 'expired-token'],
@@ -29,6 +30,7 @@ describe('classifyRefusal', () => {
     // Owners may change the status; the type still tells.
     [401, 'MissingAuthenticationTokenException', '', 'missing-token'],
     [500, 'AccessDeniedException', '', 'access-denied'],
+    [500, 'AccessDeniedException', 'The security token included in the request is expired', 'expired-token'],
     [503, 'TooManyRequestsException', '', 'throttled'],
     // HTTP APIs and gateway responses without a type: the message, then the status.
     [403, undefined, 'Forbidden', 'forbidden'],
@@ -46,6 +48,13 @@ describe('classifyRefusal', () => {
     [401, undefined, 'The security token included in the request is expired', 'expired-token'],
     [403, 'SomethingElse', 'Signature expired: 1', 'signature-expired'],
     [429, undefined, '', 'throttled'],
+    [403, 'constructor', '', 'forbidden'],
+    // Words that somebody else quotes.
+    [403, undefined, 'no Signature expired', 'forbidden'],
+    [403, undefined, 'no Signature not yet current', 'forbidden'],
+    [403, undefined, 'no The request signature we calculated does not match', 'forbidden'],
+    [403, undefined, 'no Missing Authentication Token', 'forbidden'],
+    [403, undefined, 'Missing Authentication Token?', 'forbidden'],
     // What is nobody's refusal.
     [401, undefined, 'Log in first', undefined],
     [404, undefined, 'Not Found', undefined],
@@ -78,8 +87,13 @@ describe('a hint', () => {
     ).toContain(
       'Allow it in the policy of arn:aws:iam::1:user/me: {"Effect":"Allow","Action":"lambda:InvokeFunctionUrl","Resource":"arn:aws:lambda:x"}',
     )
-    expect(hintFor('access-denied', CALL, '')).toContain(
-      `Allow it in the policy of the function's role: {"Effect":"Allow","Action":"execute-api:Invoke"`,
+    expect(
+      hintFor('access-denied', CALL, 'User: arn:aws:iam::1:user/me is not authorized to perform: execute-api:Invoke'),
+    ).toBe(
+      'Allow it in the policy of arn:aws:iam::1:user/me: {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*"}',
+    )
+    expect(hintFor('access-denied', CALL, '')).toBe(
+      `Allow it in the policy of the function's role: {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*"}`,
     )
   })
 
@@ -134,8 +148,23 @@ describe('a hint', () => {
       "  payload hash: sent 'abc', the gateway saw 'abd'",
       "  header content-type: sent nothing, the gateway saw 't'",
     ])
+    const other = 'PUT\n/prod/a\na=1\nhost:h\nx-amz-date:1\n\nhost\nabc'
+    expect(
+      hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch(other))
+        .split('\n')
+        .slice(1),
+    ).toEqual([
+      "  method: sent 'POST', the gateway saw 'PUT'",
+      "  signed headers: sent 'host;x-amz-date', the gateway saw 'host'",
+    ])
     const all = hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch('1'))
-    expect(all.split('\n')).toHaveLength(6)
+    expect(all.split('\n').slice(1)).toEqual([
+      "  method: sent 'POST', the gateway saw '1'",
+      "  path: sent '/prod/a', the gateway saw nothing",
+      "  query: sent 'a=1', the gateway saw nothing",
+      "  header host: sent 'h', the gateway saw nothing",
+      "  header x-amz-date: sent '1', the gateway saw nothing",
+    ])
   })
 
   it('says what else may be wrong where they do not, or cannot be compared', () => {
@@ -145,9 +174,12 @@ describe('a hint', () => {
     expect(hintFor('signature-mismatch', CALL, mismatch(OURS))).toContain(
       'the secret does not belong to the access key',
     )
-    expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, 'Forbidden')).toContain(
-      'something on the way may have changed the request',
-    )
+    const [before, after] = mismatch(OURS).split(OURS)
+    for (const message of ['Forbidden', `${before}${OURS}`, `${OURS}${after}`]) {
+      expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, message)).toContain(
+        'something on the way may have changed the request',
+      )
+    }
   })
 
   it.each([

@@ -73,6 +73,7 @@ describe('a delay', () => {
     random = 0.1
     expect((await ask({}, status(429, { 'retry-after': '7' }))).delay).toBe(7000)
     expect((await ask({}, status(503, { 'ratelimit-reset': '3' }))).delay).toBe(3000)
+    expect((await ask({ maxRetryAfter: 7000 }, status(429, { 'retry-after': '7' }))).delay).toBe(7000)
     expect((await ask({ afterStatusCodes: [429] }, status(503, { 'retry-after': '7' }))).delay).toBe(30)
   })
 
@@ -199,6 +200,16 @@ describe('a retry is allowed', () => {
     }
   })
 
+  it('of nothing where a hook made an answer of a lost connection', async () => {
+    const { rules } = await ask({}, network('ECONNRESET'))
+    const error = new HTTPError(new Response(null, { status: 503 }), new Request('http://h'), {} as never)
+    expect(await rules.options.shouldRetry?.({ error, retryCount: 1 })).toBe(false)
+  })
+
+  it('after which ky waits no further', async () => {
+    expect((await ask({}, status(503))).rules.options.delay?.(1)).toBe(0)
+  })
+
   it('before the first attempt of nothing', async () => {
     const quota = createRetryQuota()
     const rules = narrowRetry(
@@ -248,12 +259,20 @@ describe('readRetryAfter', () => {
     [{ 'retry-after': 'Sun, 22 Nov 2026 11:00:00 GMT' }, 0],
     [{ 'retry-after': 'soon' }, undefined],
     [{ 'retry-after': '-5' }, undefined],
+    [{ 'retry-after': '5 minutes' }, undefined],
+    [{ 'retry-after': '23 Nov 2026 12:00:30 GMT' }, undefined],
+    [{ 'retry-after': 'Su 2026-11-23' }, undefined],
+    [{ 'retry-after': '1800000000' }, 1_800_000_000_000],
     [{ 'retry-after': '1', 'ratelimit-reset': '9' }, 1000],
     [{ 'ratelimit-reset': '9' }, 9000],
     [{ 'ratelimit-reset': String(NOW / 1000 + 4) }, 4000],
+    [{ 'ratelimit-reset': '1704067199' }, 1_704_067_199_000],
+    [{ 'ratelimit-reset': '1704067200' }, 0],
     [{ 'x-ratelimit-retry-after': '2' }, 2000],
+    [{ 'x-ratelimit-retry-after': '1800000000' }, 1_800_000_000_000],
     [{ 'x-ratelimit-reset': String(NOW / 1000 - 4) }, 0],
     [{ 'x-rate-limit-reset': '3' }, 3000],
+    [{ 'x-rate-limit-reset': String(NOW / 1000 + 4) }, 4000],
   ] as [Record<string, string>, number | undefined][])('reads %o as %s ms', (headers, expected) => {
     expect(readRetryAfter(new Headers(headers), NOW)).toBe(expected)
   })

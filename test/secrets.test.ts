@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
-import { beforeEach, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { createServices, type ServicesContext, signedServices } from '../src/index.ts'
+import { redactCause, redactData, redactHeaders, redactText } from '../src/redact.ts'
 import { answer, IDENTITY, rejection, setEnv } from './helpers.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
@@ -149,6 +150,50 @@ it('what a hook quotes of an answer is redacted, its name and code kept', async 
     cause: { name: 'RangeError', code: 'EODD', message: 'odd answer: [redacted]' },
   })
   expectNothingSecret(error)
+})
+
+describe('redaction', () => {
+  const secrets = new Set(['12345678', 'short'])
+  const nest = (depth: number, wrap: (value: unknown) => unknown): unknown =>
+    depth === 0 ? '12345678' : wrap(nest(depth - 1, wrap))
+
+  it('leaves alone what is too short to be a secret', () => {
+    expect(redactText('short 12345678', secrets)).toBe('short [redacted]')
+  })
+
+  it.each([
+    ['lists', (value: unknown) => [value]],
+    ['objects', (value: unknown) => ({ a: value })],
+  ])('goes as deep as an answer may mean something, in %s', (_, wrap) => {
+    const shown = (depth: number) => JSON.stringify(redactData(nest(depth, wrap), secrets))
+    expect(shown(100)).toContain('"[redacted]"')
+    expect(shown(102)).toContain('"[too deep]"')
+    expect(shown(102)).not.toContain('[redacted]')
+  })
+
+  it('takes plain objects apart, whatever made them, and nothing else', () => {
+    const plain = Object.assign(Object.create(null), { a: '12345678' })
+    expect(redactData(plain, secrets)).toEqual({ a: '[redacted]' })
+    const date = new Date(0)
+    expect(redactData({ date }, secrets)).toEqual({ date })
+  })
+
+  it('copies headers only where they hold something', () => {
+    const harmless = new Headers({ a: '1', b: '2' })
+    expect(redactHeaders(harmless, secrets)).toBe(harmless)
+    const echoing = new Headers({ a: '1', b: '12345678' })
+    expect([...redactHeaders(echoing, secrets)]).toEqual([
+      ['a', '1'],
+      ['b', '[redacted]'],
+    ])
+  })
+
+  it('finds a secret deep in a cause, and makes up neither name nor code', () => {
+    const cause = redactCause({ a: { b: { c: { d: { e: '12345678' } } } }, name: 5, code: 7 }, secrets) as Error
+    expect(cause).toEqual(new Error('[object Object]'))
+    expect(cause.name).toBe('Error')
+    expect(cause).not.toHaveProperty('code')
+  })
 })
 
 type Client = ReturnType<typeof createServices>['ai']

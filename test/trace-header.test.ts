@@ -137,7 +137,7 @@ describe('where somebody follows the requests of fetch,', () => {
 
   it('equal calls, which carry the same signature, are each told', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
-    followRequests(add('Root=1-tracer'))
+    const stop = followRequests(add('Root=1-tracer'))
     const { held, reached, open } = holdCalls()
     const slow = held.get('jobs/1')
     await reached
@@ -150,6 +150,8 @@ describe('where somebody follows the requests of fetch,', () => {
       { '/jobs/1': [true, 'Root=1-tracer'] },
       { '/jobs/1': [true, 'Root=1-tracer'] },
     ])
+    stop()
+    expect(requestCreated.hasSubscribers).toBe(false)
   })
 
   it('requests of others are left as they are, signed ones too', async () => {
@@ -278,15 +280,15 @@ describe('where aws-xray-sdk-fetch has captured global fetch,', () => {
     const ended = vi.fn()
     const original = globalThis.fetch
     vi.stubGlobal('__fetch', original)
-    // As aws-xray-sdk-fetch sends a request, and keeps it until it has ended.
-    vi.stubGlobal('fetch', async (request: Request) => {
-      const copy = request.clone()
+    // As aws-xray-sdk-fetch sends a request: it keeps the copy until that has ended, not what it was made of.
+    const send = async (copy: Request) => {
       try {
         return await original(copy)
       } finally {
         ended(copy.url)
       }
-    })
+    }
+    vi.stubGlobal('fetch', (request: Request) => send(request.clone()))
     const call = rejection(ai.get('jobs/1', { timeout: 300 }))
     for (let turn = 0; turn < 10; turn += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10))
