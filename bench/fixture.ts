@@ -19,6 +19,8 @@ export const payload = {
   text: 'x'.repeat(164),
 } as const
 
+const trace = 'Root=1-67f1a2b3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1'
+
 /** The variables that Lambda gives a function, with the base URL of its service. */
 export const environment = (url: string): NodeJS.ProcessEnv => ({
   ...process.env,
@@ -27,10 +29,15 @@ export const environment = (url: string): NodeJS.ProcessEnv => ({
   AWS_ACCESS_KEY_ID: credentials.accessKeyId,
   AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   AWS_SESSION_TOKEN: credentials.sessionToken,
-  _X_AMZN_TRACE_ID: 'Root=1-67f1a2b3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1',
+  _X_AMZN_TRACE_ID: trace,
 })
 
-export const context = () => ({ awsRequestId: 'bench', getRemainingTimeInMillis: () => 30_000 })
+/** What the middleware looks for on the context that Lambda's runtime makes. */
+export const context = () => ({
+  awsRequestId: 'bench',
+  xRayTraceId: trace,
+  getRemainingTimeInMillis: () => 30_000,
+})
 
 /** A module of the built package that it does not export, with the types of its source. */
 export const loadBuilt = (name: string) => import(new URL(`../dist/${name}.js`, import.meta.url).href)
