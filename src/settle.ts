@@ -8,10 +8,9 @@ import { ServiceError, ServiceRequestError, ServiceResponseError, ServiceTimeout
 import { callFailure, requestIdOf } from './failure.ts'
 import type { CallEnd } from './pending-calls.ts'
 
-const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'] as const
+type BodyMethod = 'json' | 'text' | 'arrayBuffer' | 'blob' | 'formData' | 'bytes'
 
-type Started = Promise<Response> &
-  Partial<Record<(typeof BODY_METHODS)[number], (schema?: unknown) => Promise<unknown>>>
+type Started = Promise<Response> & Partial<Record<BodyMethod, (schema?: unknown) => Promise<unknown>>>
 
 /** A call that has been started. */
 interface Run {
@@ -39,14 +38,20 @@ export function settleKy<T>(
   start: () => Started,
 ): ResponsePromise<T> {
   const { promise, inner, read } = run(call, runtime, invocation, start)
-  for (const method of BODY_METHODS) {
-    const readBody = (schema?: unknown) => {
-      promise.markAwaited()
-      return read(inner[method]?.(schema) ?? inner)
-    }
-    Object.assign(promise, { [method]: readBody })
+  const reader = (method: BodyMethod) => (schema?: unknown) => {
+    promise.markAwaited()
+    return read(inner[method]?.(schema) ?? inner)
   }
-  return promise as unknown as ResponsePromise<T>
+  // All in one piece, which costs V8 less than one by one.
+  const members = {
+    json: reader('json'),
+    text: reader('text'),
+    arrayBuffer: reader('arrayBuffer'),
+    blob: reader('blob'),
+    formData: reader('formData'),
+    bytes: reader('bytes'),
+  }
+  return Object.assign(promise, members) as unknown as ResponsePromise<T>
 }
 
 /** Tells circuit breaker, quota and reporter how the call ended, and the invocation that it is under way. */
