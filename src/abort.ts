@@ -1,10 +1,12 @@
+type Listener = () => void
+
 /** What tells that something has ended, and why: an `AbortSignal`, or what calls have in its place. */
 export interface EndSignal {
   readonly aborted: boolean
   readonly reason: unknown
+  addEventListener(type: 'abort', listener: Listener): void
+  removeEventListener(type: 'abort', listener: Listener): void
 }
-
-type Listener = () => void
 
 /** An `AbortController` and its signal in one, for what no `fetch` gets to see: at a fraction of the cost. */
 export class LightSignal implements EndSignal {
@@ -20,31 +22,20 @@ export class LightSignal implements EndSignal {
     this.#listeners.clear()
   }
 
-  add(listener: Listener): void {
+  addEventListener(_type: 'abort', listener: Listener): void {
     this.#listeners.add(listener)
   }
 
-  delete(listener: Listener): void {
+  removeEventListener(_type: 'abort', listener: Listener): void {
     this.#listeners.delete(listener)
   }
-}
-
-/** Both kinds of signals tell it once. */
-function listen(signal: EndSignal, listener: Listener): void {
-  if (signal instanceof LightSignal) signal.add(listener)
-  else (signal as AbortSignal).addEventListener('abort', listener)
-}
-
-function ignore(signal: EndSignal, listener: Listener): void {
-  if (signal instanceof LightSignal) signal.delete(listener)
-  else (signal as AbortSignal).removeEventListener('abort', listener)
 }
 
 /** Calls `listener` when the signal aborts, now if it has; the function that is returned takes it off. */
 export function whenAborted(signal: EndSignal, listener: Listener): () => void {
   if (signal.aborted) listener()
-  else listen(signal, listener)
-  return () => ignore(signal, listener)
+  else signal.addEventListener('abort', listener)
+  return () => signal.removeEventListener('abort', listener)
 }
 
 /** A signal of its own that aborts with whichever of `sources` does first, with that one's reason. */
@@ -64,7 +55,7 @@ export function follow(sources: readonly (EndSignal | undefined)[]): Following {
   const stop = () => {
     for (const one of stops) one()
   }
-  signal.add(stop)
+  signal.addEventListener('abort', stop)
   for (const source of sources) {
     if (source !== undefined && !signal.aborted) stops.push(whenAborted(source, () => signal.abort(source.reason)))
   }

@@ -28,11 +28,11 @@ class LazyServices implements ProxyHandler<Services> {
   readonly #made = new Map<string | symbol, unknown>()
   readonly #target: Services
 
-  private constructor(owner: object, source: ClientSource, base: object | undefined) {
+  private constructor(owner: object, source: ClientSource, given: object | undefined) {
     this.#owner = owner
     this.#sources = [source]
-    this.#given = base
-    this.#target = Object.create(base ?? Object.prototype)
+    this.#given = given
+    this.#target = Object.create(given ?? Object.prototype)
   }
 
   static add(given: object | undefined, owner: object, source: ClientSource): object {
@@ -102,7 +102,7 @@ class LazyServices implements ProxyHandler<Services> {
     const own = this.#given && Reflect.getOwnPropertyDescriptor(this.#given, name)
     const source = this.#find(name)
     if (own === undefined && source === undefined) return
-    // Read of the base itself, whose getters keep their own `this`.
+    // Read of what was given itself, whose getters keep their own `this`.
     const found: unknown = this.#given && Reflect.get(this.#given, name)
     const value = own === undefined ? (found ?? source?.create(name as string)) : found
     this.#made.set(name, value)

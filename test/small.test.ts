@@ -202,10 +202,10 @@ describe('LightSignal', () => {
   it('aborts once, as an AbortSignal does', () => {
     const signal = new LightSignal()
     const heard: unknown[] = []
-    signal.add(() => heard.push(signal.reason))
+    signal.addEventListener('abort', () => heard.push(signal.reason))
     const removed = () => heard.push('removed')
-    signal.add(removed)
-    signal.delete(removed)
+    signal.addEventListener('abort', removed)
+    signal.removeEventListener('abort', removed)
     signal.abort()
     signal.abort('again')
     expect(signal).toMatchObject({ aborted: true, reason: { name: 'AbortError' } })
