@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
-import { join } from 'node:path'
+import type { AddressInfo, Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createKeepConnection } from '../src/connections.ts'
+import { createAgents, createKeepConnection } from '../src/connections.ts'
 import { createServices, createSignedFetch } from '../src/index.ts'
-import { startTlsService } from './connections/tls-service.ts'
 import { answer, IDENTITY, rejection } from './helpers.ts'
 
 type Dispatcher = NonNullable<RequestInit['dispatcher']>
@@ -96,38 +93,6 @@ function setDispatchers(first: unknown, second: unknown): void {
     ;[globals[FIRST], globals[SECOND]] = before
   })
 }
-
-/** Runs calls in a process of its own, which must end by itself. */
-async function runCaller(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
-  const file = join(import.meta.dirname, 'connections', 'caller.ts')
-  await promisify(execFile)(process.execPath, [file, ...args], { env: { ...process.env, ...env }, timeout: 20_000 })
-}
-
-describe('over TLS', () => {
-  it.each(['h1', 'h2'] as const)(
-    'calls 6 s and 25 s apart share a connection, %s',
-    { timeout: 30_000 },
-    async (kind) => {
-      const handshakes = async (client: string) => {
-        const service = await startTlsService(kind)
-        onTestFinished(service.close)
-        await runCaller([client, service.url, '20', '6', '25'], { NODE_EXTRA_CA_CERTS: service.certificate })
-        expect(service.requests()).toBe(3)
-        return service.handshakes()
-      }
-      expect(await Promise.all([handshakes('ours'), handshakes('plain')])).toEqual([1, 3])
-    },
-  )
-
-  it('an idle connection does not keep the process', { timeout: 30_000 }, async () => {
-    const service = await startTlsService()
-    onTestFinished(service.close)
-    const startedAt = performance.now()
-    await runCaller(['ours', service.url], { NODE_EXTRA_CA_CERTS: service.certificate })
-    expect(service.handshakes()).toBe(1)
-    expect(performance.now() - startedAt).toBeLessThan(15_000)
-  })
-})
 
 describe('a connection', () => {
   it('serves until it was idle for more than 30 s, and is closed then', async () => {
@@ -329,6 +294,35 @@ describe('several connections at once', () => {
   })
 })
 
+it('of origins that nobody calls any more are closed once', async () => {
+  let now = 0
+  const closed: string[] = []
+  const options: unknown[] = []
+  const find = createAgents(() => now)
+  for (const origin of ['https://a.example', 'https://b.example', 'https://c.example']) {
+    find(origin, (given) => {
+      options.push(given)
+      return { dispatch: () => true, close: async () => void closed.push(origin), on() {} }
+    })
+    now += 30_001
+  }
+  await turn()
+  expect(closed).toEqual(['https://a.example', 'https://b.example'])
+  expect(options[0]).toEqual({ keepAliveTimeout: 28_000, keepAliveMaxTimeout: 28_000 })
+})
+
+it('says whether the built-in fetch sends, and looks at another one once', () => {
+  const keep = createKeepConnection()
+  expect(keep({}, 'https://example.com')).toBe(true)
+  expect(keep({ dispatcher: builtIn }, 'https://example.com')).toBe(false)
+  stubFetch()
+  const asText = vi.fn(() => 'another')
+  Object.assign(globalThis.fetch, { toString: asText })
+  expect(keep({}, 'https://example.com')).toBe(false)
+  expect(keep({}, 'https://example.com')).toBe(false)
+  expect(asText).toHaveBeenCalledOnce()
+})
+
 describe('stands back', () => {
   it('where `fetch` was replaced, until it is put back', async () => {
     const service = await startService()
@@ -406,6 +400,16 @@ describe('stands back', () => {
           }
         })(),
     ],
+    [
+      "takes what Node's own refuses",
+      () =>
+        new (class Agent extends Object.getPrototypeOf(BuiltIn) {
+          constructor() {
+            super()
+            Object.assign(this, new BuiltIn())
+          }
+        })(),
+    ],
     ['is of a subclass of that name', () => new Agent()],
     ['is of another class of Node', () => new Other()],
     ['is none', () => ({ dispatch() {} })],
@@ -438,6 +442,9 @@ describe('stands back', () => {
     }
     setDispatchers(undefined, builtIn)
     expect(dispatcherFor('https://example.com')).toBeUndefined()
+    // As Node 26 has it.
+    setDispatchers(new (class Dispatcher1Wrapper {})(), builtIn)
+    expect(dispatcherFor('https://example.com')).toBeInstanceOf(BuiltIn)
   })
 
   it('where nothing tells where a class comes from', () => {
@@ -459,32 +466,4 @@ describe('stands back', () => {
     expect(useConnections().dispatcherFor('https://example.com')).toBeInstanceOf(BuiltIn)
     expect(Error.prepareStackTrace).toBe(own)
   })
-
-  it("where Node's own proxy is on", async () => {
-    const targets: (string | undefined)[] = []
-    const service = await startService()
-    // A tunnel, or a request for the whole URL: that depends on Node's version.
-    const proxy = createServer((request, response) => {
-      targets.push(new URL(request.url ?? '').host)
-      response.end('{}')
-    })
-    proxy.on('connect', (request: IncomingMessage, socket: Socket) => {
-      targets.push(request.url)
-      const { hostname, port } = new URL(service.url)
-      const upstream = connect(Number(port), hostname, () => socket.write('HTTP/1.1 200 OK\r\n\r\n'))
-      for (const end of [socket, upstream]) end.on('error', () => {})
-      socket.pipe(upstream).pipe(socket)
-      socket.on('close', () => upstream.destroy())
-    })
-    proxy.listen(0, '127.0.0.1')
-    await once(proxy, 'listening')
-    onTestFinished(() => {
-      proxy.close()
-      proxy.closeAllConnections()
-    })
-    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
-    const env = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: address, http_proxy: address, NO_PROXY: '', no_proxy: '' }
-    await runCaller(['ours', service.url], env)
-    expect(targets).toEqual([new URL(service.url).host])
-  }, 30_000)
 })

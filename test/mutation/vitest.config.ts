@@ -8,38 +8,73 @@ import { resolve } from '../../vitest.config.ts'
  * those that wait long or repeat what others hold would keep the run from its end.
  */
 const TESTS = [
-  ...['canonical-request', 'outgoing', 'small', 'verify-signature', 'base-url', 'options', 'watched-response', 'retry'],
-  ...['refusal', 'endpoint', 'internals', 'signed-fetch', 'oracle', 'call-report', 'secrets', 'circuit-breaker'],
-  ...['client', 'mock-services', 'credentials', 'signed-services', 'trace-header', 'request-signer', 'failure'],
-  ...['lazy-services', 'docs-messages', 'wire-url', 'resilience', 'faults', 'healing'],
+  ...['canonical-request', 'lazy-services', 'base-url', 'attempt', 'verify-signature', 'small', 'outgoing'],
+  ...['watched-response', 'endpoint', 'retry', 'options', 'internals', 'secrets', 'ky-options', 'refusal'],
+  ...['oracle', 'call-report', 'client', 'signed-fetch', 'circuit-breaker', 'mock-services', 'credentials'],
+  ...['docs-messages', 'signed-services', 'failure', 'trace-header', 'request-signer', 'wire-url', 'faults'],
+  ...['local-gateway', 'healing', 'resilience'],
 ]
 
-/** Tests that take seconds, with the sources whose mutants they are for. */
-const SLOW_TESTS: Readonly<Record<string, readonly string[]>> = {
-  'catch-up': ['catch-up', 'connections'],
-  'local-gateway': ['fault-list', 'faults', 'gateway-answer', 'local-gateway', 'routes', 'signed-requests'],
-  'pending-calls': ['call', 'failure', 'pending-calls', 'services', 'settle', 'signed-services'],
-  'time-bounds': ['abort', 'attempt', 'call', 'client', 'deadline', 'request-signer', 'settle', 'watched-response'],
-  connections: ['catch-up', 'connections'],
-  undici: ['content-coding', 'exchange', 'received-body', 'received-response', 'undici'],
+/** Tests that take seconds: they run for the sources that name them below, and for their own. */
+const SLOW_TESTS = ['catch-up', 'connections', 'undici', 'pending-calls', 'time-bounds']
+
+/** What notices a source's mutants beside the test of its own name, the likeliest first. */
+const LIKELY_TESTS: Readonly<Record<string, readonly string[]>> = {
+  abort: ['small', 'failure', 'signed-services', 'time-bounds'],
+  attempt: ['failure', 'resilience', 'healing', 'time-bounds'],
+  call: ['client', 'failure', 'pending-calls', 'time-bounds'],
+  'call-promise': ['client', 'pending-calls'],
+  'catch-up': ['connections'],
+  client: ['time-bounds'],
+  clock: ['small', 'healing'],
+  config: ['options'],
+  connections: ['catch-up'],
+  'content-coding': ['undici'],
+  deadline: ['small', 'signed-services', 'time-bounds'],
+  errors: ['failure', 'call-report', 'request-signer', 'refusal'],
+  exchange: ['undici'],
+  failure: ['secrets', 'pending-calls'],
+  'fault-list': ['faults', 'local-gateway'],
+  faults: ['local-gateway'],
+  'gateway-answer': ['faults', 'local-gateway'],
+  hint: ['refusal'],
+  'invoke-options': ['request-signer'],
+  'ky-options': ['client', 'resilience', 'options'],
+  'mock-env': ['mock-services'],
+  node: ['watched-response', 'connections', 'catch-up'],
+  'received-body': ['undici'],
+  'received-response': ['undici'],
+  redact: ['secrets'],
+  refusal: ['healing'],
+  'request-signer': ['time-bounds'],
+  'retry-after': ['retry'],
+  'retry-quota': ['retry', 'resilience'],
+  retry: ['resilience'],
+  routes: ['faults', 'local-gateway'],
+  'service-variable': ['small', 'options'],
+  services: ['client', 'internals', 'signed-services', 'pending-calls'],
+  settle: ['client', 'failure', 'pending-calls', 'time-bounds'],
+  sha256: ['small'],
+  signature: ['signed-fetch', 'oracle', 'wire-url', 'local-gateway'],
+  'signed-fetch': ['healing', 'connections', 'catch-up'],
+  'signed-requests': ['faults', 'local-gateway'],
+  'signed-services': ['pending-calls'],
+  'signing-channel': ['local-gateway'],
+  target: ['client', 'wire-url'],
+  trace: ['small', 'trace-header'],
+  'verify-signature': ['local-gateway'],
+  'watched-response': ['client', 'time-bounds'],
 }
 
-/** The first failure ends a mutant: tests of its own file come first, then the others, quick ones before slow ones. */
+/** The first failure ends a mutant: the likeliest tests come first, then the other quick ones, then the slow ones. */
 class LikelyFirst extends BaseSequencer {
   override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+    // All sources for the first run, of which nothing is mutated yet.
     const mutated = (this.ctx.config.related ?? []).map((file) => basename(file, '.ts'))
-    const rank = ({ moduleId }: TestSpecification) => {
-      const name = basename(moduleId, '.test.ts')
-      if (mutated.includes(name)) return 0
-      const sources = SLOW_TESTS[name]
-      if (sources === undefined) return 1 + TESTS.indexOf(name)
-      return sources.some((source) => mutated.includes(source)) ? TESTS.length + 1 : Number.NaN
-    }
-    const ranked = specifications.map((specification) => ({ specification, at: rank(specification) }))
-    return ranked
-      .filter(({ at }) => !Number.isNaN(at))
-      .sort((a, b) => a.at - b.at)
-      .map(({ specification }) => specification)
+    const likely = mutated.flatMap((source) => [source, ...(LIKELY_TESTS[source] ?? [])])
+    const order = [...likely.filter((name) => !SLOW_TESTS.includes(name)), ...TESTS, ...likely]
+    const rank = ({ moduleId }: TestSpecification) => order.indexOf(basename(moduleId, '.test.ts'))
+    return specifications.filter((test) => rank(test) >= 0).sort((a, b) => rank(a) - rank(b))
   }
 }
 
@@ -47,7 +82,9 @@ export default defineConfig({
   resolve,
   root: join(import.meta.dirname, '../..'),
   test: {
-    include: [...TESTS, ...Object.keys(SLOW_TESTS)].map((name) => `test/${name}.test.ts`),
+    // Longer than any of these tests may take; what a mutant makes wait for ever waits that long.
+    testTimeout: 3000,
+    include: [...TESTS, ...SLOW_TESTS].map((name) => `test/${name}.test.ts`),
     sequence: { sequencer: LikelyFirst },
   },
 })
