@@ -19,7 +19,6 @@ export class LightSignal implements EndSignal {
     this.aborted = true
     this.reason = reason
     for (const listener of this.#listeners) listener()
-    this.#listeners.clear()
   }
 
   addEventListener(_type: 'abort', listener: Listener): void {
@@ -55,6 +54,7 @@ export function follow(sources: readonly (EndSignal | undefined)[]): Following {
   const stop = () => {
     for (const one of stops) one()
   }
+  // Stryker disable next-line StringLiteral: a LightSignal has no other event.
   signal.addEventListener('abort', stop)
   for (const source of sources) {
     if (source !== undefined && !signal.aborted) stops.push(whenAborted(source, () => signal.abort(source.reason)))

@@ -64,12 +64,14 @@ export async function sendAttempt(
 function admit(call: Call, base: BaseUrl, url: URL, attempt: AttemptRequest): void {
   call.method = attempt.method
   // Checked before, unless a hook has changed it.
+  // Stryker disable next-line ConditionalExpression: checked each time, the same comes of it.
   if (url.pathname !== call.pathname || url.origin !== base.origin) {
     const outside = outsideBase(base, url)
     if (outside !== undefined) throw new ServiceRequestError(call, outside)
     call.path = url.pathname.slice(base.path.length) || '/'
   }
   const { lastAttempt } = call
+  // Stryker disable next-line OptionalChaining: only `.fetch` has no rules, and it has no second attempt.
   if (lastAttempt !== undefined && !call.retry?.allow(attempt, lastAttempt)) {
     throw retryRefused(call, lastAttempt)
   }

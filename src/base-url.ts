@@ -61,7 +61,6 @@ export function outsideBase(base: BaseUrl, url: URL): string | undefined {
 
 /** The URL parser resolves `..`, but not one that only a decoder further on would see, as in `..%2f..`. */
 function climbs(path: string): boolean {
-  if (!path.includes('.') && !path.includes('%')) return false
   let depth = 0
   for (const segment of path.replace(/%2f|%5c/gi, '/').split('/')) {
     if (/^(\.|%2e){2}$/i.test(segment)) depth -= 1

@@ -83,6 +83,7 @@ function createClient(
           sendAttempt(runtime, base, call, bounds, outgoing),
         )
       const last = { ...(method && { method }), hooks: { init: [init] } }
+      // Stryker disable next-line ConditionalExpression: extending does for every call, at a higher cost.
       return wanted.hooks === undefined
         ? instance(target, { ...wanted, ...last })
         : instance.extend(wanted)(target, last)
@@ -153,6 +154,7 @@ function extend({ instance }: Defaults, options: CallOptions | ((parent: CallOpt
 
 /** What ky tells only to a function given to `extend`. */
 function readForFetch(defaults: Defaults): FetchDefaults {
+  // Stryker disable next-line ConditionalExpression: asked each time, ky says the same.
   if (defaults.forFetch === undefined) {
     defaults.instance.extend(({ headers, timeout }) => {
       defaults.forFetch = { headers: [...new Headers(headers as Record<string, string>)], timeout }

@@ -213,7 +213,7 @@ export class ServicesConfigurationError extends Error {
 
   constructor(problems: readonly string[]) {
     const list = problems.map((problem) => `\n  - ${problem}`).join('')
-    const isVariableMissing = problems.some((problem) => /^\w+_URL: API Gateway URL not set$/.test(problem))
+    const isVariableMissing = problems.some((problem) => problem.endsWith('_URL: API Gateway URL not set'))
     const advice = "\nA function that needs fewer services names them: signedServices({ services: ['ai'] })"
     super(`The services cannot be configured:${list}${isVariableMissing ? advice : ''}`)
     this.problems = problems

@@ -72,7 +72,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#fail(new TypeError(this.#sink === undefined ? 'fetch failed' : 'terminated', { cause }))
   }
 
-  readonly #onAbort = () => this.#abort(this.#asked.signal?.reason)
+  readonly #onAbort = () => this.#abort((this.#asked.signal as AbortSignal).reason)
 
   readonly #abort = (reason: unknown) => {
     this.#fail(reason)

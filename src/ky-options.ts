@@ -67,6 +67,7 @@ export function sealOptions(
     },
   }
   // Only a hook can have put an accessor in the way, where this must be defined.
+  // Stryker disable next-line ConditionalExpression,OptionalChaining: ours is there; defining does for all, at a higher cost.
   if (options.hooks?.init?.length === 1) Object.assign(options, sealed)
   else Object.defineProperties(options, Object.getOwnPropertyDescriptors(sealed))
 }

@@ -93,7 +93,7 @@ class LazyServices implements ProxyHandler<Services> {
   }
 
   #find(name: string | symbol): ClientSource | undefined {
-    return typeof name === 'string' ? this.#sources.find((source) => source.services.has(name)) : undefined
+    return this.#sources.find((source) => source.services.has(name as string))
   }
 
   /** Puts on the target what belongs there by that name. */
@@ -104,7 +104,7 @@ class LazyServices implements ProxyHandler<Services> {
     if (own === undefined && source === undefined) return
     // Read of what was given itself, whose getters keep their own `this`.
     const found: unknown = this.#given && Reflect.get(this.#given, name)
-    const value = own === undefined ? (found ?? source?.create(name as string)) : found
+    const value = own === undefined ? (found ?? (source as ClientSource).create(name as string)) : found
     this.#made.set(name, value)
     Object.defineProperty(target, name, {
       value,

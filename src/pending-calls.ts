@@ -60,7 +60,6 @@ export function createPendingCalls(
   const close = () => {
     state = 'closed'
     for (const one of pending.keys()) cut(one)
-    tellFailures()
     if (named.length === 0) return
     const list = named.map(({ service, method, path, end }) => `${service} ${method} ${path} (${end})`)
     warn(`Calls were under way when the handler ended: ${list.join(', ')}`, { calls: named })

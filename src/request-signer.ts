@@ -1,5 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
-import type { ServiceClient } from './client.ts'
+import type { CallOptions, ServiceClient } from './client.ts'
 import { MAX_TIMER_MS } from './deadline.ts'
 import { ServiceError, ServiceNetworkError, ServiceResponseError, ServicesConfigurationError } from './errors.ts'
 import type {
@@ -35,7 +34,7 @@ export class BatchInvokeError extends Error {
     const failed = settled.flatMap((one, index) => (one.status === 'rejected' ? [{ index, error: one.reason }] : []))
     const list = failed.map(({ index, error }) => `\n  [${index}] ${error instanceof Error ? error.message : error}`)
     super(`${failed.length} of ${settled.length} requests failed:${list.join('')}`)
-    this.results = settled.map((one) => (one.status === 'fulfilled' ? one.value : undefined))
+    this.results = settled.map((one) => (one as Partial<PromiseFulfilledResult<unknown>>).value)
     this.errors = failed.map(({ error }) => error)
     this.failedIndexes = failed.map(({ index }) => index)
   }
@@ -114,7 +113,7 @@ export async function invokeApiGatewayWithRetry<T = unknown>(
       }
       const delay = delayOf(error, baseDelay * 2 ** retries)
       if (retries >= maxRetries || delay === undefined) throw error
-      await setTimeout(Math.min(delay, MAX_TIMER_MS))
+      await new Promise((resolve) => setTimeout(resolve, Math.min(delay, MAX_TIMER_MS)))
     }
   }
 }
@@ -163,17 +162,18 @@ function invoke<T>(
   body: unknown,
   queryParams: QueryParams = {},
   options: InvokeOptions,
-  retry?: number,
+  retry: NonNullable<CallOptions['retry']> = {},
 ): Promise<T> {
   try {
-    const { timeout, signal, headers } = options
+    const { timeout, signal = null, headers = {} } = options
     return client()(path, {
       method,
       searchParams: queryParams,
-      ...(headers && { headers }),
+      headers,
+      signal,
+      retry,
+      // Stryker disable next-line ConditionalExpression: to ky, an undefined one is none.
       ...(timeout !== undefined && { timeout }),
-      ...(signal && { signal }),
-      ...(retry !== undefined && { retry }),
       ...encodeBody(body, headers),
     }).json<T>()
   } catch (error) {
@@ -181,16 +181,14 @@ function invoke<T>(
   }
 }
 
-type BodyOptions = NonNullable<Parameters<ServiceClient>[1]>
-
-function encodeBody(body: unknown, headers: InvokeOptions['headers']): BodyOptions {
-  if (body === undefined || body === null) return {}
+function encodeBody(body: unknown, headers: InvokeOptions['headers']): CallOptions {
+  if (body == null) return {}
   if (typeof body === 'string') {
     // As hand-written signers do: text is JSON that somebody has written already.
     return { body, headers: { 'content-type': 'application/json', ...headers } }
   }
   const isEncoded = [ArrayBuffer, Blob, FormData, ReadableStream, URLSearchParams].some((type) => body instanceof type)
-  return isEncoded || ArrayBuffer.isView(body) ? { body: body as NonNullable<BodyOptions['body']> } : { json: body }
+  return isEncoded || ArrayBuffer.isView(body) ? { body: body as NonNullable<CallOptions['body']> } : { json: body }
 }
 
 /** Clients live as long as the environment, so that their retry quota, clock and credentials do. */
@@ -211,8 +209,7 @@ function clientOf(name: string, url: string | undefined): ServiceClient {
 /** Named after where it is, so that errors of several of them can be told apart. */
 function clientAt(apiUrl: string): ServiceClient {
   if (!apiUrl) throw new ServicesConfigurationError(['apiUrl: API Gateway URL not set'])
-  const { host, pathname } = URL.canParse(apiUrl) ? new URL(apiUrl) : { host: '', pathname: '' }
-  const name = `api ${host}${pathname}`.trim()
+  const name = URL.canParse(apiUrl) ? nameAt(new URL(apiUrl)) : 'api'
   try {
     return clientOf(name, apiUrl)
   } catch (error) {
@@ -221,6 +218,10 @@ function clientAt(apiUrl: string): ServiceClient {
       error.problems.map((problem) => problem.replace(`services.${name}.url`, 'apiUrl')),
     )
   }
+}
+
+function nameAt({ host, pathname }: URL): string {
+  return `api ${host}${pathname}`
 }
 
 /** Longest delay that an answer may ask for, in milliseconds: as long as an attempt may take. */

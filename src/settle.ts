@@ -13,7 +13,7 @@ type BodyMethod = 'json' | 'text' | 'arrayBuffer' | 'blob' | 'formData' | 'bytes
 type Started = Promise<Response> & Partial<Record<BodyMethod, (schema?: unknown) => Promise<unknown>>>
 
 /** A call that has been started. */
-interface Run {
+interface StartedCall {
   readonly promise: CallPromise<Response>
   readonly inner: Started
   /** The same for what else is read of the call: its bounds, its errors, and somebody who hears of them. */
@@ -27,7 +27,7 @@ export function settle(
   invocation: Invocation,
   start: () => Started,
 ): Promise<Response> {
-  return run(call, runtime, invocation, start).promise
+  return startCall(call, runtime, invocation, start).promise
 }
 
 /** The same for ky's promise, whose body methods fail as the promise does. */
@@ -37,7 +37,7 @@ export function settleKy<T>(
   invocation: Invocation,
   start: () => Started,
 ): ResponsePromise<T> {
-  const { promise, inner, read } = run(call, runtime, invocation, start)
+  const { promise, inner, read } = startCall(call, runtime, invocation, start)
   const reader = (method: BodyMethod) => (schema?: unknown) => {
     promise.markAwaited()
     return read(inner[method]?.(schema) ?? inner)
@@ -55,7 +55,7 @@ export function settleKy<T>(
 }
 
 /** Tells circuit breaker, quota and reporter how the call ended, and the invocation that it is under way. */
-function run(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start: () => Started): Run {
+function startCall(call: Call, runtime: ServiceRuntime, { pending }: Invocation, start: () => Started): StartedCall {
   const startedAt = performance.now()
   let inner: Started
   try {
@@ -200,6 +200,7 @@ function settlePermit({ permit, signal, bodyEnd }: Call, { response, failure }: 
   if (permit === undefined) return
   const outcome = (error: unknown) => (signal?.aborted ? 'neutral' : outcomeOf(error))
   if (response === undefined) permit(failure === undefined ? 'neutral' : outcome(failure))
+  // Stryker disable next-line StringLiteral: whatever is neither a success nor neutral is a failure.
   else if (response.status >= 500) permit('failure')
   // A hook's own answer, in place of a retry, says nothing of the service.
   else if (bodyEnd === undefined) permit('neutral')

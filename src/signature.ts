@@ -73,6 +73,7 @@ export function createSign({ region, service }: SigningScope): Sign {
     const canonical = createCanonicalRequest(method, wire.path, wire.query, signable, payloadHash)
     const scope = `${shortDate}/${region}/${service}/aws4_request`
     const signature = hmacHex(key, createStringToSign(amzDate, scope, canonical.text))
+    // Stryker disable next-line ConditionalExpression: nobody hears of what is told to nobody, at a cost.
     if (signingChannel.hasSubscribers) {
       signingChannel.publish({ signature, canonicalRequest: canonical.text } satisfies SigningMessage)
     }

@@ -12,7 +12,7 @@ export function resolveTarget(
 ): { base: BaseUrl; target: URL | Request } {
   const refuse = (problem: string) => new ServiceRequestError(call, problem)
   const isPath = typeof input === 'string' && !isAbsolute(input)
-  if (isPath) call.path = `/${input.replace(/^\/+|[?#].*$/gs, '')}`
+  if (isPath) call.path = `/${input.replace(/^\/+|[?#].*/gs, '')}`
   if (base === undefined) {
     throw new ServiceRequestError(call, missing, { cause: new ServicesConfigurationError([missing]) })
   }

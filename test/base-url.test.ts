@@ -72,6 +72,7 @@ describe('joinToBase', () => {
     ['  \n/jobs', '/prod/jobs'],
     ['jobs:cancel', '/prod/jobs:cancel'],
     ['jobs?a=1', '/prod/jobs?a=1'],
+    ['a b', '/prod/a%20b'],
     ['', '/prod'],
     ['?a=1', '/prod?a=1'],
     ['/', '/prod/'],

@@ -1,7 +1,7 @@
 import { Console } from 'node:console'
 import { Writable } from 'node:stream'
 import ky from 'ky'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type CallRecord, createServices, type SignedServicesOptions } from '../src/index.ts'
 import { answer, IDENTITY, rejection, setEnv, TRACE_ID } from './helpers.ts'
 
@@ -44,7 +44,7 @@ describe('a call is told of', () => {
       requestId: 'r-1',
       traceId: TRACE_ID,
     }
-    expect(lines).toEqual([['info', 'ai: GET /jobs/1: 200', { call: record }]])
+    expect(lines).toStrictEqual([['info', 'ai: GET /jobs/1: 200', { call: record }]])
     expect(JSON.stringify(lines)).not.toContain('secret')
   })
 
@@ -79,7 +79,28 @@ describe('a call is told of', () => {
     ],
   ] as const)('that failed with %s', async (_, fetch, options, record, line) => {
     await rejection(create(fetch).post('x', options))
-    expect(lines).toEqual([['error', line, { call: expect.objectContaining(record) }]])
+    const call = { service: 'ai', method: 'POST', path: '/x', durationMs: expect.any(Number), ...record }
+    expect(lines).toStrictEqual([['error', line, { call }]])
+  })
+
+  it('with the time that it took', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    vi.advanceTimersByTime(1000)
+    await create(() => {
+      vi.advanceTimersByTime(30)
+      return answer()
+    }).get('x')
+    expect(lines).toMatchObject([[expect.anything(), expect.anything(), { call: { durationMs: 30 } }]])
+  })
+
+  it('once, also where its answer is read after it was awaited', async () => {
+    const promise = create(() => answer('{}')).get('x')
+    await promise
+    await promise.json()
+    expect(lines).toHaveLength(1)
   })
 
   it('by how its body ended, where the call itself reads it', async () => {

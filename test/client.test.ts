@@ -50,7 +50,7 @@ function expectSigned(count = 1): void {
 describe('a client', () => {
   it('is callable, has a method for each method, a name and a URL', async () => {
     const ai = createClient()
-    expect({ name: ai.name, url: ai.url }).toEqual({ name: 'ai', url: BASE })
+    expect({ ...ai }).toMatchObject({ name: 'ai', url: BASE })
     await ai('x')
     await ai('x', { method: 'put', body: 'b' })
     for (const method of ['get', 'post', 'put', 'patch', 'delete', 'head'] as const) await ai[method]('x')
@@ -85,6 +85,8 @@ describe('a client', () => {
     expect(await ai.get('x').bytes()).toHaveLength(7)
     expect((await ai.get('x').blob()).size).toBe(7)
     expect(sent[0]?.headers.get('accept')).toBe('application/json')
+    respond = () => answer('a=1', { headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+    expect([...(await ai.get('x').formData())]).toEqual([['a', '1']])
     respond = () => answer(null, { status: 204 })
     expect(await ai.get('x').json()).toBeUndefined()
     expect(await (await ai.get('x')).json()).toBeUndefined()
@@ -164,6 +166,25 @@ describe('a client', () => {
     await ai.get('x', { headers: { 'x-team': 'mine' } })
     await ai.fetch('x', { headers: { 'x-team': 'mine' } })
     for (const { headers } of sent) expect([headers.get('x-team'), headers.get('x-other')]).toEqual(['mine', 'b'])
+    await ai.get('x', { headers: replaceOption({ 'X-Team': 'only' }) })
+    expect([sent[2]?.headers.get('x-team'), sent[2]?.headers.has('x-other')]).toEqual(['only', false])
+  })
+
+  it('is extended by options, or by what a function makes of those that it has', async () => {
+    const ai = createClient({ headers: { 'x-team': 'a' } })
+    await ai.extend({ headers: { 'X-Other': 'b' } }).get('x')
+    const prefix = (parent: { headers?: unknown }) => {
+      const team = new Headers(parent.headers as Record<string, string>).get('x-team')
+      return { headers: { 'x-team': `${team} of all`, 'x-other': 'b' } }
+    }
+    await ai.extend(prefix).get('x')
+    await ai.extend(prefix).fetch('x')
+    const teams = sent.map(({ headers }) => [headers.get('x-team'), headers.get('x-other')])
+    expect(teams).toEqual([
+      ['a', 'b'],
+      ['a of all', 'b'],
+      ['a of all', 'b'],
+    ])
   })
 
   it('streams an answer through, and cancels it where the reader stops', async () => {
@@ -210,11 +231,12 @@ describe('a client', () => {
     setEnv({ AI_SERVICE_API_URL: undefined })
     const { ai } = createServices({ services: { ai: { optional: true } }, credentials: IDENTITY, fetch: transport })
     expect(ai.url).toBe('')
-    for (const call of [() => ai.get('x').json(), () => ai.fetch('x')]) {
+    for (const call of [() => ai.get('').json(), () => ai.fetch('')]) {
       const error = (await rejection(call())) as Error
       expect(error).toBeInstanceOf(ServiceRequestError)
-      expect(error.message).toContain('AI_SERVICE_API_URL: API Gateway URL not set')
+      expect(error.message).toContain('ai: GET /: AI_SERVICE_API_URL: API Gateway URL not set')
       expect(error.cause).toBeInstanceOf(ServicesConfigurationError)
+      expect((error.cause as Error).message).toContain('AI_SERVICE_API_URL: API Gateway URL not set')
     }
   })
 })
@@ -226,6 +248,7 @@ describe('a client sends to its own base and nowhere else:', () => {
     ['a URL of another origin', new URL('https://evil.example/prod/x'), /https:\/\/evil\.example is not this service/],
     ['a Request of another origin', new Request('https://evil.example/prod/x'), /is not this service/],
     ['dot segments', '../admin', /GET \/\.\.\/admin: the path leaves the base URL/],
+    ['dot segments behind slashes', '///../admin?key=/1', /GET \/\.\.\/admin: the path leaves/],
     ['encoded dot segments', '%2e%2e/admin?key=1', /GET \/%2e%2e\/admin: the path leaves/],
     ['dot segments behind encoded slashes', 'a/..%2f..%2fadmin', /the path leaves/],
     [
@@ -403,6 +426,7 @@ describe('.fetch', () => {
     expect(error).toMatchObject({ code: 'ERR_SERVICE_REQUEST', method: 'POST' })
     expect(error.message).toMatch(problem)
     expect(error.message).not.toContain('hunter2')
+    expect(await rejection(createClient().fetch(input))).toMatchObject({ method: 'GET' })
     expect(sent).toEqual([])
   })
 

@@ -25,6 +25,7 @@ describe('createCredentialSource', () => {
     const identity = await source.get()
     mutable.sessionToken = 'changed'
     expect(identity).toEqual(IDENTITY)
+    expect(await createCredentialSource(IDENTITY).renew(IDENTITY)).toEqual(IDENTITY)
   })
 
   it('reads the environment at each signature, and takes an empty token for none', async () => {

@@ -119,6 +119,15 @@ describe('an answer without success', () => {
     expect(await refuse(19_988)).toMatchObject({ reason: 'forbidden' })
   })
 
+  it('asks to wait where it says how long, else not', async () => {
+    respond = () => answer('{}', { status: 429, headers: { 'retry-after': '2' } })
+    expect(await rejection(createClient({ retry: 0 }).get('x'))).toMatchObject({ retryAfterMs: 2000 })
+    respond = () => answer('{}', { status: 429 })
+    const error = await rejection(createClient({ retry: 0 }).get('x'))
+    expect(error).toMatchObject({ code: 'ERR_SERVICE_THROTTLED' })
+    expect(error).not.toHaveProperty('retryAfterMs')
+  })
+
   it("takes an HTTP API's request id", async () => {
     respond = () => answer('{}', { status: 404, headers: { 'apigw-requestid': 'h-1' } })
     expect(await rejection(createClient().get('x'))).toMatchObject({ requestId: 'h-1' })
@@ -385,11 +394,28 @@ describe("the caller's signal", () => {
   })
 })
 
+it('what failed without an answer has no request id', () => {
+  const call = { service: 'ai', method: 'GET', path: '/x', attempts: 1 }
+  const error = new ServiceError(call, 'failed', { statusCode: 502 })
+  expect(error).toMatchObject({ name: 'ServiceError', code: 'ERR_SERVICE', message: 'ai: GET /x: failed' })
+  expect(error).not.toHaveProperty('requestId')
+})
+
 it("the caller's own abort comes before whatever else a call fails with", () => {
   const call = { service: 'ai', method: 'GET', path: '/x', attempts: 1, secrets: new Set<string>(), budget: 0 }
   const error = new ServiceNetworkError(call, 'x', { networkCode: 'ECONNRESET', cause: undefined })
   expect(callFailure(error, call)).toBe(error)
   expect(callFailure(error, { ...call, signal: AbortSignal.abort('mine') })).toBe('mine')
+})
+
+it("a call that its handler's end has cut had no time left", () => {
+  const call = { service: 'ai', method: 'GET', path: '/x', attempts: 1, secrets: new Set<string>(), budget: 0 }
+  expect(callFailure(new Error('cut'), { ...call, isCut: true })).toMatchObject({
+    name: 'ServiceTimeoutError',
+    message: 'ai: GET /x: the handler ended first',
+    timeoutMs: 0,
+    deadline: true,
+  })
 })
 
 describe('retries', () => {

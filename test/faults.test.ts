@@ -222,7 +222,9 @@ describe('gateway.fail with a break of the connection:', () => {
     gateway.fail(ROUTE, 'half-answer')
     const connection = open(gateway, HEAD + BODY)
     expect(await connection.ended).toBe('end')
-    expect(connection.received()).toMatch(/^HTTP\/1\.1 200 OK\r\n.*content-length: 28\r\n.*\r\n\r\n\{"items":\[1,2,$/s)
+    expect(connection.received()).toMatch(
+      /^HTTP\/1\.1 200 OK\r\n.*content-type: application\/json\r\ncontent-length: 28\r\n.*\r\n\r\n\{"items":\[1,2,$/s,
+    )
     expect(await rejection(post(gateway))).toMatchObject({ message: 'aborted', code: 'ECONNRESET' })
     expect(gateway.requests).toMatchObject([{ status: 200 }, { status: 200, json: { prompt: 'x' } }])
   })
@@ -240,6 +242,13 @@ describe('gateway.fail with a break of the connection:', () => {
     expect(gateway.requests).toHaveLength(1)
   })
 
+  it('sends the head of an answer that has nothing more', async () => {
+    const gateway = await useGateway({ ai: { 'HEAD /x': {} } })
+    gateway.fail('*', 'hang-in-body')
+    const connection = open(gateway, 'HEAD /ai/x HTTP/1.1\r\nhost: h\r\n\r\n')
+    await vi.waitFor(() => expect(connection.received()).toMatch(/^HTTP\/1\.1 200 OK\r\n/))
+  })
+
   it('hangs half-way through an answer, until it closes', async () => {
     const gateway = await start()
     gateway.fail(ROUTE, 'hang-in-body')
@@ -253,7 +262,7 @@ describe('gateway.fail with a break of the connection:', () => {
     expect(connection.socket.closed).toBe(false)
     await gateway.close()
     await connection.ended
-    expect(gateway.requests).toMatchObject([{ status: 200 }])
+    expect(gateway.requests).toMatchObject([{ status: 200, json: { prompt: 'x' } }])
   })
 })
 
@@ -409,6 +418,7 @@ describe('gateway.fail', () => {
     [{ status: '500' }, "A fault's 'status' must be a whole number from 200 to 999, not '500'"],
     [{ status: 500, body: 1n }, /BigInt/],
     [{ status: 500, headers: { 'a b': 'c' } }, /Header name must be a valid HTTP token/],
+    [{ fault: ['throttled'] }, /^Unknown fault throttled: it must be one of /],
     [{ delay: -1 }, "A fault's 'delay' must be milliseconds from 0 to 2147483647, not -1"],
     [{ delay: Number.NaN }, "A fault's 'delay' must be milliseconds from 0 to 2147483647, not NaN"],
     [{ delay: 2 ** 31 }, "A fault's 'delay' must be milliseconds from 0 to 2147483647, not 2147483648"],
@@ -421,4 +431,20 @@ describe('gateway.fail', () => {
     )
     expect((await post(gateway)).status).toBe(200)
   })
+
+  it.each<object>([{ delay: 0, body: undefined }, { delay: 2 ** 31 - 1 }, { status: 200 }, { status: 999, times: 1 }])(
+    'takes the fault %o',
+    async (fault) => {
+      const gateway = await start()
+      expect(gateway.fail(ROUTE, fault as Fault)).toBeTypeOf('function')
+    },
+  )
+})
+
+it('refuses an authorization that is not there, showing the hash of nothing', async () => {
+  const gateway = await start()
+  gateway.fail('*', 'incomplete-signature')
+  expect((await sendRaw(gateway, PATH, { method: 'POST' })).body).toContain(
+    "'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'",
+  )
 })

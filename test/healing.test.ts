@@ -69,6 +69,13 @@ describe('a token that the gateway refuses', () => {
     expect(new Set(sent.map((one) => one.body)).size).toBe(1)
   })
 
+  it('is renewed for an answer without a body as well', async () => {
+    const headers = { 'x-amzn-errortype': 'ExpiredTokenException' }
+    respond = (count) => answer(count === 1 ? null : '{}', count === 1 ? { status: 403, headers } : {})
+    expect(await createClient({ credentials: rotating() }).post('x').json()).toEqual({})
+    expect(sent).toHaveLength(2)
+  })
+
   it('is an error with both attempts where the renewed one is refused too', async () => {
     respond = () => refusal('ExpiredTokenException', EXPIRED)
     const error = await rejection(createClient({ credentials: rotating() }).post('x', { body: 'b' }))

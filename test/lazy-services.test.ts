@@ -122,6 +122,27 @@ describe('over what was there', () => {
     expect(add(anything, {}, createSource(['ai'])).ai).toBe('anything')
   })
 
+  it('leave what they have no client for to itself, each time that it is asked', () => {
+    let count = 0
+    const given = {
+      get count() {
+        count += 1
+        return count
+      },
+    }
+    const services = add(given, {}, createSource(['ai']))
+    expect([services.count, services.count]).toEqual([1, 2])
+  })
+
+  it('forget what was removed where a context is used again', () => {
+    const first = add(undefined, {}, createSource(['ai']))
+    const past = first.ai
+    delete first.ai
+    const second = add(first, {}, createSource(['ai']))
+    expect(second.ai).toMatchObject({ name: 'ai' })
+    expect(second.ai).not.toBe(past)
+  })
+
   it('share one object where their owner is the same', () => {
     const owner = {}
     const one = add(undefined, owner, createSource(['ai']))

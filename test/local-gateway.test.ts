@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices } from '../src/index.ts'
@@ -11,7 +12,7 @@ const amzDate = (time: number) => new Date(time).toISOString().replace(/[-:]|\.\
 
 describe('startLocalGateway', () => {
   it('routes by method and path, with params, and answers JSON, text, bytes and nothing', async () => {
-    await useGateway({
+    const gateway = await useGateway({
       ai: {
         'GET /jobs/:id': ({ params, path }) => ({ params, path }),
         'GET /jobs/latest': 'a literal comes first',
@@ -24,12 +25,16 @@ describe('startLocalGateway', () => {
           reply(201, { json, searchParams, type: headers['content-type'] }, { 'x-mine': '1' }),
         'HEAD /jobs/:id': reply(200, { length: 'only' }),
         'GET /': { root: true },
+        'GET /odd': reply(999),
       },
     })
     const { ai } = createServices({ services: ['ai'] })
     expect(await ai.get('jobs/a%2Fb c').json()).toEqual({ params: { id: 'a/b c' }, path: '/jobs/a/b c' })
     expect(await ai.get('jobs/100%').json()).toMatchObject({ params: { id: '100%' } })
     expect(await ai.get('jobs/latest').text()).toBe('a literal comes first')
+    const encoded = '/ai/jobs/100%'
+    const raw = await sendRaw(gateway, encoded, { headers: foreignHeaders(gateway, encoded) })
+    expect(JSON.parse(raw.body)).toMatchObject({ params: { id: '100%' } })
     expect(await ai.get('drafts/latest').text()).toBe('and so does one further on the left')
     expect(await ai.get('sp ace/ü').text()).toBe('decoded')
     expect((await ai.delete('jobs/1')).status).toBe(204)
@@ -37,6 +42,8 @@ describe('startLocalGateway', () => {
     expect(await ai.get('text').text()).toBe('plain')
     expect([...(await ai.get('bytes').bytes())]).toEqual([1, 2])
     expect(await ai.get('/').json()).toEqual({ root: true })
+    expect((await ai.fetch('/odd')).status).toBe(999)
+    expect((await ai.delete('jobs/1')).headers.has('content-type')).toBe(false)
     const created = await ai.post('echo?a=1&b=2&a=3', { json: { x: 1 } })
     expect([created.status, created.headers.get('x-mine')]).toEqual([201, '1'])
     expect(await created.json()).toEqual({ json: { x: 1 }, searchParams: { a: '3', b: '2' }, type: 'application/json' })
@@ -45,7 +52,9 @@ describe('startLocalGateway', () => {
   it('keeps what it saw', async () => {
     const gateway = await useGateway({ userProfile: { 'PUT /u/:id': { ok: true } } })
     const { userProfile } = createServices({ services: ['userProfile'] })
+    const startedAt = performance.now()
     await userProfile.put('u/1?x=y', { json: { n: 1 } }).json()
+    expect(gateway.requests[0]?.durationMs).toBeLessThan(performance.now() - startedAt)
     expect(gateway.env).toEqual({
       USER_PROFILE_SERVICE_API_URL: `${gateway.url}/userProfile`,
       AWS_REGION: 'us-east-1',
@@ -77,7 +86,10 @@ describe('startLocalGateway', () => {
     })
     onTestFinished(gateway.close)
     setEnv(gateway.env)
-    expect(gateway.env).toMatchObject({ AWS_REGION: 'eu-north-1', AWS_ACCESS_KEY_ID: /^ASIA[\dA-F]{16}$/ })
+    expect(gateway.env).toMatchObject({
+      AWS_REGION: 'eu-north-1',
+      AWS_ACCESS_KEY_ID: expect.stringMatching(/^ASIA[\dA-F]{16}$/),
+    })
     const {
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
@@ -96,6 +108,8 @@ describe('startLocalGateway', () => {
         .ai.get('x')
         .json(),
     ).toEqual({ ok: 1 })
+    expect(gateway.requests.map(({ status }) => status)).toEqual([403, 403, 200])
+    expect(gateway.requests.filter((request) => 'signedCanonicalRequest' in request)).toEqual([])
     const permanent = await startLocalGateway({
       services: {},
       credentials: { accessKeyId: 'AKID', secretAccessKey: 's' },
@@ -110,6 +124,15 @@ describe('startLocalGateway', () => {
       const error = await rejection(startLocalGateway({ services: { ai: { [key]: {} } } }))
       expect(error).toEqual(new TypeError(`Route '${key}' of service 'ai' must be like 'GET /jobs/:id'`))
     }
+  })
+
+  it('has no service for a target that is no path', async () => {
+    const gateway = await useGateway({ ai: {} })
+    const { hostname: host, port } = new URL(gateway.url)
+    const request = get({ host, port, method: 'OPTIONS', path: '*' })
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    response.resume()
+    expect([response.statusCode, gateway.requests[0]?.service, gateway.requests[0]?.path]).toEqual([403, '', '/'])
   })
 
   it('outlives a client that goes away in the middle of its body', async () => {
@@ -243,33 +266,6 @@ describe('startLocalGateway', () => {
     expect(gateways.map(({ requests }) => requests.length)).toEqual(Array(20).fill(5))
     expect(gateways.flatMap(({ requests }) => requests).every(({ signature }) => signature.verified)).toBe(true)
   })
-
-  it('answers thousands of requests over connections that it keeps', async () => {
-    const gateway = await useGateway({ ai: { 'POST /echo/:id': ({ params, json }) => ({ ...params, json }) } })
-    const sockets = new Set<unknown>()
-    const onConnected = (message: unknown) => sockets.add((message as { socket: unknown }).socket)
-    subscribe('undici:client:connected', onConnected)
-    onTestFinished(() => {
-      unsubscribe('undici:client:connected', onConnected)
-    })
-    const { ai } = createServices({ services: ['ai'] })
-    for (let id = 0; id < 20; id += 1) await ai.post(`echo/${id}`, { json: id }).json()
-    // Two a caller at most: Node's own fetch opens another one while the first is still being freed.
-    expect(sockets.size).toBeLessThanOrEqual(2)
-
-    const ids = Array.from({ length: 3000 }, (_, index) => String(index))
-    const queue = ids.values()
-    const answers: unknown[] = []
-    const work = async () => {
-      for (const id of queue) answers.push(await ai.post(`echo/${id}`, { json: { id } }).json())
-    }
-    await Promise.all(Array.from({ length: 50 }, work))
-    expect(answers).toHaveLength(3000)
-    expect(answers).toEqual(expect.arrayContaining([{ id: '2999', json: { id: '2999' } }]))
-    expect(new Set(gateway.requests.slice(20).map(({ path }) => path)).size).toBe(3000)
-    expect(gateway.requests.every(({ signature, status }) => signature.verified && status === 200)).toBe(true)
-    expect(sockets.size).toBeLessThanOrEqual(100)
-  }, 30_000)
 })
 
 describe('startLocalGateway refuses as API Gateway does:', () => {
@@ -426,6 +422,7 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
       headers: { 'content-type': 'text/plain' },
       body: 'HTTP content length exceeded 10485760 bytes.',
     })
+    expect((await sendRaw(gateway, '/ai/jobs', { method: 'POST', body: Buffer.alloc(10_485_760) })).status).toBe(403)
   })
 
   it.each([
@@ -447,7 +444,7 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
       body: '{"message": "Internal server error"}',
       headers: {
         'x-amzn-requestid': expect.stringMatching(/^[\da-f-]{36}$/),
-        'x-amz-apigw-id': expect.any(String),
+        'x-amz-apigw-id': expect.stringMatching(/^[\da-f]{15}$/),
         date: expect.any(String),
       },
     })

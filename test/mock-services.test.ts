@@ -33,6 +33,11 @@ describe('mockServices', () => {
         'GET /view': new DataView(new Uint8Array([1, 2, 3]).buffer, 1),
         'GET /buffer': new Uint8Array([4, 5]).buffer,
         'GET /date': () => new Date(0),
+        'GET /number': 5,
+        'GET /yes': true,
+        'GET /null': null,
+        'GET /empty': reply(200),
+        'GET /no-text': '',
       },
     })
     expect(await ai.get('jobs/a%2Fb').json()).toEqual({ id: 'a/b' })
@@ -50,6 +55,12 @@ describe('mockServices', () => {
     expect((await ai.fetch('/reset')).status).toBe(205)
     expect([...(await ai.get('view').bytes()), ...(await ai.get('buffer').bytes())]).toEqual([2, 3, 4, 5])
     expect(await ai.get('date').json()).toBe('1970-01-01T00:00:00.000Z')
+    expect([await ai.get('number').json(), await ai.get('yes').json(), await ai.get('null').json()]).toEqual([
+      5,
+      true,
+      null,
+    ])
+    expect([(await ai.fetch('empty')).body, (await ai.fetch('no-text')).body]).toEqual([null, null])
     expect((await ai.get('text?a=1')).url).toBe('https://mocked.invalid/ai/text?a=1')
     expect((await ai.fetch(`${ai.url}/jobs/7`)).ok).toBe(true)
   })

@@ -1,16 +1,21 @@
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import middy from '@middy/core'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices, type ServicesContext, type SignedServicesOptions, signedServices } from '../src/index.ts'
+import { createPendingCalls } from '../src/pending-calls.ts'
 import { answer, IDENTITY, rejection } from './helpers.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 let warnings: string[]
+let details: unknown[]
 let aborted: string[]
 let finished: string[]
 beforeEach(() => {
   warnings = []
+  details = []
   aborted = []
   finished = []
 })
@@ -32,7 +37,11 @@ const slow =
       })
     })
 
-const logger = { debug() {}, info() {}, error() {}, warn: (message: string) => void warnings.push(message) }
+const warn = (message: string, more: unknown) => {
+  warnings.push(message)
+  details.push(more)
+}
+const logger = { debug() {}, info() {}, error() {}, warn }
 type Services = ServicesContext<['ai']>['services']
 
 async function run(handler: (services: Services) => unknown, options: SignedServicesOptions = {}, remaining = 10_000) {
@@ -111,12 +120,24 @@ describe('when the handler ends,', () => {
     ])
   })
 
+  it("one that had no more time of its own is named as failed, and the caller's own abort is no call under way", async () => {
+    await run(({ ai }) => {
+      ai.post('x', { timeout: 20 })
+      ai.get('y', { signal: AbortSignal.abort() }).catch(() => {})
+    })
+    expect(warnings.toSorted()).toEqual([
+      'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_TIMEOUT',
+      'Calls were under way when the handler ended: ai POST /x (failed)',
+    ])
+  })
+
   it('a call is waited for to its own end where the context knows no deadline', async () => {
     const handler = middy()
       .use(signedServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: slow(60), logger }))
       .handler(async (_, { services }) => void services.ai.post('x'))
     await handler({}, {} as ServicesContext<'ai'>)
     expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (finished)'])
+    expect(details).toEqual([{ calls: [{ service: 'ai', method: 'POST', path: '/x', end: 'finished' }] }])
   })
 
   it('what never went out stays so', async () => {
@@ -148,9 +169,13 @@ describe('when the handler ends,', () => {
     })
     expect(fails.result).toMatchObject({ message: 'quick' })
     expect(fails.took).toBeLessThan(300)
-    const writes = await run(({ ai }) => Promise.all([ai.post('x'), Promise.reject(new Error('quick'))]), {
-      fetch: slow(3000),
-    })
+    const writes = await run(
+      ({ ai }) => {
+        ai.post('forgotten')
+        return Promise.all([ai.post('x'), Promise.reject(new Error('quick'))])
+      },
+      { fetch: slow(3000) },
+    )
     expect(writes.took).toBeGreaterThan(950)
     expect(writes.took).toBeLessThan(1500)
   })
@@ -162,16 +187,36 @@ describe('when the handler ends,', () => {
     )
     expect(result).toBe('fallback')
     expect(took).toBeLessThan(300)
-    const write = await run(({ ai }) => Promise.race([ai.post('x').json(), wait(20).then(() => 'fallback')]), {
-      fetch: slow(3000),
-    })
+    const readTwice = ({ ai }: Services) => {
+      const call = ai.post('z')
+      call.text()
+      return call.json()
+    }
+    const write = await run(
+      (services) =>
+        Promise.race([
+          services.ai.post('x').json(),
+          services.ai.post('y'),
+          readTwice(services),
+          wait(20).then(() => 'fallback'),
+        ]),
+      { fetch: slow(3000) },
+    )
     expect(write.took).toBeLessThan(1500)
   })
 
   it('a write that nobody awaits has the time that is left, also where its body was asked for', async () => {
-    const { took } = await run(({ ai }) => void ai.post('x').json(), { fetch: slow(1200) })
+    const { took } = await run(
+      ({ ai }) => {
+        void ai.post('x').json()
+        return Promise.race([ai.post('y'), wait(20)])
+      },
+      { fetch: slow(1200) },
+    )
     expect(took).toBeGreaterThan(1150)
-    expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (finished)'])
+    expect(warnings).toEqual([
+      'Calls were under way when the handler ended: ai POST /x (finished), ai POST /y (finished)',
+    ])
   })
 
   it('what starts while others are waited for is waited for as well, and what starts later never goes out', async () => {
@@ -196,6 +241,23 @@ describe('when the handler ends,', () => {
     expect(finished).toEqual(['POST /a', 'POST /b'])
   })
 
+  it('a first call that starts when the handler has ended never goes out', async () => {
+    let late: Promise<unknown> | undefined
+    await run(({ ai }) => {
+      setTimeout(() => {
+        late = rejection(ai.post('x'))
+      }, 10)
+    })
+    await wait(20)
+    expect(await late).toMatchObject({ name: 'ServiceTimeoutError', attempts: 0 })
+    expect(finished).toEqual([])
+  })
+
+  async function* readInTurn(ai: Services['ai']) {
+    yield await ai.get('a').text()
+    yield await ai.get('b').text()
+  }
+
   it('calls that a streamed answer is made of go on', async () => {
     const { result } = await run(
       ({ ai }) =>
@@ -209,6 +271,10 @@ describe('when the handler ends,', () => {
       { fetch: slow(20) },
     )
     expect(await new Response(result as ReadableStream).text()).toBe('{}{}')
+    const readable = await run(({ ai }) => ({ statusCode: 200, body: Readable.from(readInTurn(ai)) }), {
+      fetch: slow(20),
+    })
+    expect(await text((readable.result as { body: Readable }).body)).toBe('{}{}')
     expect(warnings).toEqual([])
   })
 
@@ -244,6 +310,22 @@ describe('when the handler ends,', () => {
     expect(await new Response(result as ReadableStream).text()).toBe('abc')
     expect(warnings).toEqual([])
   })
+})
+
+it('leaves no timer, and does not wait at all for what has ended', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  const calls = createPendingCalls(1000, () => {})
+  const call = { service: 'ai', method: 'POST', path: '/x', attempts: 1 }
+  const end = calls.add({ call, isAwaited: () => false, abort() {} })
+  const ended = calls.finish({ hasFailed: false, isStreamed: false })
+  expect(vi.getTimerCount()).toBe(1)
+  end('finished')
+  await ended
+  expect(vi.getTimerCount()).toBe(0)
+  expect(createPendingCalls('await', () => {}).finish({ hasFailed: false, isStreamed: false })).toBeUndefined()
 })
 
 describe('a failure that nobody awaits', () => {
@@ -365,5 +447,6 @@ describe('a failure that nobody awaits', () => {
     controller.abort('enough')
     await wait(20)
     expect(warnings).toEqual(['A call failed, and nobody awaited it: ai: GET /x: ABORTED'])
+    expect(details).toEqual([{ call: { service: 'ai', method: 'GET', path: '/x' } }])
   })
 })

@@ -25,6 +25,7 @@ describe('classifyRefusal', () => {
     [403, 'AccessDeniedException', 'The security token included in the request is expired', 'expired-token'],
     [403, 'AccessDeniedException', '', 'access-denied'],
     [403, 'ForbiddenException', 'Forbidden', 'forbidden'],
+    [400, 'ForbiddenException', 'Forbidden', 'forbidden'],
     [429, 'TooManyRequestsException', 'Too Many Requests', 'throttled'],
     [429, 'LimitExceededException', 'Limit Exceeded', 'quota'],
     // Owners may change the status; the type still tells.

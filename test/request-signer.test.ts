@@ -10,7 +10,7 @@ import {
   invokeIntegrationService,
 } from '../src/request-signer.ts'
 import type { LocalGateway, RouteRequest, Routes } from '../src/testing/index.ts'
-import { rejection, setEnv, useGateway } from './helpers.ts'
+import { answer, rejection, setEnv, useGateway } from './helpers.ts'
 
 const echo = ({ method, path, searchParams, json, headers, body }: RouteRequest) => ({
   method,
@@ -160,20 +160,36 @@ describe('invokeApiGateway', () => {
   })
 
   it('refuses what is not even text', async () => {
-    expect(await rejection(invokeApiGateway(5 as never, 'GET', '/echo'))).toBeInstanceOf(TypeError)
+    expect(await rejection(invokeApiGateway(5 as never, 'GET', '/echo'))).toEqual(
+      new TypeError("Option 'services.api.url' must be string"),
+    )
   })
 
-  it('forgets the oldest of very many URLs', async () => {
-    for (let index = 0; index < 110; index += 1) {
-      expect(
-        await rejection(
-          invokeApiGateway(`http://127.0.0.1:9/${index}`, 'GET', 'x', undefined, undefined, {
-            signal: AbortSignal.abort('no'),
-          }),
-        ),
-      ).toBe('no')
+  it('keeps what it has learned of a URL, and forgets the oldest of very many', async () => {
+    const skewed = new Date(Date.now() + 3_600_000)
+    const dates: (string | null)[] = []
+    let isRefused = true
+    vi.stubGlobal('fetch', (_: unknown, init: RequestInit) => {
+      dates.push(new Headers(init.headers).get('x-amz-date'))
+      if (!isRefused) return answer()
+      isRefused = false
+      const headers = { 'x-amzn-errortype': 'InvalidSignatureException', date: skewed.toUTCString() }
+      return answer('{"message":"Signature expired: 1"}', { status: 403, headers })
+    })
+    onTestFinished(() => {
+      vi.unstubAllGlobals()
+    })
+    const hourOf = async (name: string) => {
+      await invokeApiGateway(`https://${name}.execute-api.eu-central-1.amazonaws.com`, 'GET', 'x')
+      return dates.at(-1)?.slice(0, 11)
     }
-    expect(await invokeApiGateway(url, 'GET', '/echo')).toMatchObject({ method: 'GET' })
+    const later = skewed.toISOString().replace(/-/g, '').slice(0, 11)
+    expect(await hourOf('learned')).toBe(later)
+    expect(dates).toHaveLength(2)
+    for (let index = 1; index < 100; index += 1) expect(await hourOf(`other${index}`)).not.toBe(later)
+    expect(await hourOf('learned')).toBe(later)
+    await hourOf('other100')
+    expect(await hourOf('learned')).not.toBe(later)
   })
 })
 
@@ -196,10 +212,8 @@ describe('invokeApiGatewayWithRetry', () => {
 
   it('fails with the last error after maxRetries, which tells all requests that went out', async () => {
     gateway.fail('*', 'bad-gateway')
-    expect(await rejection(invokeApiGatewayWithRetry(url, 'POST', '/echo', {}, undefined, 2, 1))).toMatchObject({
-      status: 502,
-      attempts: 3,
-    })
+    const error = await rejection(invokeApiGatewayWithRetry(url, 'POST', '/echo', {}, undefined, 2, 1))
+    expect({ ...(error as object) }).toMatchObject({ status: 502, attempts: 3 })
     expect(gateway.requests).toHaveLength(3)
     await rejection(invokeApiGatewayWithRetry(url, 'POST', '/echo', {}, undefined, 0))
     expect(gateway.requests).toHaveLength(4)
@@ -220,15 +234,51 @@ describe('invokeApiGatewayWithRetry', () => {
     expect(gateway.requests).toHaveLength(2)
   })
 
-  it('does not wait longer than 30 seconds because an answer asks for it', async () => {
-    gateway.fail('*', { status: 503, body: {}, headers: { 'retry-after': '3000000' } })
-    expect(await rejection(invokeApiGatewayWithRetry(url, 'GET', '/echo'))).toMatchObject({ status: 503, attempts: 1 })
+  describe('waits', () => {
+    /** How long it waits before each retry, of a service that asks for `retryAfter`. */
+    const delaysOf = async (retryAfter: string | undefined, maxRetries: number, baseDelay?: number) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+      vi.spyOn(Math, 'random').mockReturnValue(0.5)
+      const headers: Record<string, string> = retryAfter === undefined ? {} : { 'retry-after': retryAfter }
+      const sentAt: number[] = []
+      vi.stubGlobal('fetch', () => {
+        sentAt.push(Date.now())
+        return answer('{}', { status: 503, headers })
+      })
+      onTestFinished(() => {
+        vi.useRealTimers()
+        vi.restoreAllMocks()
+        vi.unstubAllGlobals()
+      })
+      const api = 'https://id.execute-api.eu-central-1.amazonaws.com'
+      const error = rejection(invokeApiGatewayWithRetry(api, 'GET', 'x', undefined, undefined, maxRetries, baseDelay))
+      let hasEnded = false
+      error.then(() => {
+        hasEnded = true
+      })
+      while (!hasEnded) {
+        await new Promise(setImmediate)
+        await new Promise(setImmediate)
+        await vi.advanceTimersByTimeAsync(500)
+      }
+      expect(await error).toMatchObject({ status: 503, attempts: sentAt.length })
+      return sentAt.slice(1).map((at, index) => at - (sentAt[index] as number))
+    }
+
+    it.each<[string, string | undefined, number, number | undefined, number[]]>([
+      ['twice as long each time, with full jitter', undefined, 4, undefined, [500, 1000, 2000, 4000]],
+      ['as long as an answer asks', '30', 1, undefined, [30_000]],
+      ['no longer than 30 seconds because an answer asks for it', '31', 3, undefined, []],
+      ['as long as an answer asks where it would wait longer by itself', '45', 1, 100_000, [45_000]],
+    ])('%s', async (_, retryAfter, maxRetries, baseDelay, delays) => {
+      expect(await delaysOf(retryAfter, maxRetries, baseDelay)).toEqual(delays)
+    })
   })
 
   it('does not repeat what its configuration refuses', async () => {
-    expect(await rejection(invokeApiGatewayWithRetry('nope', 'GET', '/echo'))).toMatchObject({
-      code: 'ERR_SERVICES_CONFIG',
-    })
+    const error = await rejection(invokeApiGatewayWithRetry('nope', 'GET', '/echo'))
+    expect(error).toMatchObject({ code: 'ERR_SERVICES_CONFIG' })
+    expect(error).not.toHaveProperty('attempts')
   })
 
   it.each(['quota', 'access-denied', 'http-api-not-found', 'too-large'] as const)(
@@ -263,6 +313,7 @@ describe('batchInvokeApiGateway', () => {
       request('/echo', { body: 3, options: { headers: { 'x-n': '3' } } }),
     ])
     expect(results).toMatchObject([{ json: 1 }, { json: 2, searchParams: { q: '1' } }, { json: 3 }])
+    expect(gateway.requests.map(({ headers }) => headers['x-n']).toSorted()).toEqual(['3', undefined, undefined])
     expect(await batchInvokeApiGateway([])).toEqual([])
   })
 
@@ -277,14 +328,15 @@ describe('batchInvokeApiGateway', () => {
     )) as BatchInvokeError
     expect(error).toBeInstanceOf(BatchInvokeError)
     expect(error).toMatchObject({
+      name: 'BatchInvokeError',
       code: 'ERR_BATCH_INVOKE',
       results: [{ json: 1 }, undefined, undefined, { json: 4 }],
       errors: [{ code: 'ERR_SERVICE_AUTH', reason: 'missing-token' }, { code: 'ERR_SERVICE_REQUEST' }],
       failedIndexes: [1, 2],
     })
-    expect(error.message).toMatch(
-      /^2 of 4 requests failed:\n {2}\[1\] api 127\.0\.0\.1:\d+\/ai: POST \/none: 403.*\n {2}\[2\] api 127/s,
-    )
+    const [first, second] = error.errors as Error[]
+    expect(error.message).toBe(`2 of 4 requests failed:\n  [1] ${first?.message}\n  [2] ${second?.message}`)
+    expect(first?.message).toMatch(/^api 127\.0\.0\.1:\d+\/ai: POST \/none: 403/)
     const aborted = await rejection(
       batchInvokeApiGateway([request('/echo', { options: { signal: AbortSignal.abort('enough') } })]),
     )
@@ -301,6 +353,7 @@ describe('batchInvokeApiGateway', () => {
 
   it.each([
     [{}, 10],
+    [{ concurrency: 1 }, 1],
     [{ concurrency: 3 }, 3],
     [{ concurrency: 100 }, 25],
   ])('runs at most as many at a time as %o says', async (options, most) => {

@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { Options } from 'ky'
+import ky, { type Options } from 'ky'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices, createSignedFetch, type ServiceClient, type SignedServicesOptions } from '../src/index.ts'
+import { createRetryQuota } from '../src/retry-quota.ts'
+import { bindServices, createServiceFactory } from '../src/services.ts'
 import { answer, IDENTITY, rejection, startRecorder, useGateway } from './helpers.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
@@ -176,6 +178,20 @@ describe('a hook cannot', () => {
     ).toBe(REASON)
   })
 
+  it('keep a call that had ended before it began, with an answer or without one', async () => {
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    onTestFinished(() => {
+      process.off('unhandledRejection', unhandled)
+    })
+    for (const hook of [never, () => new Response('of the hook')]) {
+      const options = { signal: AbortSignal.abort(REASON), hooks: { beforeRequest: [hook] } }
+      expect(await soon(createClient().get('x', options))).toBe(REASON)
+    }
+    await wait(5)
+    expect(unhandled).not.toHaveBeenCalled()
+  })
+
   it('hold up a call with what cannot be shown', async () => {
     respond = () => answer('{}')
     const hooks = {
@@ -185,7 +201,10 @@ describe('a hook cannot', () => {
         },
       ],
     }
-    expect(await soon(createClient().get('x', { hooks }).json())).toMatchObject({ code: 'ERR_SERVICE_REQUEST' })
+    expect(await soon(createClient().get('x', { hooks }).json())).toMatchObject({
+      code: 'ERR_SERVICE_REQUEST',
+      message: 'ai: GET /x: something was thrown that cannot be shown',
+    })
   })
 
   it('put a fetch of its own in place of the signed one with an accessor', async () => {
@@ -303,6 +322,19 @@ describe('an error tells', () => {
     expect(await rejection(createClient()('x', options as never))).toMatchObject({ service: 'ai' })
   })
 
+  it('of options that cannot be read, and of no input, by the method that a call has without them', async () => {
+    const options = {
+      get method() {
+        throw new Error('mine')
+      },
+    }
+    const message = 'ai: GET /: mine'
+    expect(await rejection(createClient()('x', options as never))).toMatchObject({ message })
+    expect(await rejection(createClient()(undefined as never))).toMatchObject({
+      message: 'ai: GET /: the input must be a path, a URL or a Request',
+    })
+  })
+
   it('of a Request whose body ky would lose', async () => {
     const request = new Request(`${BASE}/x`, { method: 'PATCH', body: 'b' })
     expect(await rejection(createClient()(request, { searchParams: { a: 1 } }))).toMatchObject({
@@ -311,8 +343,36 @@ describe('an error tells', () => {
     })
     respond = () => answer()
     await createClient()(new Request(`${BASE}/x?a=1`, { method: 'PATCH', body: 'b' }))
-    expect(count).toBe(1)
+    await createClient()(new Request(`${BASE}/x`), { searchParams: { a: 1 } })
+    expect(count).toBe(2)
   })
+})
+
+it('what a service needs for its clients is made once, however many invocations it has', () => {
+  const create = vi.spyOn(ky, 'create')
+  onTestFinished(() => create.mockRestore())
+  const { bind, config } = createServiceFactory({ services: { ai: BASE }, credentials: IDENTITY })
+  for (let count = 0; count < 3; count += 1) bind(config.services, { readTrace: () => undefined }).create('ai')
+  expect(create).toHaveBeenCalledOnce()
+})
+
+it("a service's quota of retries is told of what succeeded, with what its last retry took", async () => {
+  const succeed = vi.fn()
+  const quota = () => ({ ...createRetryQuota(), succeed })
+  const options = { services: { ai: BASE }, credentials: IDENTITY, fetch: () => respond({}), retry: { delay: () => 0 } }
+  const { ai } = bindServices(createServiceFactory(options, quota)) as { ai: ServiceClient }
+  respond = () => answer('{}', { status: 404 })
+  await rejection(ai.get('x'))
+  respond = () => Promise.reject(new TypeError('fetch failed'))
+  await rejection(ai.post('x'))
+  expect(succeed).not.toHaveBeenCalled()
+  respond = () => answer()
+  await ai.get('x')
+  await ai.fetch('x')
+  const answers = [503, 503, 200]
+  respond = () => answer('{}', { status: answers.shift() as number })
+  await ai.get('x')
+  expect(succeed.mock.calls).toEqual([[0], [0], [14]])
 })
 
 describe('an answer', () => {

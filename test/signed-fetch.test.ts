@@ -1,6 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
+import { createClock } from '../src/clock.ts'
+import { createCredentialSource } from '../src/credentials.ts'
 import { createServices, createSignedFetch, ServiceRequestError, type SignedFetchOptions } from '../src/index.ts'
+import { readOutgoing } from '../src/outgoing.ts'
 import { sha256Hex } from '../src/sha256.ts'
+import { createSign } from '../src/signature.ts'
+import { createSendSigned } from '../src/signed-fetch.ts'
+import { toWireUrl } from '../src/wire-url.ts'
 import { answer, IDENTITY, rejection, setEnv, useGateway } from './helpers.ts'
 
 const URL_ = 'https://id.execute-api.eu-central-1.amazonaws.com/prod/jobs'
@@ -74,6 +80,55 @@ describe('createSignedFetch', () => {
     const body = new Blob(['streamed']).stream()
     await fetch(URL_, { method: 'POST', body, duplex: 'half' } as RequestInit)
     expect(Buffer.from(sent[0]?.body as Uint8Array).toString()).toBe('streamed')
+  })
+
+  it('refuses a body that cannot be read, before anything is sent', async () => {
+    const { sent, fetch } = record()
+    const cause = new Error('gone')
+    const body = new ReadableStream({ pull: (stream) => stream.error(cause) })
+    const error = await rejection(fetch(URL_, { method: 'POST', body, duplex: 'half' } as RequestInit))
+    expect(error).toBeInstanceOf(ServiceRequestError)
+    expect(error).toMatchObject({ message: 'execute-api: POST /prod/jobs: the body could not be read', cause })
+    expect(sent).toEqual([])
+  })
+
+  it('gives a transport of the caller Headers and bytes, however many', async () => {
+    const { sent, fetch } = record()
+    const bytes = new Uint8Array(300_000).fill(1)
+    await fetch(URL_, { method: 'POST', body: bytes })
+    expect(sent[0]?.headers).toBeInstanceOf(Headers)
+    expect(sent[0]?.body).toEqual(bytes)
+  })
+
+  it('catches up with what happened in a pause once a call', async () => {
+    const catchUp = vi.fn(async () => {})
+    const { region, service: signingName } = OPTIONS
+    const credentials = createCredentialSource(IDENTITY)
+    const send = createSendSigned({
+      credentials,
+      region,
+      signingName,
+      fetch: () => answer(),
+      clock: createClock(),
+      catchUp,
+    })
+    const call = { service: 'ai', method: 'GET', path: '/x', attempts: 0, secrets: new Set<string>() }
+    const request = { ...readOutgoing(new URL(URL_)), signal: new AbortController().signal }
+    await send(request, call)
+    await send(request, call)
+    expect([catchUp.mock.calls.length, call.attempts]).toEqual([1, 2])
+  })
+
+  it('derives a signing key once for an identity and a day', async () => {
+    const sign = createSign({ region: 'eu-central-1', service: 'execute-api' })
+    const request = { method: 'GET', wire: toWireUrl(new URL(URL_)), headers: {}, payloadHash: sha256Hex('') }
+    const [today, tomorrow] = [new Date('2026-11-22T01:00:00Z'), new Date('2026-11-23T01:00:00Z')]
+    const derived = sign(request, IDENTITY, today)
+    expect(derived).toBeInstanceOf(Promise)
+    const { signature } = await derived
+    expect(sign(request, { ...IDENTITY }, today)).toMatchObject({ signature })
+    expect(sign(request, IDENTITY, tomorrow)).toBeInstanceOf(Promise)
+    expect(sign(request, { ...IDENTITY, secretAccessKey: 'other' }, today)).toBeInstanceOf(Promise)
   })
 
   it("writes a form's boundary once, in body and content type", async () => {

@@ -148,6 +148,20 @@ describe('signedServices', () => {
     }
   })
 
+  it('leaves an invocation alone that ended before it began', async () => {
+    const error = new Error('mine')
+    const handler = middy()
+      .use({
+        before: () => {
+          throw error
+        },
+      })
+      .use(signedServices(OPTIONS))
+      .handler(async () => 'never')
+    expect(await rejection(handler({}, lambdaContext()))).toBe(error)
+    expect(signedServices(OPTIONS).after?.({ context: lambdaContext() } as never)).toBeUndefined()
+  })
+
   it('merges with another one', async () => {
     const handler = middy()
       .use(signedServices(OPTIONS))
@@ -329,7 +343,8 @@ describe("the invocation's deadline", () => {
 
   it('keeps the margin back, and lets nothing be sent without time left', async () => {
     const fetch = vi.fn<typeof globalThis.fetch>()
-    const error = await call(fetch, (ai) => ai.get('x').json(), 100)({}, inTime(100))
+    const fixed = lambdaContext({ getRemainingTimeInMillis: () => 100 })
+    const error = await call(fetch, (ai) => ai.get('x').json(), 100)({}, fixed)
     expect(error).toMatchObject({ name: 'ServiceTimeoutError', deadline: true, attempts: 0, timeoutMs: 0 })
     expect((error as Error).message).toBe("ai: GET /x: no time left, not sent before the invocation's deadline")
     expect(fetch).not.toHaveBeenCalled()
@@ -378,6 +393,18 @@ describe("the invocation's deadline", () => {
     await (await context.services.ai.fetch('x')).text()
     await rejection(context.services.ai.get('../x'))
     expect(vi.getTimerCount()).toBe(0)
+    vi.useRealTimers()
+  })
+
+  it('is one timer, however many calls are under way', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { before: begin } = signedServices({ ...OPTIONS, fetch: hang, deadlineMargin: 0 })
+    const context = { getRemainingTimeInMillis: () => 1000 } as unknown as ServicesContext<['ai']>
+    begin?.({ context } as never)
+    const calls = ['x', 'y'].map((path) => rejection(context.services.ai.get(path, { timeout: false })))
+    expect(vi.getTimerCount()).toBe(1)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await Promise.all(calls)).toMatchObject([{ deadline: true }, { deadline: true }])
     vi.useRealTimers()
   })
 

@@ -1,10 +1,12 @@
+import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { follow, LightSignal, sleep, toAbortSignal } from '../src/abort.ts'
+import { follow, LightSignal, sleep, toAbortSignal, unlessAborted } from '../src/abort.ts'
 import { createClock } from '../src/clock.ts'
 import { createDeadline } from '../src/deadline.ts'
 import { toVariable } from '../src/service-variable.ts'
 import { Sha256, sha256Hex } from '../src/sha256.ts'
 import { readTraceId } from '../src/trace.ts'
+import { rejection } from './helpers.ts'
 
 describe('readTraceId', () => {
   const env = { _X_AMZN_TRACE_ID: 'Root=1-env' }
@@ -87,6 +89,11 @@ describe('createDeadline', () => {
     expect(deadline.signal.aborted).toBe(true)
   })
 
+  it('keeps the longest time that a timer can', () => {
+    createDeadline(() => 2 ** 31 - 1, 0).hold()
+    expect(vi.getTimerCount()).toBe(1)
+  })
+
   it.each([undefined, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 40])(
     'takes %s ms for no deadline that a timer could keep',
     (ms) => {
@@ -122,6 +129,7 @@ it.each([
   ['ai', 'AI_SERVICE_API_URL'],
   ['userProfile', 'USER_PROFILE_SERVICE_API_URL'],
   ['user-profile', 'USER_PROFILE_SERVICE_API_URL'],
+  ['user--profile', 'USER_PROFILE_SERVICE_API_URL'],
   ['HTTPProxy', 'HTTP_PROXY_SERVICE_API_URL'],
   ['s3Files', 'S3_FILES_SERVICE_API_URL'],
 ])('%s takes its URL from %s', (name, variable) => {
@@ -177,6 +185,16 @@ describe('createClock', () => {
   })
 })
 
+it('what waits with a signal takes its listener off in the end', async () => {
+  const { signal } = new AbortController()
+  await unlessAborted(Promise.resolve(), signal)
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+  await rejection(unlessAborted(Promise.reject(new Error('x')), signal))
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+  await sleep(0, signal)
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+})
+
 describe('sleep', () => {
   beforeEach(() => {
     vi.useFakeTimers()
@@ -208,7 +226,10 @@ describe('LightSignal', () => {
     signal.removeEventListener('abort', removed)
     signal.abort()
     signal.abort('again')
-    expect(signal).toMatchObject({ aborted: true, reason: { name: 'AbortError' } })
+    expect(signal).toMatchObject({
+      aborted: true,
+      reason: { name: 'AbortError', message: 'This operation was aborted' },
+    })
     expect(heard).toEqual([signal.reason])
     expect(toAbortSignal(signal)).toMatchObject({ aborted: true, reason: signal.reason })
   })

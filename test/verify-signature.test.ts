@@ -51,6 +51,7 @@ describe('verifySignature', () => {
     ['?a=x+y&b=x%2By&c=x%20y', 'a=x%20y&b=x%2By&c=x%20y'],
     ['?%61=%7E%2f%zz%ff', 'a=~%2F%25zz%FF'],
     ['?a=?', 'a=%3F'],
+    ['?a=%0a', 'a=%0A'],
   ])('reads the query %j as %s', (query, expected) => {
     expect(canonicalOf(`/p${query}`)[2]).toBe(expected)
   })
@@ -82,21 +83,49 @@ describe('verifySignature', () => {
     })
   })
 
-  it('reproduces the example of the Signature Version 4 test suite, get-vanilla', () => {
+  /** The example of the test suite, with another authorization, headers or clock. */
+  const verifyExample = (change: (authorization: string) => string = (same) => same, extra: string[] = [], now = 0) => {
     const authorization =
       'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31'
-    const rawHeaders = [
-      'Host',
-      'example.amazonaws.com',
-      'X-Amz-Date',
-      '20150830T123600Z',
-      'Authorization',
-      authorization,
+    const headers = ['Host', 'example.amazonaws.com', 'X-Amz-Date', '20150830T123600Z']
+    const credentials = [
+      IDENTITY,
+      { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },
     ]
-    const credentials = [{ accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' }]
-    const options = { credentials, region: 'us-east-1', service: 'service', now: Date.parse('2015-08-30T12:36:00Z') }
-    expect(verifySignature({ method: 'GET', target: '/', rawHeaders, body: Buffer.alloc(0) }, options)).toMatchObject({
-      verified: true,
+    const rawHeaders = [...headers, ...extra, 'Authorization', change(authorization)]
+    const request = { method: 'GET', target: '/', rawHeaders, body: Buffer.alloc(0) }
+    const signedAt = Date.parse('2015-08-30T12:36:00Z')
+    return verifySignature(request, { credentials, region: 'us-east-1', service: 'service', now: signedAt + now })
+  }
+
+  it.each([
+    ['more white space', (authorization: string) => authorization.replaceAll(' ', '   ')],
+    ['less white space', (authorization: string) => authorization.replaceAll(', ', ',')],
+  ])('takes an authorization with %s', (_, change) => {
+    expect(verifyExample(change)).toMatchObject({ verified: true })
+  })
+
+  it.each([
+    ['something before it', (authorization: string) => `Bearer ${authorization}`],
+    ['something behind it', (authorization: string) => `${authorization}, more`],
+    ['no date in its credential', (authorization: string) => authorization.replace(/\/.*request/, '')],
+  ])('refuses an authorization with %s', (_, change) => {
+    expect(verifyExample(change)).toMatchObject({
+      errorType: expect.stringMatching(/^(IncompleteSignature|InvalidSignature)Exception$/),
+      message: expect.not.stringContaining('we calculated'),
     })
+  })
+
+  it('lets headers be unsigned that only look like those that must be signed', () => {
+    expect(verifyExample(undefined, ['hosted', '1', 'not-x-amz-date', '1'])).toMatchObject({ verified: true })
+  })
+
+  it('takes signatures of the last five minutes, and of the next', () => {
+    for (const now of [-300_000, 300_000]) expect(verifyExample(undefined, [], now)).toMatchObject({ verified: true })
+    for (const now of [-300_001, 300_001]) expect(verifyExample(undefined, [], now)).toMatchObject({ verified: false })
+  })
+
+  it('reproduces the example of the Signature Version 4 test suite, get-vanilla', () => {
+    expect(verifyExample()).toMatchObject({ verified: true })
   })
 })

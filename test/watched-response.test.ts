@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { Response as ForeignResponse } from 'undici'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { watchResponse } from '../src/watched-response.ts'
@@ -34,6 +35,26 @@ function halfBody() {
 }
 
 describe('a watched answer', () => {
+  it('has the members of a Response', async () => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const read = async (make: () => Response) => ({
+      text: await make().text(),
+      json: await make().json(),
+      arrayBuffer: await make().arrayBuffer(),
+      bytes: await (make() as Response & { bytes(): Promise<unknown> }).bytes(),
+      blob: await (await make().blob()).text(),
+      formData: [...(await make().formData())],
+      clone: await make().clone().text(),
+      body: await new Response(make().body).text(),
+    })
+    const make = () => new Response('1', { headers })
+    const { body } = watch(make())
+    expect(await read(() => watch(make()).body)).toEqual(await read(make))
+    expect(Object.getPrototypeOf(watch(make()).body)).toBe(Object.getPrototypeOf(body))
+    Object.assign(body, { text: async () => 'replaced' })
+    expect(await body.text()).toBe('replaced')
+  })
+
   it.each([
     ['text', '{"a":1}'],
     ['json', { a: 1 }],
@@ -74,6 +95,19 @@ describe('a watched answer', () => {
     expect(await ended).toBeUndefined()
     expect([body.status, body.url, body instanceof Response]).toEqual([201, 'http://h/x', true])
     expect(end).toHaveBeenCalledOnce()
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+  })
+
+  it.each([
+    [199, false],
+    [200, true],
+    [299, true],
+    [599, false],
+    [600, false],
+  ])('with status %d has it in its copies as well', (status, ok) => {
+    const { body } = watch(Object.defineProperty(new Response('text'), 'status', { value: status }))
+    const copy = body.clone()
+    expect([copy.status, copy.ok]).toEqual([status, ok])
   })
 
   it('is read as a form, and cloned with its URL', async () => {
@@ -106,6 +140,7 @@ describe('a watched answer', () => {
   /** Reads in its own way, and counts how often. */
   class OwnResponse extends (Response as new (body: string) => object) {
     reads = 0
+    streams = 0
 
     async text() {
       this.reads += 1
@@ -113,7 +148,14 @@ describe('a watched answer', () => {
     }
 
     get body() {
+      this.streams += 1
       return new Response('own stream').body
+    }
+  }
+
+  class EmptyResponse extends OwnResponse {
+    override get body() {
+      return null
     }
   }
 
@@ -124,6 +166,14 @@ describe('a watched answer', () => {
     expect([await body.text(), body.bodyUsed, response.reads]).toEqual(['own', true, 1])
     expect(await ended).toBeUndefined()
     expect([await body.text(), response.reads]).toEqual(['own', 2])
+    expect(response.streams).toBe(0)
+  })
+
+  it("of a transport's own class may turn out to have no body", async () => {
+    const { body, ended } = watch(new EmptyResponse('text') as EmptyResponse & Response)
+    expect(body.body).toBeNull()
+    expect(end).toHaveBeenCalledOnce()
+    expect([await ended, await body.text()]).toEqual([undefined, 'own'])
   })
 
   it.each([
@@ -162,6 +212,7 @@ describe('a watched answer', () => {
     const failure = await reading
     expect(failure).toMatchObject({ message: 'the failure', cause: REASON })
     expect(await ended).toBe(failure)
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
   })
 
   it.each([
@@ -175,7 +226,8 @@ describe('a watched answer', () => {
     controller.abort(REASON)
     expect(await reading).toMatchObject({ message: 'the failure', cause: REASON })
     expect(await ended).toMatchObject({ message: 'the failure' })
-    expect(end).toHaveBeenCalled()
+    await turn()
+    expect(end).toHaveBeenCalledOnce()
   })
 
   it('that nobody reads lets go of its source with the signal, and has failed nobody', async () => {
@@ -187,6 +239,14 @@ describe('a watched answer', () => {
     expect(await rejection(body.text())).toMatchObject({ cause: REASON })
     expect(cancel).toHaveBeenCalledExactlyOnceWith(REASON)
     await ended
+  })
+
+  it('has failed nobody where its time was over before anybody read it', async () => {
+    controller.abort(REASON)
+    const { body, ended } = watch(new Response('text'))
+    const copy = body.clone()
+    expect(await ended).toBeUndefined()
+    expect(await rejection(copy.text())).toMatchObject({ cause: REASON })
   })
 
   it('that is not JSON says so, after it has ended', async () => {
@@ -219,5 +279,6 @@ describe('the stream of a watched answer', () => {
     controller.abort(REASON)
     expect(await reading).toMatchObject({ message: 'the failure', cause: REASON })
     await turn()
+    expect(end).toHaveBeenCalledOnce()
   })
 })

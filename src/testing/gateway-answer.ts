@@ -44,7 +44,7 @@ function toPayload(body: string | ArrayBuffer | ArrayBufferView): string | Uint8
 /** Of data alone: a Response, an Error or a Map would go out as `{}` without a word. */
 function toJson(body: unknown): string {
   const kind = Object.prototype.toString.call(body).slice(8, -1)
-  if (!['Object', 'Array', 'Date', 'String', 'Number', 'Boolean', 'Null'].includes(kind)) {
+  if (!['Object', 'Array', 'Date', 'Number', 'Boolean', 'Null'].includes(kind)) {
     throw new TypeError(
       `${kind} is no answer: use data that JSON can hold, text, bytes, or reply(status, body, headers)`,
     )
@@ -83,6 +83,7 @@ export function send(response: ServerResponse, answer: GatewayAnswer, now: numbe
 export function sendHalf(response: ServerResponse, answer: GatewayAnswer, now: number, sent: () => void): void {
   const promised = { ...answer.headers, 'content-length': String(2 * Buffer.byteLength(answer.payload)) }
   writeHead(response, { ...answer, headers: promised }, now)
+  // A HEAD's payload is not written, and with it no head.
   response.flushHeaders()
   response.write(answer.payload, sent)
 }

@@ -74,7 +74,7 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
   const services = new Map([[name, routes]])
   return async (input, init = {}) => {
     const { pathname, search } = new URL(input as string)
-    const { method = 'GET', body } = init
+    const { method, body } = init as RequestInit & { readonly method: string }
     const headers = Object.fromEntries(init.headers as Headers)
     for (const added of SIGNATURE_HEADERS) delete headers[added]
     const bytes = Buffer.from((body ?? '') as string | Uint8Array<ArrayBuffer>)
@@ -114,5 +114,6 @@ function toResponse(reply: Reply, method: string): Response {
 function transportError({ kind }: Failure): Error {
   if (kind === 'timeout') return new DOMException('mockServices let the call time out', 'TimeoutError')
   const cause = Object.assign(new Error('mockServices broke the connection'), { code: 'ECONNRESET' })
+  // Stryker disable next-line StringLiteral: what the error tells is its cause.
   return new TypeError('fetch failed', { cause })
 }

@@ -119,16 +119,23 @@ export interface Route {
 /** Reads routes once, in the order of precedence. @throws TypeError for one that is not `METHOD /path` */
 export function parseRoutes(service: string, routes: Routes): readonly Route[] {
   const parsed = Object.entries(routes).map(([key, answer]) => {
-    // What no path can hold would never fit: a query, a fragment, API Gateway's own `{id}` and `*`.
-    const [, method, path] = /^([A-Z]+) (\/[^\s?#{}*]*)$/.exec(key) ?? []
-    const segments = path?.split('/').map((segment) => (isParam(segment) ? segment : decodeSegment(segment))) ?? []
-    const params = segments.filter(isParam)
-    if (method === undefined || params.includes(':') || new Set(params).size < params.length) {
+    const read = readKey(key)
+    if (read === undefined) {
       throw new TypeError(`Route '${key}' of service '${service}' must be like 'GET /jobs/:id'`)
     }
-    return { key, method, segments, answer }
+    return { key, answer, ...read }
   })
   return parsed.sort((a, b) => compareSegments(a.segments, b.segments))
+}
+
+function readKey(key: string): Pick<Route, 'method' | 'segments'> | undefined {
+  // What no path can hold would never fit: a query, a fragment, API Gateway's own `{id}` and `*`.
+  const parts = /^([A-Z]+) (\/[^\s?#{}*]*)$/.exec(key)
+  if (parts === null) return undefined
+  const [, method, path] = parts as string[] as [string, string, string]
+  const segments = path.split('/').map((segment) => (isParam(segment) ? segment : decodeSegment(segment)))
+  const params = segments.filter(isParam)
+  return params.includes(':') || new Set(params).size < params.length ? undefined : { method, segments }
 }
 
 function isParam(segment: string): boolean {
@@ -137,7 +144,7 @@ function isParam(segment: string): boolean {
 
 /** As in API Gateway, a literal segment comes before a param in its place. */
 function compareSegments(a: readonly string[], b: readonly string[]): number {
-  const differing = a.findIndex((segment, index) => isParam(segment) !== isParam(b[index] ?? ''))
+  const differing = a.findIndex((segment, index) => isParam(segment) !== isParam(String(b[index])))
   return differing === -1 ? 0 : isParam(a[differing] as string) ? 1 : -1
 }
 
@@ -190,13 +197,14 @@ export function locateRoute(
   services: ReadonlyMap<string, readonly Route[]>,
   { method, target, headers }: Arrival,
 ): Located {
-  const [rawPath = '', search = ''] = target.split(/\?(.*)/s)
+  const [rawPath, search] = target.split(/\?(.*)/s) as [string, string?]
   const [, rawService = '', ...below] = rawPath.split('/')
   const segments = below.length > 0 ? below : ['']
   const service = decodeSegment(rawService)
+  const routes = services.get(service)
   return {
     service,
-    route: findRoute(services.get(service) ?? [], method, segments),
+    route: routes && findRoute(routes, method, segments),
     head: {
       method,
       path: `/${segments.map(decodeSegment).join('/')}`,
@@ -210,8 +218,9 @@ export function parseJson(body: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(body).toString())
   } catch {
-    return undefined
+    // Something else, or nothing.
   }
+  return undefined
 }
 
 function decodeSegment(segment: string): string {

@@ -76,15 +76,16 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
     authorization,
   )
   if (parts === null) return refuse('IncompleteSignatureException', incompleteMessage(authorization))
-  const [, credential = '', signedHeaders = '', signature = ''] = parts
-  const [accessKeyId, date = '', ...rest] = credential.split('/')
+  const [, credential, signedHeaders, signature] = parts as string[] as [string, string, string, string]
+  const [accessKeyId, date, ...rest] = credential.split('/')
   const identity = options.credentials.find((known) => known.accessKeyId === accessKeyId)
   const token = headers.get('x-amz-security-token')
   if (identity === undefined || identity.sessionToken !== token) {
     return refuse('UnrecognizedClientException', 'The security token included in the request is invalid.')
   }
-  const amzDate = headers.get('x-amz-date') ?? ''
-  if (rest.join('/') !== `${region}/${service}/aws4_request` || amzDate.slice(0, 8) !== date) {
+  const amzDate = headers.get('x-amz-date')
+  const scoped = rest.join('/') === `${region}/${service}/aws4_request`
+  if (!scoped || amzDate === undefined || amzDate.slice(0, 8) !== date) {
     return refuse('InvalidSignatureException', `Credential should be scoped to a valid region and to '${service}'.`)
   }
   const names = signedHeaders.split(';')
@@ -95,7 +96,7 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
   const outdated = checkClock(amzDate, now)
   if (outdated !== undefined) return refuse('InvalidSignatureException', outdated)
 
-  const [path = '', search = ''] = splitOnce(request.target, '?')
+  const [path, search] = splitOnce(request.target, '?')
   const canonicalRequest = [
     request.method,
     canonicalPath(path),
@@ -126,7 +127,7 @@ function refuse(errorType: string, message: string): RefusedSignature {
 /** Lower-case names; several headers of one name are one, joined with a comma. */
 function groupHeaders(rawHeaders: readonly string[]): Map<string, string> {
   const headers = new Map<string, string>()
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] as string).toLowerCase()
     const value = rawHeaders[index + 1] as string
     headers.set(name, headers.has(name) ? `${headers.get(name)},${value}` : value)
@@ -135,9 +136,10 @@ function groupHeaders(rawHeaders: readonly string[]): Map<string, string> {
 }
 
 function checkClock(amzDate: string, now: number): string | undefined {
-  const iso = amzDate.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z')
-  const signedAt = Date.parse(iso)
-  if (iso === amzDate || Number.isNaN(signedAt)) return "Date in Credential scope does not match 'x-amz-date'"
+  const signedAt = Date.parse(amzDate.replace(/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/, '$1-$2-$3T$4:$5:$6Z'))
+  if (Number.isNaN(signedAt) || toAmzDate(signedAt) !== amzDate) {
+    return "Date in Credential scope does not match 'x-amz-date'"
+  }
   if (signedAt < now - CLOCK_WINDOW_MS) return expiredMessage(amzDate, now)
   if (signedAt > now + CLOCK_WINDOW_MS) return notYetCurrentMessage(amzDate, now)
   return undefined
