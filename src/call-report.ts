@@ -74,7 +74,7 @@ export function createReporter(logger?: ServicesLogger, onCall?: (record: CallRe
   }
   return {
     warn: (message, details) => write('warn', message, details),
-    // Stryker disable next-line ConditionalExpression: what nobody is told of costs all the same.
+    // Stryker disable next-line ConditionalExpression: a record that nobody is told of only costs.
     call: logger === undefined && onCall === undefined ? undefined : call,
   }
 }

@@ -114,7 +114,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
 /** One whose body somebody is reading. */
 function createReadResponse(): Response {
-  const response = new Response(new Blob([]))
+  const response = new Response(new ReadableStream())
   ;(response.body as ReadableStream).getReader()
   return response
 }

@@ -86,6 +86,7 @@ describe('a retry', () => {
   /** What the rules say to an answer that asks to wait for 2 s. */
   async function ask(given: Options, deadline?: Partial<Deadline>, elapsed = 0) {
     vi.useFakeTimers()
+    vi.advanceTimersByTime(1000)
     const { options, call } = seal(given, { deadline: deadline as Deadline })
     vi.advanceTimersByTime(elapsed)
     const outcome = new Response(null, { status: 503, headers: { 'retry-after': '2' } })

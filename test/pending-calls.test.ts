@@ -328,6 +328,16 @@ it('leaves no timer, and does not wait at all for what has ended', async () => {
   expect(createPendingCalls('await', () => {}).finish({ hasFailed: false, isStreamed: false })).toBeUndefined()
 })
 
+it('tells once of a failure in the turn in which the handler ends', async () => {
+  const calls = createPendingCalls('await', () => {})
+  const tell = vi.fn()
+  calls.addFailure(() => false, tell)
+  calls.finish({ hasFailed: false, isStreamed: false })
+  expect(tell).toHaveBeenCalledOnce()
+  await new Promise(setImmediate)
+  expect(tell).toHaveBeenCalledOnce()
+})
+
 describe('a failure that nobody awaits', () => {
   const down: typeof fetch = () => Promise.reject(new TypeError('fetch failed'))
   const noRejections = () => {

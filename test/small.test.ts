@@ -111,6 +111,7 @@ describe('follow', () => {
     const [a, b] = [new AbortController(), new AbortController()]
     const following = follow([undefined, a.signal, b.signal])
     b.abort('b')
+    expect(getEventListeners(a.signal, 'abort')).toEqual([])
     a.abort('a')
     expect(following.signal.reason).toBe('b')
   })

@@ -18,6 +18,7 @@ import {
 import { reply } from 'middy-signed-services/testing'
 import { fetch } from 'middy-signed-services/undici'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { Exchange } from '../src/exchange.ts'
 import { ReceivedBody } from '../src/received-body.ts'
 import { ReceivedResponse } from '../src/received-response.ts'
 import { startTlsService } from './connections/tls-service.ts'
@@ -552,6 +553,17 @@ describe('a body', () => {
       expect(service.connections).toHaveLength(1)
     },
   )
+
+  it('that is none has nothing to take and nothing to end', () => {
+    const asked = { method: 'GET', url: new URL('http://h.example/'), signal: undefined }
+    const resolve = vi.fn()
+    const reject = vi.fn()
+    const exchange = new Exchange(asked, resolve, reject)
+    exchange.onResponseStart({} as never, 204, {}, 'No Content')
+    exchange.onResponseData({} as never, Buffer.from('a'))
+    exchange.onResponseEnd()
+    expect([resolve.mock.calls.length, reject.mock.calls.length]).toEqual([1, 0])
+  })
 
   it('is read 64 KB ahead', () => {
     const body = new ReceivedBody(() => {})

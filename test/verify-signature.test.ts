@@ -26,6 +26,26 @@ function canonicalOf(target: string, headers: readonly [string, string][] = [], 
   return verdict.canonicalRequest?.split('\n') ?? []
 }
 
+/** The example of the test suite, with another authorization, other headers, or at another time. */
+const verifyExample = (
+  change: (authorization: string) => string = (same) => same,
+  extra: string[] = [],
+  now = 0,
+  last: string[] = [],
+) => {
+  const authorization =
+    'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31'
+  const headers = ['Host', 'example.amazonaws.com', 'X-Amz-Date', '20150830T123600Z']
+  const credentials = [
+    IDENTITY,
+    { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },
+  ]
+  const rawHeaders = [...headers, ...extra, 'Authorization', change(authorization), ...last]
+  const request = { method: 'GET', target: '/', rawHeaders, body: Buffer.alloc(0) }
+  const signedAt = Date.parse('2015-08-30T12:36:00Z')
+  return verifySignature(request, { credentials, region: 'us-east-1', service: 'service', now: signedAt + now })
+}
+
 describe('verifySignature', () => {
   it.each([
     ['/', '/'],
@@ -81,22 +101,11 @@ describe('verifySignature', () => {
       errorType: 'MissingAuthenticationTokenException',
       message: 'Missing Authentication Token',
     })
+    const signed = (authorization: string) => authorization.replace('SignedHeaders=', 'SignedHeaders=x-alone;')
+    expect(verifyExample(signed, [], 0, ['x-alone'])).toMatchObject({
+      message: "the 'SignedHeader' 'x-alone' is not there",
+    })
   })
-
-  /** The example of the test suite, with another authorization, headers or clock. */
-  const verifyExample = (change: (authorization: string) => string = (same) => same, extra: string[] = [], now = 0) => {
-    const authorization =
-      'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31'
-    const headers = ['Host', 'example.amazonaws.com', 'X-Amz-Date', '20150830T123600Z']
-    const credentials = [
-      IDENTITY,
-      { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },
-    ]
-    const rawHeaders = [...headers, ...extra, 'Authorization', change(authorization)]
-    const request = { method: 'GET', target: '/', rawHeaders, body: Buffer.alloc(0) }
-    const signedAt = Date.parse('2015-08-30T12:36:00Z')
-    return verifySignature(request, { credentials, region: 'us-east-1', service: 'service', now: signedAt + now })
-  }
 
   it.each([
     ['more white space', (authorization: string) => authorization.replaceAll(' ', '   ')],

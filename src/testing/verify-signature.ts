@@ -127,7 +127,7 @@ function refuse(errorType: string, message: string): RefusedSignature {
 /** Lower-case names; several headers of one name are one, joined with a comma. */
 function groupHeaders(rawHeaders: readonly string[]): Map<string, string> {
   const headers = new Map<string, string>()
-  for (let index = 0; index < rawHeaders.length; index += 2) {
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] as string).toLowerCase()
     const value = rawHeaders[index + 1] as string
     headers.set(name, headers.has(name) ? `${headers.get(name)},${value}` : value)
