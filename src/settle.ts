@@ -200,8 +200,10 @@ function settlePermit({ permit, signal, bodyEnd }: Call, { response, failure }: 
   if (permit === undefined) return
   const outcome = (error: unknown) => (signal?.aborted ? 'neutral' : outcomeOf(error))
   if (response === undefined) permit(failure === undefined ? 'neutral' : outcome(failure))
-  // Stryker disable next-line StringLiteral: whatever is neither a success nor neutral is a failure.
-  else if (response.status >= 500) permit('failure')
+  else if (response.status >= 500) {
+    // Stryker disable next-line StringLiteral: whatever is neither a success nor neutral is a failure.
+    permit('failure')
+  }
   // A hook's own answer, in place of a retry, says nothing of the service.
   else if (bodyEnd === undefined) permit('neutral')
   else bodyEnd.then((error) => permit(error !== undefined ? outcome(error) : response.ok ? 'success' : 'neutral'))

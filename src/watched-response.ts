@@ -206,7 +206,7 @@ function copyOf(response: Response, stream: ReadableStream<Uint8Array>, state: S
     new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD }),
   )
   const { status, statusText, headers, url } = response
-  const known = status >= 200 && status <= 599 ? status : 599
+  const known = status >= 200 && status < 600 ? status : 599
   state.copy = withHead(new Response(body, { status: known, statusText, headers }), { status, url })
   return state.copy
 }

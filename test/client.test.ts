@@ -333,6 +333,11 @@ describe('a client sends to its own base and nowhere else:', () => {
     expectSigned(name === 'beforeRequest' ? 0 : 1)
   })
 
+  it('has a path of its own where it is called itself', async () => {
+    respond = () => answer('{}', { status: 404 })
+    expect(await rejection(createClient().get(new URL(BASE)))).toMatchObject({ path: '/', status: 404 })
+  })
+
   it('names the path that a hook has put in its place', async () => {
     const hooks = { beforeRequest: [() => new Request(BASE)] }
     respond = () => answer('{}', { status: 404 })

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
-import { connect } from 'node:net'
+import { connect, Server } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices } from '../src/index.ts'
 import { signingChannel } from '../src/signing-channel.ts'
@@ -119,7 +120,18 @@ describe('startLocalGateway', () => {
   })
 
   it('refuses routes that it cannot read', async () => {
-    const wrong = ['/x', 'get /x', 'GET x', 'GET /a b', 'GET /q?x=1', 'GET /x/{id}', 'GET /x/*', 'GET /:', 'GET /:a/:a']
+    const wrong = [
+      '/x',
+      'get /x',
+      'aGET /x',
+      'GET x',
+      'GET /a b',
+      'GET /q?x=1',
+      'GET /x/{id}',
+      'GET /x/*',
+      'GET /:',
+      'GET /:a/:a',
+    ]
     for (const key of wrong) {
       const error = await rejection(startLocalGateway({ services: { ai: { [key]: {} } } }))
       expect(error).toEqual(new TypeError(`Route '${key}' of service 'ai' must be like 'GET /jobs/:id'`))
@@ -155,6 +167,19 @@ describe('startLocalGateway', () => {
     await gateway.close()
     await gateway.close()
     await rejection(fetch(gateway.url))
+  })
+
+  it('listens to this machine alone, and fails where it cannot listen', async () => {
+    const listen = vi.spyOn(Server.prototype, 'listen')
+    onTestFinished(() => listen.mockRestore())
+    await (await startLocalGateway({ services: {} })).close()
+    expect(listen).toHaveBeenCalledExactlyOnceWith(0, '127.0.0.1', expect.any(Function))
+    const error = new Error('no port')
+    listen.mockImplementationOnce(function (this: Server) {
+      setImmediate(() => this.emit('error', error))
+      return this
+    })
+    expect(await rejection(startLocalGateway({ services: {} }))).toBe(error)
   })
 
   it('disposes of itself', async () => {
@@ -218,6 +243,8 @@ describe('startLocalGateway', () => {
   })
 
   it('follows signatures only while it is open, and forgets those that never arrive', async () => {
+    // By its name: a copy of this package in a bundle has the same one.
+    expect(signingChannel).toBe(channel('middy-signed-services:sign'))
     expect(signingChannel.hasSubscribers).toBe(false)
     const gateway = await useGateway({ ai: { 'POST /x': {} } })
     expect(signingChannel.hasSubscribers).toBe(true)

@@ -223,7 +223,12 @@ describe('mockServices', () => {
     ])
     await vi.advanceTimersByTimeAsync(2)
     expect(await ends).toMatchObject([
-      { code: 'ERR_SERVICE_NETWORK', networkCode: 'ECONNRESET', attempts: 3 },
+      {
+        code: 'ERR_SERVICE_NETWORK',
+        networkCode: 'ECONNRESET',
+        attempts: 3,
+        cause: { message: 'mockServices broke the connection' },
+      },
       { code: 'ERR_SERVICE_NETWORK', attempts: 1 },
       { count: 2 },
       { status: 503, attempts: 2 },

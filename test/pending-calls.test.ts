@@ -86,14 +86,15 @@ describe('when the handler ends,', () => {
       ai.get('x').json()
       ai.head('y')
       ai.fetch('z')
+      ai('w', { method: 'options' })
       await wait(10)
     })
     await wait(5)
     expect(took).toBeLessThan(50)
     expect(finished).toEqual([])
-    expect(aborted.toSorted()).toEqual(['GET /x', 'GET /z', 'HEAD /y'])
+    expect(aborted.toSorted()).toEqual(['GET /x', 'GET /z', 'HEAD /y', 'OPTIONS /w'])
     expect(warnings).toEqual([
-      'Calls were under way when the handler ended: ai GET /x (aborted), ai HEAD /y (aborted), ai GET /z (aborted)',
+      'Calls were under way when the handler ended: ai GET /x (aborted), ai HEAD /y (aborted), ai GET /z (aborted), ai OPTIONS /w (aborted)',
     ])
   })
 

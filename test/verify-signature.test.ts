@@ -32,10 +32,11 @@ const verifyExample = (
   extra: string[] = [],
   now = 0,
   last: string[] = [],
+  date = '20150830T123600Z',
 ) => {
   const authorization =
     'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31'
-  const headers = ['Host', 'example.amazonaws.com', 'X-Amz-Date', '20150830T123600Z']
+  const headers = ['Host', 'example.amazonaws.com', 'X-Amz-Date', date]
   const credentials = [
     IDENTITY,
     { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },
@@ -117,11 +118,19 @@ describe('verifySignature', () => {
   it.each([
     ['something before it', (authorization: string) => `Bearer ${authorization}`],
     ['something behind it', (authorization: string) => `${authorization}, more`],
+    ['another date in its credential', (authorization: string) => authorization.replace('20150830', '20150831')],
     ['no date in its credential', (authorization: string) => authorization.replace(/\/.*request/, '')],
   ])('refuses an authorization with %s', (_, change) => {
     expect(verifyExample(change)).toMatchObject({
       errorType: expect.stringMatching(/^(IncompleteSignature|InvalidSignature)Exception$/),
       message: expect.not.stringContaining('we calculated'),
+    })
+  })
+
+  it('refuses a date in another form, although it could be read', () => {
+    const dashed = (authorization: string) => authorization.replace('20150830', '2015-08-')
+    expect(verifyExample(dashed, [], 0, [], '2015-08-30T12:36:00Z')).toMatchObject({
+      message: "Date in Credential scope does not match 'x-amz-date'",
     })
   })
 

@@ -102,7 +102,6 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
   )
   const requests: GatewayRequest[] = []
   const faults = createFaultList(services)
-  const signed = followSignedRequests()
 
   const handle = async (incoming: IncomingMessage, response: ServerResponse) => {
     const startedAt = performance.now()
@@ -159,6 +158,7 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
   // As API Gateway, it leaves idle connections open for longer than any test, and says nothing of when it will not.
   server.keepAliveTimeout = 0
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  const signed = followSignedRequests()
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const close = () =>
     new Promise<void>((resolve) => {

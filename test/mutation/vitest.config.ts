@@ -31,7 +31,7 @@ const LIKELY_TESTS: Readonly<Record<string, readonly string[]>> = {
   connections: ['catch-up'],
   'content-coding': ['undici'],
   deadline: ['small', 'signed-services', '*', 'time-bounds'],
-  errors: ['failure', 'call-report', 'request-signer', 'refusal'],
+  errors: ['failure', 'options', 'call-report', 'docs-messages', 'request-signer', 'refusal'],
   exchange: ['undici'],
   failure: ['secrets', '*', 'pending-calls'],
   'fault-list': ['faults', 'local-gateway'],
@@ -53,7 +53,7 @@ const LIKELY_TESTS: Readonly<Record<string, readonly string[]>> = {
   routes: ['faults', 'local-gateway'],
   'service-variable': ['small', 'options'],
   services: ['client', 'internals', 'signed-services', 'resilience', '*', 'pending-calls'],
-  settle: ['client', 'failure', 'call-report', 'resilience', '*', 'pending-calls', 'time-bounds'],
+  settle: ['client', 'failure', 'call-report', 'circuit-breaker', 'resilience', '*', 'pending-calls', 'time-bounds'],
   sha256: ['small'],
   signature: ['signed-fetch', 'oracle', 'wire-url', 'local-gateway'],
   'signed-fetch': ['healing', '*', 'connections', 'catch-up'],
@@ -83,7 +83,7 @@ export default defineConfig({
   root: join(import.meta.dirname, '../..'),
   test: {
     // Longer than any of these tests may take; what a mutant makes wait for ever waits that long.
-    testTimeout: 4000,
+    testTimeout: 3000,
     include: [...TESTS, ...SLOW_TESTS].map((name) => `test/${name}.test.ts`),
     sequence: { sequencer: LikelyFirst },
   },
