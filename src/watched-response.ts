@@ -98,8 +98,8 @@ function watchedPrototypeOf(response: Response): object {
 }
 
 function createPrototype(native: Response): object {
-  const value = (member: unknown) => ({ value: member, writable: true })
-  const getter = (get: (this: Response) => unknown) => ({ get })
+  const value = (member: unknown) => ({ value: member, writable: true, configurable: true })
+  const getter = (get: (this: Response) => unknown) => ({ get, configurable: true })
   const whole = (name: 'text' | 'arrayBuffer' | 'bytes') => {
     const read = Reflect.get(native, name) as () => Promise<unknown>
     return value(async function (this: Response) {

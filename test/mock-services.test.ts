@@ -36,6 +36,7 @@ describe('mockServices', () => {
         'GET /number': 5,
         'GET /yes': true,
         'GET /null': null,
+        'GET /text-object': Object('x'),
         'GET /empty': reply(200),
         'GET /no-text': '',
       },
@@ -60,6 +61,7 @@ describe('mockServices', () => {
       true,
       null,
     ])
+    expect(await ai.get('text-object').json()).toBe('x')
     expect([(await ai.fetch('empty')).body, (await ai.fetch('no-text')).body]).toEqual([null, null])
     expect((await ai.get('text?a=1')).url).toBe('https://mocked.invalid/ai/text?a=1')
     expect((await ai.fetch(`${ai.url}/jobs/7`)).ok).toBe(true)

@@ -51,6 +51,11 @@ describe('a watched answer', () => {
     const { body } = watch(make())
     expect(await read(() => watch(make()).body)).toEqual(await read(make))
     expect(Object.getPrototypeOf(watch(make()).body)).toBe(Object.getPrototypeOf(body))
+    // As test kits ask before they put a spy there.
+    for (const [name, own] of Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(body)))) {
+      const native = Object.getOwnPropertyDescriptor(Response.prototype, name)
+      expect([name, own.configurable, own.writable]).toEqual([name, native?.configurable, native?.writable])
+    }
     Object.assign(body, { text: async () => 'replaced' })
     expect(await body.text()).toBe('replaced')
   })

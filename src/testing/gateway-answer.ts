@@ -44,7 +44,7 @@ function toPayload(body: string | ArrayBuffer | ArrayBufferView): string | Uint8
 /** Of data alone: a Response, an Error or a Map would go out as `{}` without a word. */
 function toJson(body: unknown): string {
   const kind = Object.prototype.toString.call(body).slice(8, -1)
-  if (!['Object', 'Array', 'Date', 'Number', 'Boolean', 'Null'].includes(kind)) {
+  if (!['Object', 'Array', 'Date', 'String', 'Number', 'Boolean', 'Null'].includes(kind)) {
     throw new TypeError(
       `${kind} is no answer: use data that JSON can hold, text, bytes, or reply(status, body, headers)`,
     )
