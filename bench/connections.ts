@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { startTlsService } from '../test/connections/tls-service.ts'
+import { startTlsService } from '../test/platform/connections/tls-service.ts'
 
 type Client = 'middy-signed-services' | 'middy-signed-services/undici' | 'fetch'
 

@@ -19,8 +19,8 @@ const KEY = Buffer.alloc(32, 1)
 
 export const signers = {
   'signing alone': async (body: Uint8Array) => {
-    const { createSign } = (await loadBuilt('signature')) as typeof import('../src/signature.ts')
-    const { sha256Hex } = (await loadBuilt('sha256')) as typeof import('../src/sha256.ts')
+    const { createSign } = (await loadBuilt('signing/signer')) as typeof import('../src/signing/signer.ts')
+    const { sha256Hex } = (await loadBuilt('signing/sha256')) as typeof import('../src/signing/sha256.ts')
     const sign = createSign({ region, service })
     const wire = { href: url, host, path, query: [] }
     const headers = { 'content-type': contentType }

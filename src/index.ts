@@ -1,7 +1,9 @@
-export type { CallRecord, LogDetails, ServicesLogger } from './call-report.ts'
-export type { CircuitBreakerOptions } from './circuit-breaker.ts'
-export type { CallMethod, CallOptions, ServiceClient } from './client.ts'
-export type { AwsCredentialIdentity, AwsCredentialProvider } from './credentials.ts'
+export type { CallRecord, LogDetails, ServicesLogger } from './client/call-log.ts'
+export type { CircuitBreakerOptions } from './client/circuit-breaker.ts'
+export { createServices, type Services } from './client/create-services.ts'
+export type { CallMethod, CallOptions, ServiceClient } from './client/service-client.ts'
+export type { ServiceOptions, ServicesOption, SignedServicesOptions } from './config/options.ts'
+export { signedServicesValidateOptions } from './config/options.ts'
 export {
   type AuthReason,
   CircuitOpenError,
@@ -13,9 +15,7 @@ export {
   ServicesConfigurationError,
   ServiceThrottledError,
   ServiceTimeoutError,
-} from './errors.ts'
-export type { ServiceOptions, ServicesOption, SignedServicesOptions } from './options.ts'
-export { signedServicesValidateOptions } from './options.ts'
-export { createServices, type Services } from './services.ts'
-export { createSignedFetch, type SignedFetchOptions } from './signed-fetch.ts'
-export { type ServicesContext, signedServices, signedServices as default } from './signed-services.ts'
+} from './errors/service-errors.ts'
+export { type ServicesContext, signedServices, signedServices as default } from './middleware/signed-services.ts'
+export type { AwsCredentialIdentity, AwsCredentialProvider } from './signing/credentials.ts'
+export { createSignedFetch, type SignedFetchOptions } from './signing/signed-fetch.ts'

@@ -1,6 +1,14 @@
-import type { CallOptions, ServiceClient } from './client.ts'
-import { MAX_TIMER_MS } from './deadline.ts'
-import { ServiceError, ServiceNetworkError, ServiceResponseError, ServicesConfigurationError } from './errors.ts'
+import { createServices } from './client/create-services.ts'
+import { isRetryableAnswer } from './client/retry-policy.ts'
+import type { CallOptions, ServiceClient } from './client/service-client.ts'
+import { toVariable } from './config/service-variable.ts'
+import { readRetryAfter } from './errors/retry-after.ts'
+import {
+  ServiceError,
+  ServiceNetworkError,
+  ServiceResponseError,
+  ServicesConfigurationError,
+} from './errors/service-errors.ts'
 import type {
   BatchOptions,
   BatchRequest,
@@ -9,12 +17,9 @@ import type {
   InvokeService,
   QueryParams,
 } from './invoke-options.ts'
-import { isRetryableAnswer } from './retry.ts'
-import { readRetryAfter } from './retry-after.ts'
-import { toVariable } from './service-variable.ts'
-import { createServices } from './services.ts'
+import { MAX_TIMER_MS } from './middleware/deadline.ts'
 
-export { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker.ts'
+export { CircuitBreaker, type CircuitBreakerOptions } from './client/circuit-breaker.ts'
 export type { BatchRequest, HttpMethod, InvokeOptions, QueryParams } from './invoke-options.ts'
 
 /** Some requests of a batch failed; what the others answered is kept. */

@@ -1,8 +1,8 @@
 // biome-ignore assist/source/organizeImports: where undici finds none, it makes itself the dispatcher of the built-in fetch
-import { Exchange } from './exchange.ts'
+import { Exchange } from './transport/exchange.ts'
 import { Pool } from 'undici'
-import { createAgents, keepConnection } from './connections.ts'
-import { isPlainRequest, PLAIN_MEMBERS } from './outgoing.ts'
+import { createAgents, keepConnection } from './transport/keep-alive.ts'
+import { isPlainRequest, PLAIN_MEMBERS } from './signing/request-body.ts'
 
 /** What a request consists of that is sent from here. */
 interface PlainInit extends RequestInit {

@@ -1,5 +1,5 @@
-import { defaults, type ServiceOptions, type ServicesOption } from '../options.ts'
-import { toVariable } from '../service-variable.ts'
+import { defaults, type ServiceOptions, type ServicesOption } from '../config/options.ts'
+import { toVariable } from '../config/service-variable.ts'
 
 /** Where mocks and the variables of `mockEnv` point: a name that never resolves (RFC 2606), so that no call gets far. */
 const MOCK_ORIGIN = 'https://mocked.invalid'

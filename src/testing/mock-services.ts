@@ -1,7 +1,7 @@
-import type { ServiceClient } from '../client.ts'
-import { ServiceRequestError } from '../errors.ts'
-import { createRetryQuota } from '../retry-quota.ts'
-import { bindServices, createServiceFactory, type ServiceNames } from '../services.ts'
+import { bindServices, createServiceFactory, type ServiceNames } from '../client/create-services.ts'
+import { createRetryQuota } from '../client/retry-budget.ts'
+import type { ServiceClient } from '../client/service-client.ts'
+import { ServiceRequestError } from '../errors/service-errors.ts'
 import { encodeReply } from './gateway-answer.ts'
 import { mockUrl } from './mock-env.ts'
 import {

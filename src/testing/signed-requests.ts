@@ -1,4 +1,4 @@
-import { type SigningMessage, signingChannel } from '../signing-channel.ts'
+import { type SigningMessage, signingChannel } from '../signing/signing-channel.ts'
 import type { SignatureVerdict } from './verify-signature.ts'
 
 /** What clients in this process have signed. */

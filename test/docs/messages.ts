@@ -8,7 +8,7 @@ import {
   signedServices,
 } from '../../src/index.ts'
 import { type Fault, startLocalGateway } from '../../src/testing/index.ts'
-import { IDENTITY, setEnv } from '../helpers.ts'
+import { IDENTITY, setEnv } from '../support/helpers.ts'
 
 const BASE = 'https://abc123.execute-api.eu-central-1.amazonaws.com/prod'
 const REGION = 'eu-central-1'

@@ -1,6 +1,6 @@
 import { createServices } from 'middy-signed-services'
 import { expect } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 await useGateway({ integration: { 'POST /drafts': { draftId: 'd-1' } } })
 const services = createServices({ services: ['integration'] })

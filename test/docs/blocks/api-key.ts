@@ -1,6 +1,6 @@
 import { createServices } from 'middy-signed-services'
 import { expect } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ integration: { 'POST /publish/blog': {} } })
 const { integration } = createServices({ services: ['integration'] })

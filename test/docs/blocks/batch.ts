@@ -1,6 +1,6 @@
 import { BatchInvokeError, batchInvokeApiGateway } from 'middy-signed-services/request-signer'
 import { expect } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ ai: { 'POST /events': {} }, integration: {} })
 const event = { type: 'article.published' }

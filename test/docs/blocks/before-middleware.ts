@@ -2,7 +2,7 @@ import middy from '@middy/core'
 import signedServices, { type ServicesContext } from 'middy-signed-services'
 import { invokeAiService, invokeIntegrationService } from 'middy-signed-services/request-signer'
 import { expect } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 interface BlogPostRequest {
   readonly userId: string

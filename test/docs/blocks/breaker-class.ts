@@ -1,6 +1,6 @@
 import { CircuitBreaker, invokeIntegrationService } from 'middy-signed-services/request-signer'
 import { expect } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ integration: { 'POST /publish/blog': {} } })
 

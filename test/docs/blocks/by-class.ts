@@ -1,7 +1,7 @@
 import { ServiceAuthError, ServiceResponseError, ServiceThrottledError } from 'middy-signed-services'
 import { invokeIntegrationService } from 'middy-signed-services/request-signer'
 import { expect, vi } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ integration: { 'POST /publish/blog': {} } })
 gateway.fail('integration *', 'access-denied')

@@ -1,5 +1,5 @@
 import signedServices from 'middy-signed-services'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 await useGateway({ ai: {}, integration: {} })
 

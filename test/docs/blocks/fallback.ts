@@ -1,6 +1,6 @@
 import { createServices, type ServiceClient, ServiceError } from 'middy-signed-services'
 import { expect, vi } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ ai: { 'GET /topics': ['Signed requests'] } })
 const EVERGREENS = ['Meet the team']

@@ -1,6 +1,6 @@
 import { createServices } from 'middy-signed-services'
 import { expect } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ ai: { 'POST /generate/social-post': {} } })
 gateway.fail('ai *', { status: 503, headers: { 'retry-after': '0' }, times: 1 })

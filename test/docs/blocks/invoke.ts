@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { setEnv, useGateway } from '../../helpers.ts'
+import { setEnv, useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({
   integration: { 'POST /drafts': { draftId: 'd-1' } },

@@ -1,7 +1,7 @@
 import { createServices } from 'middy-signed-services'
 import { startLocalGateway } from 'middy-signed-services/testing'
 import { expect } from 'vitest'
-import { setEnv } from '../../helpers.ts'
+import { setEnv } from '../../support/helpers.ts'
 
 // Put back after the test.
 setEnv({

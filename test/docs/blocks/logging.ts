@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
 import signedServices, { type ServicesContext } from 'middy-signed-services'
 import { expect, vi } from 'vitest'
-import { setEnv, useGateway } from '../../helpers.ts'
+import { setEnv, useGateway } from '../../support/helpers.ts'
 
 await useGateway({ ai: { 'GET /jobs': [] }, integration: {}, background: {}, admin: {} })
 setEnv({ POWERTOOLS_DEV: 'true' })

@@ -2,7 +2,7 @@ import mockContext from 'aws-lambda-mock-context'
 import { ServiceAuthError } from 'middy-signed-services'
 import { mockEnv, mockServices, reply } from 'middy-signed-services/testing'
 import { expect } from 'vitest'
-import { setEnv } from '../../helpers.ts'
+import { setEnv } from '../../support/helpers.ts'
 
 setEnv(mockEnv())
 const { publishDraft } = await import('../../../examples/functions/publish-draft.ts')

@@ -1,5 +1,5 @@
 import signedServices from 'middy-signed-services'
-import { setEnv } from '../../helpers.ts'
+import { setEnv } from '../../support/helpers.ts'
 
 // The hosts name their region.
 setEnv({ AWS_REGION: undefined })

@@ -1,6 +1,6 @@
 import { createSignedFetch } from 'middy-signed-services'
 import { expect, vi } from 'vitest'
-import { IDENTITY, setEnv } from '../../helpers.ts'
+import { IDENTITY, setEnv } from '../../support/helpers.ts'
 
 setEnv({
   AWS_ACCESS_KEY_ID: IDENTITY.accessKeyId,

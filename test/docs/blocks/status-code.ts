@@ -2,7 +2,7 @@ import middy from '@middy/core'
 import type { APIGatewayProxyResult } from 'aws-lambda'
 import signedServices, { ServiceError, type ServicesContext } from 'middy-signed-services'
 import { expect } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 await useGateway({ ai: {} })
 const handler = middy<unknown, APIGatewayProxyResult>()

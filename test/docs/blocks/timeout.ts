@@ -1,6 +1,6 @@
 import { createServices } from 'middy-signed-services'
 import { expect } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ ai: { 'GET /drafts/:id/review': { verdict: 'good' } } })
 const { ai } = createServices({ services: ['ai'] })

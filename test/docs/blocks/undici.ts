@@ -1,7 +1,7 @@
 import middy from '@middy/core'
 import signedServices, { type ServicesContext } from 'middy-signed-services'
 import { expect } from 'vitest'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ ai: { 'GET /jobs': [] } })
 

@@ -2,7 +2,7 @@ import middy from '@middy/core'
 import signedServices, { type ServicesContext } from 'middy-signed-services'
 import { expect } from 'vitest'
 import { z } from 'zod'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ integration: { 'POST /drafts': { draftId: 'd-1' } } })
 

@@ -1,7 +1,7 @@
 import { createServices } from 'middy-signed-services'
 import { expect } from 'vitest'
 import { z } from 'zod'
-import { useGateway } from '../../helpers.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ integration: { 'POST /drafts': { draftId: 'd-1' } } })
 const { integration } = createServices({ services: ['integration'] })

@@ -1,0 +1,133 @@
+import {
+  type CallInfo,
+  CircuitOpenError,
+  ServiceError,
+  ServiceNetworkError,
+  ServiceResponseError,
+  ServicesConfigurationError,
+  ServiceTimeoutError,
+} from '../errors/service-errors.ts'
+
+/** Options of a circuit breaker. */
+export interface CircuitBreakerOptions {
+  /**
+   * Consecutive failed calls that open the circuit.
+   * @default 5
+   */
+  readonly failureThreshold?: number | undefined
+  /**
+   * Milliseconds that the circuit stays open before one call may probe the service.
+   * @default 60_000
+   */
+  readonly resetTimeout?: number | undefined
+}
+
+const breakerDefaults = { failureThreshold: 5, resetTimeout: 60_000 } as const
+
+/** How a call ended for the circuit; neutral says nothing of the service's health. */
+export type CircuitOutcome = 'success' | 'failure' | 'neutral'
+
+/** Leave to make one call; tells the circuit, once, how it ended. */
+export type Permit = (outcome: CircuitOutcome) => void
+
+/**
+ * Refuses calls to a service that keeps failing: closed, it lets all pass; after `failureThreshold` consecutive failures
+ * it is open and lets none pass; after `resetTimeout` it is half-open, and one call at a time may probe the service.
+ */
+export class CircuitBreaker {
+  readonly #failureThreshold: number
+  readonly #resetTimeout: number
+  readonly #now: () => number
+  #failures = 0
+  #openedAt: number | undefined
+  /** When the call that probes was let out; undefined while none is under way. */
+  #probedAt: number | undefined
+  /** Goes up with every change of state, so that a call from before it cannot count after it. */
+  #generation = 0
+
+  /**
+   * `now` tells milliseconds on a clock that does not go back.
+   * @throws RangeError for options that are not above 0
+   */
+  constructor(options: CircuitBreakerOptions = {}, now: () => number = () => performance.now()) {
+    this.#failureThreshold = options.failureThreshold ?? breakerDefaults.failureThreshold
+    this.#resetTimeout = options.resetTimeout ?? breakerDefaults.resetTimeout
+    this.#now = now
+    for (const [name, value] of Object.entries({
+      failureThreshold: this.#failureThreshold,
+      resetTimeout: this.#resetTimeout,
+    })) {
+      if (!(value > 0)) throw new RangeError(`Option '${name}' must be > 0`)
+    }
+  }
+
+  /**
+   * Runs `call` if the circuit lets it. Server errors, network errors and timeouts count as failures, as does any error
+   * that is not of this package; what the caller or its invocation ended does not, nor do errors of answers below 500.
+   * Whatever `call` resolves with is a success, a `Response` of any status too.
+   * @param call What to run, once at most.
+   * @throws CircuitOpenError, and whatever `call` throws
+   */
+  async execute<T>(call: () => Promise<T> | T): Promise<T> {
+    const permit = this.acquire({ service: 'circuit breaker', method: 'CALL', path: '/', attempts: 0 })
+    try {
+      const result = await call()
+      permit('success')
+      return result
+    } catch (error) {
+      permit(outcomeOf(error))
+      throw error
+    }
+  }
+
+  /**
+   * The same in two steps, for a call whose end its caller reports.
+   * @param call What the error is to name.
+   * @throws CircuitOpenError
+   */
+  acquire(call: CallInfo): Permit {
+    // A probe that is never heard of again must not keep the circuit open for good.
+    const since = this.#probedAt ?? this.#openedAt ?? Number.NEGATIVE_INFINITY
+    const retryAfterMs = since + this.#resetTimeout - this.#now()
+    if (retryAfterMs > 0) throw new CircuitOpenError(call, { retryAfterMs: Math.ceil(retryAfterMs) })
+    if (this.#openedAt !== undefined) {
+      this.#generation += 1
+      this.#probedAt = this.#now()
+    }
+    const generation = this.#generation
+    let isUsed = false
+    return (outcome) => {
+      if (isUsed || generation !== this.#generation) return
+      isUsed = true
+      if (outcome === 'success') this.#close()
+      else if (outcome === 'neutral') this.#probedAt = undefined
+      else this.#fail()
+    }
+  }
+
+  #close(): void {
+    this.#failures = 0
+    if (this.#openedAt === undefined) return
+    this.#openedAt = undefined
+    this.#probedAt = undefined
+    this.#generation += 1
+  }
+
+  #fail(): void {
+    this.#failures += 1
+    // They stay when the circuit opens, so that one probe that fails is enough.
+    if (this.#failures < this.#failureThreshold) return
+    this.#openedAt = this.#now()
+    this.#probedAt = undefined
+    this.#generation += 1
+  }
+}
+
+/** What an error says of the service's health. */
+export function outcomeOf(error: unknown): CircuitOutcome {
+  if (error instanceof ServiceResponseError) return error.status >= 500 ? 'failure' : 'neutral'
+  if (error instanceof ServiceNetworkError) return 'failure'
+  if (error instanceof ServiceTimeoutError) return error.deadline ? 'neutral' : 'failure'
+  if (error instanceof ServiceError || error instanceof ServicesConfigurationError) return 'neutral'
+  return (error as { name?: unknown } | null)?.name === 'AbortError' ? 'neutral' : 'failure'
+}

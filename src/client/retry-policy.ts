@@ -1,0 +1,162 @@
+import { isHTTPError, type RetryOptions } from 'ky'
+import { readErrorType } from '../errors/refusal.ts'
+import { readRetryAfter } from '../errors/retry-after.ts'
+import { ServiceNetworkError, ServiceTimeoutError } from '../errors/service-errors.ts'
+import type { RetryQuota } from './retry-budget.ts'
+
+/** Methods that may run twice without doing more than once (RFC 9110, section 9.2.2). */
+const IDEMPOTENT = ['get', 'head', 'put', 'delete', 'options', 'trace'] as const
+const METHODS = [...IDEMPOTENT, 'post', 'patch'] as const
+const STATUS_CODES: readonly number[] = [408, 429, 500, 502, 503, 504]
+/** Connections that were never made, so that nothing can have run. */
+const NEVER_CONNECTED = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT'])
+const DEFAULT_LIMIT = 2
+
+/** How an attempt ended: with an answer, or with the error that it was. */
+export type Outcome = { readonly status: number; readonly headers: Headers } | Error
+
+/** A request, as far as it decides whether it may be another attempt of the same call. */
+export interface AttemptRequest {
+  readonly method: string
+  readonly idempotencyKey: string | null
+}
+
+/** One attempt and how it ended. */
+export interface Attempt extends AttemptRequest {
+  readonly outcome: Outcome
+}
+
+/** What a retry needs beside the rules. */
+export interface RetryBudget {
+  readonly quota: RetryQuota
+  /** Milliseconds that are left for the call. */
+  readonly remaining: () => number
+  /** Milliseconds that an answer may ask to wait at most. */
+  readonly patience: number
+  readonly random: () => number
+  /** Waits; false where the call has ended first. */
+  readonly wait: (ms: number) => Promise<boolean>
+  /** The last attempt; undefined before there was one. */
+  readonly lastAttempt: () => Attempt | undefined
+}
+
+/** The retry rules of one call, which its options can narrow, but not widen. */
+export interface RetryRules {
+  /** For ky, which asks and waits. */
+  readonly options: RetryOptions
+  /** Whether one more request may go out, whoever asks for it: hooks can change what ky makes of its options. */
+  readonly allow: (next: AttemptRequest, last: Attempt) => boolean
+  /** What the last retry took from the quota. */
+  readonly lastCost: () => number
+}
+
+/**
+ * Idempotent methods are retried on those statuses and on network errors, others only where the request cannot have run
+ * or carries an idempotency key; timeouts where `retryOnTimeout` asks for it. Each retry waits as long as the answer
+ * asks, else with full jitter, and only if that fits the time that is left and the quota has tokens.
+ */
+export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRules {
+  const wantedMethods = wanted.methods?.map((method) => method.toLowerCase())
+  const methods = METHODS.filter((method) => wantedMethods?.includes(method) ?? true)
+  const statusCodes = STATUS_CODES.filter((status) => wanted.statusCodes?.includes(status) ?? true)
+  const afterStatusCodes = wanted.afterStatusCodes ?? STATUS_CODES
+  const { limit = DEFAULT_LIMIT, maxRetryAfter = Number.POSITIVE_INFINITY, retryOnTimeout = false } = wanted
+  let granted = 0
+  let used = 0
+  let lastCost = 0
+
+  const isRetryable = ({ method, idempotencyKey, outcome }: Attempt): boolean => {
+    if (!isOneOf(methods, method)) return false
+    const isSafe = isOneOf(IDEMPOTENT, method)
+    if (outcome instanceof ServiceTimeoutError) return isSafe && retryOnTimeout && !outcome.deadline
+    const mayRunAgain = isSafe || idempotencyKey !== null
+    if (outcome instanceof ServiceNetworkError) return mayRunAgain || wasNeverConnected(outcome)
+    if (outcome instanceof Error) return false
+    return (mayRunAgain || isGatewaysThrottling(outcome)) && isRetryableAnswer(outcome, statusCodes)
+  }
+
+  /** Milliseconds to wait, or undefined where that is longer than there is time. */
+  const findDelay = (outcome: Outcome, retryCount: number): number | undefined => {
+    const asked =
+      outcome instanceof Error || !afterStatusCodes.includes(outcome.status)
+        ? undefined
+        : readRetryAfter(outcome.headers)
+    const ms = asked ?? backOff(wanted, retryCount, budget.random)
+    const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, budget.patience)
+    return ms < budget.remaining() && ms <= longest ? ms : undefined
+  }
+
+  return {
+    options: {
+      limit,
+      methods: [...methods],
+      statusCodes,
+      backoffLimit: Number.POSITIVE_INFINITY,
+      jitter: undefined,
+      // Waited for before, and left alone as soon as the call has ended.
+      delay: () => 0,
+      async shouldRetry(state) {
+        if ((await wanted.shouldRetry?.(state)) === false) return false
+        const last = budget.lastAttempt()
+        if (last === undefined || !isRetryable(last) || (isHTTPError(state.error) && last.outcome instanceof Error))
+          return false
+        const found = findDelay(last.outcome, state.retryCount)
+        const isThrottled = !(last.outcome instanceof Error) && last.outcome.status === 429
+        if (found === undefined || !budget.quota.take(isThrottled)) return false
+        lastCost = budget.quota.costOf(isThrottled)
+        granted += 1
+        return found === 0 || budget.wait(found)
+      },
+    },
+    allow({ method, idempotencyKey }, last) {
+      used += 1
+      // Another key is another request.
+      const sameKey = idempotencyKey === last.idempotencyKey ? idempotencyKey : null
+      return used <= granted && isRetryable({ method, idempotencyKey: sameKey, outcome: last.outcome })
+    },
+    lastCost: () => lastCost,
+  }
+}
+
+/** Whether an answer may be another one next time; a usage plan's quota stays exhausted. */
+export function isRetryableAnswer(
+  { status, headers }: { readonly status: number; readonly headers: Headers },
+  statusCodes: readonly number[] = STATUS_CODES,
+): boolean {
+  return statusCodes.includes(status) && readErrorType(headers) !== 'LimitExceededException'
+}
+
+/** ky's own delays unless others are wanted, anywhere between nothing and the whole of them. */
+function backOff(
+  { delay, jitter = true, backoffLimit = Number.POSITIVE_INFINITY }: RetryOptions,
+  retryCount: number,
+  random: () => number,
+): number {
+  const full = delay?.(retryCount) ?? 300 * 2 ** (retryCount - 1)
+  const jittered = typeof jitter === 'function' ? jitter(full) : jitter ? random() * full : full
+  return Math.min(backoffLimit, Math.max(0, jittered))
+}
+
+/** That happens before the gateway calls anything. */
+function isGatewaysThrottling({ headers }: { readonly headers: Headers }): boolean {
+  return readErrorType(headers) === 'TooManyRequestsException'
+}
+
+/** Nothing can run without a connection. An unreachable host can be told of an open one as well. */
+function wasNeverConnected({ networkCode, cause }: ServiceNetworkError): boolean {
+  return NEVER_CONNECTED.has(networkCode) || Object(cause).syscall === 'connect'
+}
+
+function isOneOf(methods: readonly string[], method: string): boolean {
+  return methods.includes(method.toLowerCase())
+}
+
+/** A copy that shares nothing which a caller could change; a number is a limit. */
+export function copyRetry(retry: number | RetryOptions): RetryOptions {
+  if (typeof retry === 'number') return { limit: retry }
+  const copy = { ...retry }
+  if (retry.methods) copy.methods = [...retry.methods]
+  if (retry.statusCodes) copy.statusCodes = [...retry.statusCodes]
+  if (retry.afterStatusCodes) copy.afterStatusCodes = [...retry.afterStatusCodes]
+  return copy
+}

@@ -1,0 +1,259 @@
+import { type OptionSchema, type OptionSchemaRule, validateOptions } from '@middy/util'
+import type { RetryOptions } from 'ky'
+import type { CallRecord, ServicesLogger } from '../client/call-log.ts'
+import type { CircuitBreakerOptions } from '../client/circuit-breaker.ts'
+import { packageName } from '../errors/service-errors.ts'
+import { MAX_TIMER_MS } from '../middleware/deadline.ts'
+import type { PendingCallsOption } from '../middleware/pending-calls.ts'
+import { type AwsCredentialIdentity, type AwsCredentialProvider, credentialsRule } from '../signing/credentials.ts'
+
+/** What may be set for all services, and for one of them. */
+interface CommonOptions {
+  /** AWS region that signatures are for. Default: from the URL's host, else the environment's `AWS_REGION`. */
+  readonly region?: string | undefined
+  /**
+   * An identity, a provider, or the name of a Middy internal value that holds an identity, as `@middy/sts` sets it.
+   * Default: the environment's, else the AWS SDK's provider chain.
+   * @see https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+   */
+  readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider | string | undefined
+  /**
+   * Milliseconds that one attempt may take, headers and body together; the invocation's deadline cuts it shorter.
+   * API Gateway itself gives up after 29 seconds, unless its quota was raised.
+   * @default 30_000
+   * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+   */
+  readonly timeout?: number | undefined
+  /**
+   * Retries of idempotent methods, and of others where the request cannot have run: how many, or ky's options, which can
+   * only narrow the rules of this package.
+   * @default 2, with full jitter
+   * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
+   * @see https://github.com/sindresorhus/ky#retry
+   */
+  readonly retry?: number | RetryOptions | undefined
+  /**
+   * Refuses calls to a service that keeps failing, for a while: true for the defaults, 5 consecutive failed calls and
+   * 60 seconds. Shared by an environment's invocations.
+   * @default false
+   */
+  readonly circuitBreaker?: boolean | CircuitBreakerOptions | undefined
+  /** Sent with every call; a call's own headers win, then a service's own. Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/** One service, where its name alone does not say everything. */
+export interface ServiceOptions extends CommonOptions {
+  /** Base URL, stage included: https, or http to a loopback host. Default: from the variable `env`. */
+  readonly url?: string | undefined
+  /** Variable that holds the base URL. Default: `<NAME>_SERVICE_API_URL`. */
+  readonly env?: string | undefined
+  /** Name of a Middy internal value that holds the base URL, as `@middy/ssm` sets it; awaited once an invocation. Default: none. */
+  readonly internal?: string | undefined
+  /**
+   * True: a missing URL is an error of each call, a `ServiceRequestError`, instead of the cold start.
+   * @default false
+   */
+  readonly optional?: boolean | undefined
+  /** Signing name of the AWS service. Default: from the URL's host, else `execute-api`. */
+  readonly signingName?: string | undefined
+}
+
+/** Names of services, or an object from name to base URL or options. */
+export type ServicesOption = readonly string[] | { readonly [name: string]: string | ServiceOptions }
+
+/** Options of `signedServices` and `createServices`. */
+export interface SignedServicesOptions<S extends ServicesOption = ServicesOption> extends CommonOptions {
+  /**
+   * Services to have clients of: a list of names, or an object from name to base URL or options. Only these names
+   * are on the type of `services`; a list in a variable needs `as const` for that.
+   * @default ['ai', 'integration', 'background', 'admin']
+   */
+  readonly services?: S | undefined
+  /**
+   * Milliseconds of the invocation kept back for the handler's own answer: calls end that long before its timeout.
+   * @default 200
+   */
+  readonly deadlineMargin?: number | undefined
+  /**
+   * What becomes of calls that are under way when the handler ends: `await` waits for unsafe methods until the deadline,
+   * a number that many milliseconds, and aborts the rest; `ignore` leaves them to the freeze.
+   * @default 'await'
+   */
+  readonly pendingCalls?: PendingCallsOption | undefined
+  /** One line a call, and warnings. Default: warnings to the console, nothing else. */
+  readonly logger?: ServicesLogger | undefined
+  /** Told of each call, once, after its last attempt. What it throws is logged. Default: nobody is told. */
+  readonly onCall?: ((record: CallRecord) => void) | undefined
+  /**
+   * Whether calls carry the invocation's trace on as `X-Amzn-Trace-Id`.
+   * @default true
+   * @see https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+   */
+  readonly trace?: boolean | undefined
+  /** What sends the signed requests. Default: `globalThis.fetch`, looked up at each call. */
+  readonly fetch?: typeof globalThis.fetch | undefined
+}
+
+export const defaults = {
+  services: ['ai', 'integration', 'background', 'admin'],
+  timeout: 30_000,
+  deadlineMargin: 200,
+  circuitBreaker: false,
+  pendingCalls: 'await',
+  trace: true,
+} as const
+
+/** The services where the option names none. */
+export type DefaultServices = typeof defaults.services
+
+const commonRules: Record<string, OptionSchemaRule> = {
+  region: { type: 'string', minLength: 1 },
+  credentials: { oneOf: [...credentialsRule.oneOf, { type: 'string', minLength: 1 }] },
+  timeout: { type: 'number', exclusiveMinimum: 0, maximum: MAX_TIMER_MS },
+  retry: {
+    type: 'object',
+    properties: {
+      limit: { type: 'integer', minimum: 0 },
+      methods: { type: 'array', items: { type: 'string' } },
+      statusCodes: { type: 'array', items: { type: 'integer' } },
+      afterStatusCodes: { type: 'array', items: { type: 'integer' } },
+      maxRetryAfter: { type: 'number', minimum: 0 },
+      backoffLimit: { type: 'number', minimum: 0 },
+      delay: { instanceof: 'Function' },
+      jitter: { oneOf: [{ type: 'boolean' }, { instanceof: 'Function' }] },
+      retryOnTimeout: { type: 'boolean' },
+      shouldRetry: { instanceof: 'Function' },
+    },
+  },
+  circuitBreaker: {
+    oneOf: [
+      { const: false },
+      {
+        type: 'object',
+        properties: {
+          failureThreshold: { type: 'integer', minimum: 1 },
+          resetTimeout: { type: 'number', exclusiveMinimum: 0 },
+        },
+      },
+    ],
+  },
+  headers: { type: 'object', additionalProperties: { type: 'string' } },
+}
+
+const functionRule: OptionSchemaRule = { instanceof: 'Function' }
+
+/** For options brought to their object form, in which every value's own path can be named. */
+const schema: OptionSchema = {
+  type: 'object',
+  properties: {
+    ...commonRules,
+    services: {
+      type: 'object',
+      additionalProperties: {
+        type: 'object',
+        properties: {
+          ...commonRules,
+          url: { type: 'string' },
+          env: { type: 'string', minLength: 1 },
+          internal: { type: 'string', minLength: 1 },
+          optional: { type: 'boolean' },
+          signingName: { type: 'string', minLength: 1 },
+        },
+      },
+    },
+    deadlineMargin: { type: 'number', minimum: 0, maximum: MAX_TIMER_MS },
+    pendingCalls: { oneOf: [{ enum: ['await', 'ignore'] }, { type: 'number', minimum: 0, maximum: MAX_TIMER_MS }] },
+    logger: {
+      type: 'object',
+      required: ['info', 'warn', 'error'],
+      properties: { info: functionRule, warn: functionRule, error: functionRule },
+      additionalProperties: true,
+    },
+    onCall: functionRule,
+    trace: { type: 'boolean' },
+    fetch: { instanceof: 'Function' },
+  },
+}
+
+/** Options in the form that the schema describes. */
+export interface NormalizedOptions extends Normalized<Omit<SignedServicesOptions, 'services'>> {
+  readonly services: { readonly [name: string]: Normalized<ServiceOptions> }
+}
+
+type Normalized<T> = Omit<T, 'circuitBreaker'> & { readonly circuitBreaker?: CircuitBreakerOptions | false | undefined }
+
+/**
+ * Checks options as `signedServices` does, without looking at the environment.
+ * @param options What `signedServices` would be given.
+ * @throws TypeError naming the path of the first mistake, such as `Unknown option 'services.ai.timout'`
+ */
+export function signedServicesValidateOptions(options: SignedServicesOptions = {}): void {
+  normalizeOptions(options)
+}
+
+/**
+ * Checks options and brings them to one form: services by name, retry as an object.
+ * @throws TypeError
+ */
+export function normalizeOptions(options: SignedServicesOptions): NormalizedOptions {
+  if (!isObject(options)) throw mistake('options must be an object')
+  const normalized = normalizeCommon({ ...options, services: normalizeServices(options) })
+  validateOptions(packageName, schema, normalized as Record<string, unknown>)
+  const { services, headers } = normalized as NormalizedOptions
+  checkHeaders('headers', headers)
+  for (const [name, service] of Object.entries(services)) {
+    if (!/^[a-z]/i.test(name))
+      throw mistake(`Option 'services' has a name that does not start with a letter: '${name}'`)
+    checkHeaders(`services.${name}.headers`, service.headers)
+  }
+  return normalized as NormalizedOptions
+}
+
+/** In the form of `validateOptions`. */
+function mistake(message: string): TypeError {
+  return new TypeError(message, { cause: { package: packageName } })
+}
+
+function normalizeServices({ services = defaults.services }: SignedServicesOptions): unknown {
+  if (Array.isArray(services)) {
+    const wrong = services.findIndex((name) => typeof name !== 'string')
+    if (wrong !== -1) throw mistake(`Option 'services[${wrong}]' must be string`)
+    return Object.fromEntries(services.map((name) => [name, {}]))
+  }
+  if (!isObject(services)) throw mistake("Option 'services' must be a list of names or an object")
+  return Object.fromEntries(
+    Object.entries(services as Record<string, string | ServiceOptions>).map(([name, service]) => {
+      if (typeof service === 'string') return [name, { url: service }]
+      if (!isObject(service)) throw mistake(`Option 'services.${name}' must be object`)
+      return [name, normalizeCommon(service)]
+    }),
+  )
+}
+
+/** A number of retries, or a switch, as the object that it stands for. */
+function normalizeCommon<T extends CommonOptions>(options: T): object {
+  const { retry, circuitBreaker } = options
+  return {
+    ...options,
+    ...(typeof retry === 'number' && { retry: { limit: retry } }),
+    ...(circuitBreaker === true && { circuitBreaker: {} }),
+  }
+}
+
+function checkHeaders(path: string, headers: Readonly<Record<string, string>> = {}): void {
+  if (!isObject(headers)) throw mistake(`Option '${path}' must be a plain object`)
+  for (const [name, value] of Object.entries(headers)) {
+    if (/^(authorization|host)$/i.test(name)) throw mistake(`Option '${path}.${name}' is the signature's own`)
+    try {
+      new Headers([[name, value]])
+    } catch {
+      throw mistake(`Option '${path}.${name}' is not a valid header`)
+    }
+  }
+}
+
+/** `Headers`, a `Map` and the like would pass for objects without any members. */
+function isObject(value: unknown): value is object {
+  return Object.prototype.toString.call(value) === '[object Object]'
+}

@@ -1,0 +1,204 @@
+import type { RetryOptions } from 'ky'
+import type { CallRecord, ServicesLogger } from '../client/call-log.ts'
+import type { CircuitBreakerOptions } from '../client/circuit-breaker.ts'
+import { copyRetry } from '../client/retry-policy.ts'
+import { ServicesConfigurationError } from '../errors/service-errors.ts'
+import type { PendingCallsOption } from '../middleware/pending-calls.ts'
+import {
+  type AwsCredentialIdentity,
+  type CredentialSource,
+  checkIdentity,
+  createCredentialSource,
+} from '../signing/credentials.ts'
+import { resolveEndpoint } from '../signing/service-table.ts'
+import { type BaseUrl, parseBaseUrl } from './base-url.ts'
+import {
+  defaults,
+  type NormalizedOptions,
+  normalizeOptions,
+  type ServiceOptions,
+  type SignedServicesOptions,
+} from './options.ts'
+import { toVariable } from './service-variable.ts'
+
+/** One service, ready to be called. */
+export interface ServiceConfig {
+  readonly name: string
+  /** Absent where an optional service's URL is not set; `missing` then says which one. */
+  readonly base?: BaseUrl
+  readonly missing: string
+  readonly region: string
+  readonly signingName: string
+  readonly credentials: CredentialSource
+  readonly timeout: number
+  readonly retry: RetryOptions | undefined
+  readonly headers: Readonly<Record<string, string>>
+  readonly fetch: typeof globalThis.fetch | undefined
+  readonly circuitBreaker: CircuitBreakerOptions | false
+}
+
+export type ServiceConfigs = ReadonlyMap<string, ServiceConfig>
+
+/** What one factory's clients share. */
+export interface Config {
+  readonly services: ServiceConfigs
+  /** Option path by name of each Middy internal value that services wait for. */
+  readonly internals: ReadonlyMap<string, string>
+  /**
+   * The services with the internal values of an invocation.
+   * @throws ServicesConfigurationError
+   */
+  readonly withInternals: (values: InternalValues) => ServiceConfigs
+  readonly deadlineMargin: number
+  readonly pendingCalls: PendingCallsOption
+  readonly trace: boolean
+  readonly logger: ServicesLogger | undefined
+  readonly onCall: ((record: CallRecord) => void) | undefined
+}
+
+export type InternalValues = ReadonlyMap<string, unknown>
+
+/**
+ * Brings options and environment together.
+ * @throws TypeError for the first mistake in the options
+ * @throws ServicesConfigurationError listing everything that is wrong with the environment
+ */
+export function resolveConfig(options: SignedServicesOptions = {}, env: NodeJS.ProcessEnv = process.env): Config {
+  const normalized = normalizeOptions(options)
+  const sources = createSources(normalized, env)
+  const configure = (values?: InternalValues): ServiceConfigs => {
+    const problems: string[] = []
+    const services = new Map<string, ServiceConfig>()
+    for (const [name, own] of Object.entries(normalized.services)) {
+      const location = locate(name, own, normalized, env, values)
+      problems.push(...location.problems)
+      const credentials = readCredentials(own.credentials ?? normalized.credentials, values, problems)
+      const { timeout = normalized.timeout ?? defaults.timeout } = own
+      const retry = own.retry ?? normalized.retry
+      const headers = { ...lowerCase(normalized.headers), ...lowerCase(own.headers) }
+      services.set(
+        name,
+        Object.freeze({
+          ...location,
+          name,
+          credentials: credentials ?? (sources.get(name) as CredentialSource),
+          timeout,
+          retry: retry === undefined ? undefined : copyRetry(retry),
+          headers,
+          fetch: normalized.fetch,
+          circuitBreaker: own.circuitBreaker ?? normalized.circuitBreaker ?? defaults.circuitBreaker,
+        }),
+      )
+    }
+    if (problems.length > 0) throw new ServicesConfigurationError(problems)
+    return services
+  }
+  return Object.freeze({
+    services: configure(),
+    internals: findInternals(normalized),
+    withInternals: rememberLast(configure),
+    deadlineMargin: normalized.deadlineMargin ?? defaults.deadlineMargin,
+    pendingCalls: normalized.pendingCalls ?? defaults.pendingCalls,
+    trace: normalized.trace ?? defaults.trace,
+    logger: normalized.logger,
+    onCall: normalized.onCall,
+  })
+}
+
+interface Location {
+  readonly base?: BaseUrl
+  readonly missing: string
+  readonly region: string
+  readonly signingName: string
+  readonly problems: readonly string[]
+}
+
+/** Where a service is, and what is wrong with what says so. Without `values`, an internal value is not missed. */
+function locate(
+  name: string,
+  own: ServiceOptions,
+  { region }: NormalizedOptions,
+  env: NodeJS.ProcessEnv,
+  values?: InternalValues,
+): Location {
+  const { internal, env: variable = toVariable(name) } = own
+  const [source, value] =
+    internal !== undefined
+      ? [`internal value '${internal}'`, values?.get(internal)]
+      : own.url !== undefined
+        ? [`services.${name}.url`, own.url]
+        : [variable, env[variable]]
+  const missing = `${source}: API Gateway URL not set`
+  const nowhere = { missing, region: '', signingName: '' }
+  if (typeof value !== 'string' || value.trim() === '') {
+    const isMissed = !own.optional && (internal === undefined || values !== undefined)
+    return { ...nowhere, problems: isMissed ? [missing] : [] }
+  }
+  const base = parseBaseUrl(value.trim())
+  if (typeof base === 'string') return { ...nowhere, problems: [`${source}: ${base}`] }
+  const endpoint = resolveEndpoint(base.hostname, {
+    region: own.region ?? region,
+    signingName: own.signingName,
+    defaultRegion: env.AWS_REGION || undefined,
+  })
+  if (typeof endpoint === 'string') return { ...nowhere, problems: [`${source}: ${endpoint}`] }
+  return { base, missing, ...endpoint, problems: [] }
+}
+
+/** One source a service, or one for all; those that an internal value names come with each invocation. */
+function createSources(options: NormalizedOptions, env: NodeJS.ProcessEnv): ReadonlyMap<string, CredentialSource> {
+  const create = (credentials: typeof options.credentials) =>
+    // Stryker disable next-line ConditionalExpression,StringLiteral: what a name stands for comes before this source.
+    createCredentialSource(typeof credentials === 'string' ? undefined : credentials, env)
+  const common = create(options.credentials)
+  return new Map(
+    Object.entries(options.services).map(([name, { credentials }]) => [
+      name,
+      credentials ? create(credentials) : common,
+    ]),
+  )
+}
+
+function readCredentials(
+  option: NormalizedOptions['credentials'],
+  values: InternalValues | undefined,
+  problems: string[],
+): CredentialSource | undefined {
+  if (typeof option !== 'string' || values === undefined) return undefined
+  try {
+    return createCredentialSource(checkIdentity(values.get(option) as AwsCredentialIdentity))
+  } catch (error) {
+    problems.push(`internal value '${option}': ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+/** As HTTP compares names, so that a service's own header replaces the common one. */
+function lowerCase(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}
+
+function findInternals(options: NormalizedOptions): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  if (typeof options.credentials === 'string') found.set(options.credentials, 'credentials')
+  for (const [name, { internal, credentials }] of Object.entries(options.services)) {
+    if (internal !== undefined) found.set(internal, `services.${name}.internal`)
+    if (typeof credentials === 'string') found.set(credentials, `services.${name}.credentials`)
+  }
+  return found
+}
+
+/** Internal values are the same from one invocation to the next, as long as their middleware keeps them. */
+function rememberLast(
+  configure: (values: InternalValues) => ServiceConfigs,
+): (values: InternalValues) => ServiceConfigs {
+  let last: { readonly values: InternalValues; readonly services: ServiceConfigs } | undefined
+  return (values) => {
+    const known = last
+    if (known !== undefined && [...values].every(([name, value]) => known.values.get(name) === value))
+      return known.services
+    const services = configure(values)
+    last = { values, services }
+    return services
+  }
+}

@@ -1,0 +1,174 @@
+import { isHTTPError, isKyError, isTimeoutError, SchemaValidationError } from 'ky'
+import type { Attempt } from '../client/retry-policy.ts'
+import type { Deadline } from '../middleware/deadline.ts'
+import { hintFor } from './hint.ts'
+import { redactCause, redactData, redactHeaders, redactText } from './redact.ts'
+import { classifyRefusal, readErrorType, readMessage } from './refusal.ts'
+import { readRetryAfter } from './retry-after.ts'
+import {
+  type CallInfo,
+  type ResponseDetails,
+  ServiceAuthError,
+  ServiceError,
+  ServiceNetworkError,
+  ServiceRequestError,
+  ServiceResponseError,
+  ServiceThrottledError,
+  ServiceTimeoutError,
+} from './service-errors.ts'
+
+/** What of a call decides which error its failure is. */
+export interface FailingCall extends CallInfo {
+  /** What must not be shown, wherever an answer echoes it. */
+  readonly secrets: ReadonlySet<string>
+  /** The caller's own. */
+  readonly signal?: AbortSignal | undefined
+  readonly deadline?: Deadline | undefined
+  /** Milliseconds that an attempt may take; false: only the deadline bounds it. */
+  readonly timeout?: number | false
+  /** Milliseconds until the deadline when the call began; 0 without one. */
+  readonly budget: number
+  /** ky's option, where it was given. */
+  readonly totalTimeout?: number | undefined
+  readonly lastResponse?: Response | undefined
+  readonly canonicalRequest?: string
+  /** The invocation ended before the call did. */
+  readonly isCut?: boolean
+  /** Where the service is. */
+  readonly url?: string | undefined
+}
+
+/** undici's codes for what it refuses to send. */
+const REFUSED: readonly unknown[] = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']
+
+/** Longest message that is looked into; a gateway's own is a few kilobytes. */
+const MAX_MESSAGE = 20_000
+
+/** Longest part of an answer's own words in a message. */
+const MAX_DETAIL = 300
+
+/** Whether a transport's error says that nothing was sent, because of what was to be sent. */
+export function isRefusedByTransport(error: unknown): boolean {
+  return REFUSED.includes((error as { cause?: { code?: unknown } } | null)?.cause?.code)
+}
+
+/** Why an attempt gave no answer; `timedOut` is its bound in milliseconds, where that was passed. */
+export function attemptFailure(error: unknown, call: FailingCall, timedOut: number | undefined): unknown {
+  if (error instanceof ServiceError) return error
+  const ended = endedBy(call)
+  if (ended !== undefined) return ended.reason
+  if (timedOut !== undefined) return timeoutError(call, timedOut)
+  // A transport with a bound of its own, such as `AbortSignal.timeout()`.
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    const timeoutMs = call.timeout || Math.round(call.budget)
+    return new ServiceTimeoutError(call, `no complete answer: ${error.message}`, { timeoutMs, deadline: false })
+  }
+  const underlying = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const cause = redactCause(underlying, call.secrets)
+  const { code, message } = Object(cause) as { code?: unknown; message?: unknown }
+  if (isRefusedByTransport(error)) return new ServiceRequestError(call, `cannot be sent: ${message}`, { cause })
+  const networkCode = typeof code === 'string' ? code : 'UNKNOWN'
+  const problem = ['no answer', networkCode].join(': ')
+  return new ServiceNetworkError(call, message ? `${problem}, ${message}` : problem, { networkCode, cause })
+}
+
+/** What a caller gets for whatever ended its call: a `ServiceError`, or one of the two that pass through. */
+export function callFailure(error: unknown, call: FailingCall): unknown {
+  if (call.signal?.aborted) return call.signal.reason
+  if (error instanceof ServiceError || error instanceof SchemaValidationError) return error
+  if (isHTTPError(error)) return httpError(call, error.response, error.data)
+  const ended = endedBy(call)
+  if (ended !== undefined) return ended.reason
+  if (isTimeoutError(error) && call.totalTimeout) return timeoutError(call, call.totalTimeout)
+  // What is left was thrown by the caller's own hooks, or by ky on the caller's options.
+  const cause = redactCause(isKyError(error) ? error.cause : error, call.secrets)
+  const problem = redactText(error instanceof Error ? error.message : String(error), call.secrets)
+  if (call.lastResponse === undefined) return new ServiceRequestError(call, problem, { cause })
+  return responseError(call, call.lastResponse, `${call.lastResponse.status}, then: ${problem}`, undefined, { cause })
+}
+
+/** The error of a retry that a hook asked for and the rules do not allow: the last attempt's own. */
+export function retryRefused(call: FailingCall, { outcome }: Attempt): unknown {
+  if (outcome instanceof Error) return outcome
+  return responseError(call, outcome as Response, `${outcome.status}, which must not be retried`, undefined, {})
+}
+
+/** The error of a call that was given no time by its invocation. */
+export function deadlineError(call: FailingCall): ServiceTimeoutError {
+  const timeoutMs = Math.max(0, Math.round(call.budget))
+  const problem =
+    timeoutMs === 0 ? 'no time left, not sent' : `no complete answer within the ${timeoutMs} ms that were left`
+  return new ServiceTimeoutError(call, `${problem} before the invocation's deadline`, { timeoutMs, deadline: true })
+}
+
+/** The error of an answer that is not JSON where JSON was asked for. */
+export function notJsonError(
+  call: FailingCall,
+  response: Response,
+  text: string,
+  cause: unknown,
+): ServiceResponseError {
+  const data = redactText(text, call.secrets)
+  const problem = `${response.status}, but the answer is not JSON: ${shorten(data)}`
+  // A parser's message quotes what it could not read.
+  return responseError(call, response, problem, data, data === text ? { cause } : {})
+}
+
+function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
+  const { status, statusText, headers } = response
+  const type = readErrorType(headers)
+  const message = readMessage(answer).slice(0, MAX_MESSAGE)
+  const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
+  const detail = location === undefined ? message : `redirect to ${location} not followed`
+  const words = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
+  const problem = redactText(words.filter(Boolean).join(': '), call.secrets)
+  const details = describe(call, response, redactData(answer, call.secrets))
+  const refusal = classifyRefusal(status, type, message)
+  if (refusal === undefined) return new ServiceResponseError(call, problem, details)
+  if (refusal === 'throttled' || refusal === 'quota') {
+    return new ServiceThrottledError(call, problem, { ...details, retryAfterMs: readRetryAfter(headers) })
+  }
+  const hint = redactText(hintFor(refusal, call, message), call.secrets)
+  return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: refusal, hint })
+}
+
+function responseError(
+  call: FailingCall,
+  response: Response,
+  problem: string,
+  data: unknown,
+  details: { cause?: unknown },
+): ServiceResponseError {
+  return new ServiceResponseError(call, redactText(problem, call.secrets), {
+    ...details,
+    ...describe(call, response, data),
+  })
+}
+
+function describe(call: FailingCall, { status, headers }: Response, data: unknown): ResponseDetails {
+  const shown = redactHeaders(headers, call.secrets)
+  return { status, data, headers: shown, requestId: requestIdOf(shown) }
+}
+
+/** What REST APIs and HTTP APIs call a request. */
+export function requestIdOf(headers: Headers): string | undefined {
+  return headers.get('x-amzn-requestid') ?? headers.get('apigw-requestid') ?? undefined
+}
+
+/** The caller's abort comes first, then the invocation's end. */
+function endedBy(call: FailingCall): { reason: unknown } | undefined {
+  if (call.signal?.aborted) return { reason: call.signal.reason }
+  if (call.deadline?.signal.aborted) return { reason: deadlineError(call) }
+  if (call.isCut)
+    return { reason: new ServiceTimeoutError(call, 'the handler ended first', { timeoutMs: 0, deadline: true }) }
+  return undefined
+}
+
+function timeoutError(call: FailingCall, timeoutMs: number): ServiceTimeoutError {
+  return new ServiceTimeoutError(call, `no complete answer within ${timeoutMs} ms`, { timeoutMs, deadline: false })
+}
+
+function shorten(text: string): string {
+  const line = text.trim().split('\n', 1)[0] as string
+  return line.length > MAX_DETAIL ? `${line.slice(0, MAX_DETAIL)}...` : line
+}

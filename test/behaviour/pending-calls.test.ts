@@ -1,0 +1,463 @@
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import middy from '@middy/core'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createServices, type ServicesContext, type SignedServicesOptions, signedServices } from '../../src/index.ts'
+import { createPendingCalls } from '../../src/middleware/pending-calls.ts'
+import { answer, IDENTITY, rejection } from '../support/helpers.ts'
+
+const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+let warnings: string[]
+let details: unknown[]
+let aborted: string[]
+let finished: string[]
+beforeEach(() => {
+  warnings = []
+  details = []
+  aborted = []
+  finished = []
+})
+
+/** Answers after `ms`, unless it is aborted. */
+const slow =
+  (ms: number): typeof fetch =>
+  (input, init) =>
+    new Promise((resolve, reject) => {
+      const name = `${init?.method} ${new URL(String(input)).pathname.slice(5)}`
+      const timer = setTimeout(() => {
+        finished.push(name)
+        resolve(new Response('{}'))
+      }, ms)
+      init?.signal?.addEventListener('abort', () => {
+        clearTimeout(timer)
+        aborted.push(name)
+        reject(init.signal?.reason)
+      })
+    })
+
+const warn = (message: string, more: unknown) => {
+  warnings.push(message)
+  details.push(more)
+}
+const logger = { debug() {}, info() {}, error() {}, warn }
+type Services = ServicesContext<['ai']>['services']
+
+async function run(handler: (services: Services) => unknown, options: SignedServicesOptions = {}, remaining = 10_000) {
+  const end = Date.now() + remaining
+  const wrapped = middy({ timeoutEarlyInMillis: 0 })
+    .use(
+      signedServices({
+        services: { ai: BASE },
+        credentials: IDENTITY,
+        fetch: slow(60),
+        logger,
+        deadlineMargin: 0,
+        retry: 0,
+        ...options,
+      } as const),
+    )
+    .handler(async (_, { services }) => handler(services as Services))
+  const startedAt = Date.now()
+  const context = { getRemainingTimeInMillis: () => end - Date.now() } as unknown as ServicesContext<never>
+  const result = await wrapped({}, context as never).catch((error: unknown) => error)
+  return { result, took: Date.now() - startedAt }
+}
+
+describe('when the handler ends,', () => {
+  it.each(['post', 'put', 'patch', 'delete'] as const)(
+    'a %s that nobody awaits is finished and named',
+    async (method) => {
+      const { result } = await run(({ ai }) => {
+        ai[method]('x')
+        return 'done'
+      })
+      expect(result).toBe('done')
+      expect(finished).toEqual([`${method.toUpperCase()} /x`])
+      expect(warnings).toEqual([
+        `Calls were under way when the handler ended: ai ${method.toUpperCase()} /x (finished)`,
+      ])
+    },
+  )
+
+  it('calls that only read are aborted and named, and nobody waits', async () => {
+    const { took } = await run(async ({ ai }) => {
+      ai.get('x').json()
+      ai.head('y')
+      ai.fetch('z')
+      ai('w', { method: 'options' })
+      await wait(10)
+    })
+    await wait(5)
+    expect(took).toBeLessThan(50)
+    expect(finished).toEqual([])
+    expect(aborted.toSorted()).toEqual(['GET /x', 'GET /z', 'HEAD /y', 'OPTIONS /w'])
+    expect(warnings).toEqual([
+      'Calls were under way when the handler ended: ai GET /x (aborted), ai HEAD /y (aborted), ai GET /z (aborted), ai OPTIONS /w (aborted)',
+    ])
+  })
+
+  it('nothing is waited for, or said, where nothing is under way', async () => {
+    const { took } = await run(async ({ ai }) => ai.get('x').json())
+    expect(took).toBeGreaterThan(50)
+    expect(warnings).toEqual([])
+  })
+
+  it('what is left at the deadline is aborted', async () => {
+    const { took } = await run(({ ai }) => void ai.post('x'), { fetch: slow(5000) }, 80)
+    expect(took).toBeLessThan(300)
+    await wait(5)
+    expect(aborted).toEqual(['POST /x'])
+    expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (aborted)'])
+  })
+
+  it('one that failed meanwhile is named as such, and told of', async () => {
+    const down: typeof fetch = () => wait(20).then(() => Promise.reject(new TypeError('fetch failed')))
+    await run(({ ai }) => void ai.post('x'), { fetch: down })
+    expect(warnings.toSorted()).toEqual([
+      'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_NETWORK',
+      'Calls were under way when the handler ended: ai POST /x (failed)',
+    ])
+  })
+
+  it("one that had no more time of its own is named as failed, and the caller's own abort is no call under way", async () => {
+    await run(({ ai }) => {
+      ai.post('x', { timeout: 20 })
+      ai.get('y', { signal: AbortSignal.abort() }).catch(() => {})
+    })
+    expect(warnings.toSorted()).toEqual([
+      'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_TIMEOUT',
+      'Calls were under way when the handler ended: ai POST /x (failed)',
+    ])
+  })
+
+  it('a call is waited for to its own end where the context knows no deadline', async () => {
+    const handler = middy()
+      .use(signedServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: slow(60), logger }))
+      .handler(async (_, { services }) => void services.ai.post('x'))
+    await handler({}, {} as ServicesContext<'ai'>)
+    expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (finished)'])
+    expect(details).toEqual([{ calls: [{ service: 'ai', method: 'POST', path: '/x', end: 'finished' }] }])
+  })
+
+  it('what never went out stays so', async () => {
+    const fetch = vi.fn<typeof globalThis.fetch>()
+    await run(({ ai }) => void ai.get('x'), { fetch })
+    await wait(5)
+    expect(fetch).not.toHaveBeenCalled()
+    expect(warnings).toEqual(['Calls were under way when the handler ended: ai GET /x (aborted)'])
+  })
+
+  it('a number of milliseconds is what it is waited for', async () => {
+    const { took } = await run(({ ai }) => void ai.post('x'), { fetch: slow(5000), pendingCalls: 40 })
+    expect(took).toBeLessThan(300)
+    await wait(5)
+    expect(aborted).toEqual(['POST /x'])
+  })
+
+  it('`ignore` leaves everything alone', async () => {
+    const { took } = await run(({ ai }) => void [ai.post('x'), ai.get('y')], { pendingCalls: 'ignore' })
+    expect(took).toBeLessThan(50)
+    expect(warnings).toEqual([])
+    await wait(80)
+    expect(finished.toSorted()).toEqual(['GET /y', 'POST /x'])
+  })
+
+  it('a failure is not held up: reads are aborted, and a write has a second', async () => {
+    const fails = await run(({ ai }) => Promise.all([ai.get('x'), ai.get('y'), Promise.reject(new Error('quick'))]), {
+      fetch: slow(3000),
+    })
+    expect(fails.result).toMatchObject({ message: 'quick' })
+    expect(fails.took).toBeLessThan(300)
+    const writes = await run(
+      ({ ai }) => {
+        ai.post('forgotten')
+        return Promise.all([ai.post('x'), Promise.reject(new Error('quick'))])
+      },
+      { fetch: slow(3000) },
+    )
+    expect(writes.took).toBeGreaterThan(950)
+    expect(writes.took).toBeLessThan(1500)
+  })
+
+  it('a race that went to a fallback is not held up', async () => {
+    const { result, took } = await run(
+      ({ ai }) => Promise.race([ai.get('x').json(), wait(20).then(() => 'fallback')]),
+      { fetch: slow(3000) },
+    )
+    expect(result).toBe('fallback')
+    expect(took).toBeLessThan(300)
+    const readTwice = ({ ai }: Services) => {
+      const call = ai.post('z')
+      call.text()
+      return call.json()
+    }
+    const write = await run(
+      (services) =>
+        Promise.race([
+          services.ai.post('x').json(),
+          services.ai.post('y'),
+          readTwice(services),
+          wait(20).then(() => 'fallback'),
+        ]),
+      { fetch: slow(3000) },
+    )
+    expect(write.took).toBeLessThan(1500)
+  })
+
+  it('a write that nobody awaits has the time that is left, also where its body was asked for', async () => {
+    const { took } = await run(
+      ({ ai }) => {
+        void ai.post('x').json()
+        return Promise.race([ai.post('y'), wait(20)])
+      },
+      { fetch: slow(1200) },
+    )
+    expect(took).toBeGreaterThan(1150)
+    expect(warnings).toEqual([
+      'Calls were under way when the handler ended: ai POST /x (finished), ai POST /y (finished)',
+    ])
+  })
+
+  it('what starts while others are waited for is waited for as well, and what starts later never goes out', async () => {
+    let late: Promise<unknown> | undefined
+    await run(
+      ({ ai }) => {
+        void (async () => {
+          await ai.post('a')
+          await ai.post('b')
+          await wait(20)
+          late = rejection(ai.post('c'))
+        })()
+      },
+      { fetch: slow(30) },
+    )
+    expect(finished).toEqual(['POST /a', 'POST /b'])
+    expect(warnings).toEqual([
+      'Calls were under way when the handler ended: ai POST /a (finished), ai POST /b (finished)',
+    ])
+    await wait(40)
+    expect(await late).toMatchObject({ name: 'ServiceTimeoutError', attempts: 0 })
+    expect(finished).toEqual(['POST /a', 'POST /b'])
+  })
+
+  it('a first call that starts when the handler has ended never goes out', async () => {
+    let late: Promise<unknown> | undefined
+    await run(({ ai }) => {
+      setTimeout(() => {
+        late = rejection(ai.post('x'))
+      }, 10)
+    })
+    await wait(20)
+    expect(await late).toMatchObject({ name: 'ServiceTimeoutError', attempts: 0 })
+    expect(finished).toEqual([])
+  })
+
+  async function* readInTurn(ai: Services['ai']) {
+    yield await ai.get('a').text()
+    yield await ai.get('b').text()
+  }
+
+  it('calls that a streamed answer is made of go on', async () => {
+    const { result } = await run(
+      ({ ai }) =>
+        new ReadableStream({
+          async start(controller) {
+            controller.enqueue(Buffer.from(await ai.get('a').text()))
+            controller.enqueue(Buffer.from(await ai.get('b').text()))
+            controller.close()
+          },
+        }),
+      { fetch: slow(20) },
+    )
+    expect(await new Response(result as ReadableStream).text()).toBe('{}{}')
+    const readable = await run(({ ai }) => ({ statusCode: 200, body: Readable.from(readInTurn(ai)) }), {
+      fetch: slow(20),
+    })
+    expect(await text((readable.result as { body: Readable }).body)).toBe('{}{}')
+    expect(warnings).toEqual([])
+  })
+
+  it('and another middleware fails after it, nothing is said twice', async () => {
+    const wrapped = middy()
+      .use({
+        after: () => {
+          throw new Error('later')
+        },
+      })
+      .use(signedServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: slow(60), logger }))
+      .handler(async (_, { services }) => {
+        services.ai.get('x')
+        await wait(5)
+      })
+    await rejection(wrapped({}, {} as ServicesContext<'ai'>))
+    expect(warnings).toHaveLength(1)
+  })
+
+  it('an answer that is streamed is left to flow', async () => {
+    const chunks = ['a', 'b', 'c']
+    const stream: typeof fetch = () =>
+      answer(
+        new ReadableStream({
+          pull: async (controller) => {
+            await wait(10)
+            const chunk = chunks.shift()
+            return chunk === undefined ? controller.close() : controller.enqueue(Buffer.from(chunk))
+          },
+        }),
+      )
+    const { result } = await run(async ({ ai }) => (await ai.get('x')).body, { fetch: stream })
+    expect(await new Response(result as ReadableStream).text()).toBe('abc')
+    expect(warnings).toEqual([])
+  })
+})
+
+it('leaves no timer, and does not wait at all for what has ended', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  const calls = createPendingCalls(1000, () => {})
+  const call = { service: 'ai', method: 'POST', path: '/x', attempts: 1 }
+  const end = calls.add({ call, isAwaited: () => false, abort() {} })
+  const ended = calls.finish({ hasFailed: false, isStreamed: false })
+  expect(vi.getTimerCount()).toBe(1)
+  end('finished')
+  await ended
+  expect(vi.getTimerCount()).toBe(0)
+  expect(createPendingCalls('await', () => {}).finish({ hasFailed: false, isStreamed: false })).toBeUndefined()
+})
+
+it('tells once of a failure in the turn in which the handler ends', async () => {
+  const calls = createPendingCalls('await', () => {})
+  const tell = vi.fn()
+  calls.addFailure(() => false, tell)
+  calls.finish({ hasFailed: false, isStreamed: false })
+  expect(tell).toHaveBeenCalledOnce()
+  await new Promise(setImmediate)
+  expect(tell).toHaveBeenCalledOnce()
+})
+
+describe('a failure that nobody awaits', () => {
+  const down: typeof fetch = () => Promise.reject(new TypeError('fetch failed'))
+  const noRejections = () => {
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    onTestFinished(() => {
+      process.off('unhandledRejection', unhandled)
+    })
+    return unhandled
+  }
+
+  it("is logged at the handler's end, and ends no process", async () => {
+    const unhandled = noRejections()
+    await run(
+      async ({ ai }) => {
+        ai.post('x')
+        ai.get('y').json()
+        ai.fetch('z')
+        await wait(20)
+      },
+      { fetch: down },
+    )
+    await wait(5)
+    expect(unhandled).not.toHaveBeenCalled()
+    expect(warnings.toSorted()).toEqual([
+      'A call failed, and nobody awaited it: ai: GET /y: ERR_SERVICE_NETWORK',
+      'A call failed, and nobody awaited it: ai: GET /z: ERR_SERVICE_NETWORK',
+      'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_NETWORK',
+    ])
+  })
+
+  it('is not one where somebody awaits it late, or in another way', async () => {
+    await run(
+      async ({ ai }) => {
+        const late = ai.post('x')
+        const body = ai.get('y').json()
+        const both = Promise.allSettled([ai.get('a'), ai.get('b').json()])
+        await wait(20)
+        await rejection(late)
+        await rejection(body)
+        await both
+        ai.get('c').catch(() => {})
+        await wait(20)
+      },
+      { fetch: down },
+    )
+    expect(warnings).toEqual([])
+  })
+
+  it("is logged once, however it was passed on, and a mistake on the way is the process's own", async () => {
+    const unhandled = noRejections()
+    const ai = createServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: down, logger, retry: 0 }).ai
+    ai.post('a').then(() => 'never')
+    ai.post('b').finally(() => {})
+    ai.post('c')
+      .json()
+      .then(() => 'never')
+    const lines = ['a', 'b', 'c'].map(
+      (path) => `A call failed, and nobody awaited it: ai: POST /${path}: ERR_SERVICE_NETWORK`,
+    )
+    await vi.waitFor(() => expect(warnings.toSorted()).toEqual(lines))
+    expect(unhandled).not.toHaveBeenCalled()
+    const mistake = new Error('mistake')
+    createServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: () => answer(), logger })
+      .ai.get('d')
+      .then(() => {
+        throw mistake
+      })
+    await vi.waitFor(() => expect(unhandled.mock.calls[0]?.[0]).toBe(mistake))
+    expect(warnings).toHaveLength(3)
+  })
+
+  it('is logged for each way to read it that failed', async () => {
+    const unhandled = noRejections()
+    const cut = () => answer(new ReadableStream({ pull: (stream) => stream.error(new Error('cut')) }))
+    const call = createServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: cut, logger }).ai.get('x')
+    call.json()
+    call.text()
+    await vi.waitFor(() => expect(warnings.length).toBe(2))
+    expect(unhandled).not.toHaveBeenCalled()
+  })
+
+  it('is logged also where it failed after the handler had ended', async () => {
+    await run(({ ai }) => void ai.post('x'), { fetch: () => wait(20).then(() => down('')), pendingCalls: 'ignore' })
+    expect(warnings).toEqual([])
+    const line = 'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_NETWORK'
+    await vi.waitFor(() => expect(warnings).toEqual([line]))
+  })
+
+  it('is logged where the deadline ended it behind a handler that was left alone', async () => {
+    await run(({ ai }) => void ai.post('x'), { fetch: slow(5000), pendingCalls: 'ignore' }, 60)
+    const line = 'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_TIMEOUT'
+    await vi.waitFor(() => expect(warnings).toEqual([line]))
+  })
+
+  it('is logged at once outside a handler, also where only the body was wrong', async () => {
+    const unhandled = noRejections()
+    const create = (fetch: typeof globalThis.fetch) =>
+      createServices({ services: { ai: BASE }, credentials: IDENTITY, fetch, logger, retry: 0 }).ai
+    create(down).post('x')
+    create(() => answer('<html>'))
+      .get('y')
+      .json()
+    await rejection(create(down).get('z'))
+    await wait(30)
+    expect(unhandled).not.toHaveBeenCalled()
+    expect(warnings.toSorted()).toEqual([
+      'A call failed, and nobody awaited it: ai: GET /y: 200 ERR_SERVICE_RESPONSE',
+      'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_NETWORK',
+    ])
+  })
+
+  it('is logged once, also where the caller gave a reason that is no error', async () => {
+    const ai = createServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: slow(500), logger }).ai
+    const controller = new AbortController()
+    ai.get('x', { signal: controller.signal })
+    controller.abort('enough')
+    await wait(20)
+    expect(warnings).toEqual(['A call failed, and nobody awaited it: ai: GET /x: ABORTED'])
+    expect(details).toEqual([{ call: { service: 'ai', method: 'GET', path: '/x' } }])
+  })
+})

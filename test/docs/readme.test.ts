@@ -1,0 +1,108 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { defaults } from '../../src/config/options.ts'
+import * as errors from '../../src/errors/service-errors.ts'
+import { signedServicesValidateOptions } from '../../src/index.ts'
+import { FAULT_NAMES } from '../../src/testing/faults.ts'
+import { cellsOf, pageAt, pages, read, readme, root, tableOf } from './pages.ts'
+
+const bare = (cell: string | undefined) => (cell ?? '').replaceAll('`', '')
+
+describe('the README', () => {
+  it('can be read in one sitting, but for what the benches write', () => {
+    const own = readme.text.replace(/<!-- bench -->[\s\S]*<!-- \/bench -->/, '')
+    expect(own.split('\n').length).toBeLessThanOrEqual(450)
+    expect(readme.text).toContain('<!-- bench -->\n')
+    expect(readme.text).toContain('<!-- /bench -->\n')
+  })
+
+  it('shows the two commands that a newcomer needs', () => {
+    expect(readme.blocks.filter(({ language }) => language === 'sh').map(({ code }) => code)).toEqual(
+      expect.arrayContaining(['npm ci && npm run demo\n', 'npm ci && npm test\n']),
+    )
+  })
+
+  it('leads to every page', () => {
+    for (const { path } of pages.slice(1)) expect(readme.links.map((link) => link.split('#')[0])).toContain(path)
+  })
+
+  it('has its chapters in its contents, in their order', () => {
+    const contents = readme.text.slice(0, readme.text.indexOf('\n## '))
+    const listed = [...contents.matchAll(/\]\(#([\w-]+)\)/g)].map(([, anchor]) => anchor)
+    const chapters = [...readme.text.matchAll(/^## (.+)$/gm)].map(([, heading = '']) =>
+      heading.toLowerCase().replaceAll(' ', '-'),
+    )
+    expect(listed).toEqual(chapters.slice(0, -1))
+  })
+
+  it('leads to every file of the sources', () => {
+    const map = readme.text.slice(readme.text.indexOf('## Where the code is'))
+    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    for (const file of sources.filter((name) => name.endsWith('.ts'))) expect(map).toContain(`](src/${file})`)
+  })
+
+  it('tells of every error class its code, and what may be answered', () => {
+    const call = { service: 'ai', method: 'GET', path: '/', attempts: 1 }
+    const details = {
+      status: 500,
+      data: undefined,
+      headers: new Headers(),
+      retryAfterMs: 1,
+      timeoutMs: 1,
+      deadline: false,
+    }
+    const rows = tableOf(readme, 'class', '`code`')
+    const told = rows.map(([name, code, , , statusCode]) => [bare(name), bare(code), statusCode])
+    const real = Object.entries(errors)
+      .filter(([name, value]) => typeof value === 'function' && name !== 'ServiceError')
+      .map(([name, value]) => {
+        const ErrorClass = value as new (...args: unknown[]) => { code: string; statusCode?: number }
+        const isCall = name !== 'ServicesConfigurationError'
+        const error = isCall ? new ErrorClass(call, 'problem', details) : new ErrorClass([])
+        return [name, error.code, String(error.statusCode ?? '')]
+      })
+    expect(told.toSorted()).toEqual(real.toSorted())
+  })
+
+  it('has a heading for every reason of a refusal', () => {
+    const [, union = ''] = /export type AuthReason =([\s|'a-z-]+)/.exec(read('src/errors/service-errors.ts')) ?? []
+    const reasons = [...union.matchAll(/'([a-z-]+)'/g)].map(([, reason]) => reason)
+    expect(reasons.length).toBe(8)
+    expect(pageAt('docs/troubleshooting.md').anchors).toEqual(expect.arrayContaining(reasons))
+  })
+
+  it('tells the defaults as they are', () => {
+    for (const [option, value] of Object.entries(defaults)) {
+      const line = readme.text.split('\n').find((one) => one.startsWith(`| \`${option}\` |`)) ?? ''
+      const told = bare(cellsOf(line)[1]).replaceAll('_', '').replaceAll("'", '"')
+      expect(JSON.parse(told), option).toEqual(value)
+    }
+  })
+
+  it('names every option, and none that is not there', () => {
+    const members = (name: string) => {
+      const [, body = ''] = new RegExp(`interface ${name}\\b[^{]*{([\\s\\S]*?)\\n}`).exec(read('src/config/options.ts')) ?? []
+      return [...body.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, member]) => member as string)
+    }
+    const [all = [], service = []] = ['timeout', 'url'].map((option) => {
+      const lines = readme.text.split('\n')
+      let start = lines.findIndex((line) => line.startsWith(`| \`${option}\` |`))
+      while (lines[start - 1]?.startsWith('| `')) start -= 1
+      const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'))
+      return lines.slice(start, end).map((line) => bare(cellsOf(line)[0]))
+    })
+    expect(all.toSorted()).toEqual([...members('CommonOptions'), ...members('SignedServicesOptions')].toSorted())
+    expect(service.toSorted()).toEqual(members('ServiceOptions').toSorted())
+    for (const option of [...all, 'nonsense']) {
+      const validate = () => signedServicesValidateOptions({ [option]: undefined } as never)
+      if (option === 'nonsense') expect(validate).toThrow('nonsense')
+      else expect(validate).not.toThrow()
+    }
+  })
+})
+
+it('the pages name every fault of the local gateway', () => {
+  const { text } = pageAt('docs/testing.md')
+  for (const name of FAULT_NAMES) expect(text).toContain(`\`${name}\``)
+})

@@ -1,0 +1,33 @@
+/**
+ * Runs demo and tests, those of the packed package too, on the other Node.js versions that the package supports; `npm test` runs on the one in
+ * package.json. `npm run test:nodes -- 26.10.0` runs on that one alone.
+ */
+import { deepStrictEqual as equal } from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+const given = process.argv.slice(2)
+const versions = given.length > 0 ? given : ['22.23.3', '26.10.0']
+const root = join(import.meta.dirname, '..', '..', '..')
+
+for (const version of versions) {
+  const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-node-'))
+  try {
+    writeFileSync(join(folder, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }')
+    execFileSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', `node@${version}`], { cwd: folder })
+    const bin = join(folder, 'node_modules', 'node', 'bin')
+    const node = join(bin, 'node')
+    const env = { ...process.env, NODE_WANTED: version, PATH: `${bin}${delimiter}${process.env.PATH}` }
+    const run = (...args: string[]) => execFileSync(node, args, { cwd: root, env, stdio: 'inherit' })
+    equal(execFileSync(node, ['--version'], { encoding: 'utf8' }).trim(), `v${version}`)
+    console.log(`Node.js ${version}`)
+    run(join('examples', 'demo.ts'))
+    run(join('node_modules', 'vitest', 'vitest.mjs'), 'run')
+    run(join('test', 'platform', 'package', 'check.ts'))
+    run(join('test', 'interop', 'middy', 'run.ts'))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

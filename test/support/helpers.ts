@@ -1,0 +1,137 @@
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import aws4 from 'aws4'
+import { onTestFinished, vi } from 'vitest'
+import type { AwsCredentialIdentity } from '../../src/signing/credentials.ts'
+import {
+  type LocalGateway,
+  type LocalGatewayOptions,
+  type ReceivedRequest,
+  startLocalGateway,
+} from '../../src/testing/index.ts'
+
+export const IDENTITY: AwsCredentialIdentity = {
+  accessKeyId: 'ASIAIOSFODNN7EXAMPLE',
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+  sessionToken: 'FwoGZXIvYXdzEBYaDEXAMPLEtoken+/=',
+}
+
+export const TRACE_ID = 'Root=1-67f1a2b3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1'
+
+/** Sets variables until the test is over; undefined removes one. */
+export function setEnv(variables: Readonly<Record<string, string | undefined>>): void {
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
+  onTestFinished(() => {
+    vi.unstubAllEnvs()
+  })
+}
+
+/** A local gateway for one test, with its variables in the environment. */
+export async function useGateway(services: LocalGatewayOptions['services']): Promise<LocalGateway> {
+  const gateway = await startLocalGateway({ services, credentials: IDENTITY })
+  onTestFinished(gateway.close)
+  setEnv(gateway.env)
+  return gateway
+}
+
+export interface Answer {
+  readonly status: number | undefined
+  readonly errorType: unknown
+  readonly headers: Record<string, unknown>
+  readonly body: string
+}
+
+/** A request by hand, without any client of ours. */
+export function sendRaw(
+  gateway: LocalGateway,
+  path: string,
+  options: { method?: string; headers?: object; body?: string | Uint8Array } = {},
+): Promise<Answer> {
+  const { method = 'GET', headers = {}, body } = options
+  return new Promise((resolve, reject) => {
+    request(gateway.url + path, { method, headers: { ...headers } }, async (response) => {
+      const chunks: Buffer[] = []
+      try {
+        for await (const chunk of response) chunks.push(chunk)
+      } catch (error) {
+        reject(error)
+      }
+      const { statusCode: status, headers: received } = response
+      resolve({
+        status,
+        errorType: received['x-amzn-errortype'],
+        headers: received,
+        body: Buffer.concat(chunks).toString(),
+      })
+    })
+      .on('error', reject)
+      .end(body)
+  })
+}
+
+/** Headers that another signer, aws4, writes. */
+export function foreignHeaders(
+  gateway: LocalGateway,
+  path: string,
+  extra: {
+    identity?: object
+    headers?: object
+    region?: string
+    service?: string
+    method?: string
+    body?: string
+  } = {},
+): object {
+  const { identity = IDENTITY, headers = {}, region = 'us-east-1', service = 'execute-api', ...rest } = extra
+  const { host } = new URL(gateway.url)
+  return (
+    aws4.sign({ host, path, region, service, headers: headers as Record<string, string>, ...rest }, identity as never)
+      .headers ?? {}
+  )
+}
+
+export interface Recorder {
+  readonly url: string
+  readonly requests: ReceivedRequest[]
+  readonly close: () => Promise<void>
+}
+
+/** A server that keeps requests as they came off the wire and answers 200. */
+export async function startRecorder(): Promise<Recorder> {
+  const requests: ReceivedRequest[] = []
+  const server = createServer(async (incoming, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of incoming) chunks.push(chunk)
+    const { method = '', url: target = '', rawHeaders } = incoming
+    requests.push({ method, target, rawHeaders, body: Buffer.concat(chunks) })
+    response.end('{}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** What a promise rejects with; fails when it does not. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    (value) => {
+      throw new Error(`resolved with ${String(value)}`)
+    },
+    (error: unknown) => error,
+  )
+}
+
+/** A response of an in-memory transport. */
+export function answer(
+  body: ConstructorParameters<typeof Response>[0] = '{}',
+  init: ResponseInit = {},
+): Promise<Response> {
+  return Promise.resolve(new Response(body, init))
+}

@@ -1,0 +1,279 @@
+import { HTTPError } from 'ky'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createRetryQuota } from '../../../src/client/retry-budget.ts'
+import { type Attempt, narrowRetry, type Outcome } from '../../../src/client/retry-policy.ts'
+import { readRetryAfter } from '../../../src/errors/retry-after.ts'
+import { ServiceNetworkError, ServiceTimeoutError } from '../../../src/errors/service-errors.ts'
+
+const CALL = { service: 'ai', method: 'GET', path: '/x', attempts: 1 }
+const status = (code: number, headers: Record<string, string> = {}): Outcome =>
+  new Response(null, { status: code, headers })
+const network = (networkCode: string, syscall?: string) =>
+  new ServiceNetworkError(CALL, 'x', { networkCode, cause: Object.assign(new Error('x'), { syscall }) })
+const timeout = (deadline = false) => new ServiceTimeoutError(CALL, 'x', { timeoutMs: 1, deadline })
+
+let random: number
+let remaining: number
+let patience: number
+beforeEach(() => {
+  random = 1
+  remaining = Number.POSITIVE_INFINITY
+  patience = Number.POSITIVE_INFINITY
+})
+
+/** What the rules say to a retry, and how long to wait for it. */
+async function ask(
+  wanted: object,
+  outcome: Outcome,
+  attempt: Partial<Attempt> = {},
+  retryCount = 1,
+  quota = createRetryQuota(),
+) {
+  const last: Attempt = { method: 'GET', idempotencyKey: null, outcome, ...attempt }
+  let waited = 0
+  const wait = async (ms: number) => {
+    waited = ms
+    return true
+  }
+  const rules = narrowRetry(wanted, {
+    quota,
+    wait,
+    random: () => random,
+    remaining: () => remaining,
+    patience,
+    lastAttempt: () => last,
+  })
+  const error =
+    outcome instanceof Error ? outcome : new HTTPError(outcome as Response, new Request('http://h'), {} as never)
+  const isAllowed = await rules.options.shouldRetry?.({ error, retryCount })
+  return { isAllowed, delay: isAllowed ? waited : undefined, rules, last }
+}
+
+describe('a delay', () => {
+  it.each([
+    [1, 300],
+    [2, 600],
+    [3, 1200],
+  ])('before retry %d is anywhere up to %d ms', async (retryCount, full) => {
+    expect((await ask({}, status(503), {}, retryCount)).delay).toBe(full)
+    random = 0
+    expect((await ask({}, status(503), {}, retryCount)).delay).toBe(0)
+    random = 0.5
+    expect((await ask({}, status(503), {}, retryCount)).delay).toBe(full / 2)
+  })
+
+  it('follows the options of ky', async () => {
+    expect((await ask({ delay: (count: number) => count * 7, jitter: false }, status(503), {}, 3)).delay).toBe(21)
+    expect((await ask({ jitter: (ms: number) => ms + 1 }, status(503))).delay).toBe(301)
+    expect((await ask({ jitter: () => -5 }, status(503))).delay).toBe(0)
+    expect((await ask({ backoffLimit: 100 }, status(503))).delay).toBe(100)
+  })
+
+  it('is the one that the answer asks for, without jitter', async () => {
+    random = 0.1
+    expect((await ask({}, status(429, { 'retry-after': '7' }))).delay).toBe(7000)
+    expect((await ask({}, status(503, { 'ratelimit-reset': '3' }))).delay).toBe(3000)
+    expect((await ask({ maxRetryAfter: 7000 }, status(429, { 'retry-after': '7' }))).delay).toBe(7000)
+    expect((await ask({ afterStatusCodes: [429] }, status(503, { 'retry-after': '7' }))).delay).toBe(30)
+  })
+
+  it.each([
+    [
+      'the time that is left',
+      () => {
+        remaining = 6999
+      },
+      {},
+    ],
+    [
+      'the time that is left, by nothing',
+      () => {
+        remaining = 7000
+      },
+      {},
+    ],
+    [
+      'what a call without a deadline has patience for',
+      () => {
+        patience = 6999
+      },
+      {},
+    ],
+    ['maxRetryAfter', () => {}, { maxRetryAfter: 6999 }],
+  ])('that is longer than %s ends the call at once', async (_, set, wanted) => {
+    set()
+    expect((await ask(wanted, status(429, { 'retry-after': '7' }))).isAllowed).toBe(false)
+  })
+
+  it('of our own may be longer than the patience for others, not than the time that is left', async () => {
+    patience = 10
+    expect((await ask({}, status(503))).delay).toBe(300)
+    remaining = 300
+    expect((await ask({}, status(503))).isAllowed).toBe(false)
+  })
+})
+
+describe('a retry is allowed', () => {
+  const idempotent = ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'put']
+  const others = ['POST', 'PATCH', 'post']
+  const refused = status(429, { 'x-amzn-errortype': 'TooManyRequestsException' })
+
+  it.each([408, 429, 500, 502, 503, 504])('of idempotent methods on %d', async (code) => {
+    for (const method of idempotent) expect((await ask({}, status(code), { method })).isAllowed).toBe(true)
+    for (const method of others) expect((await ask({}, status(code), { method })).isAllowed).toBe(false)
+    for (const method of others)
+      expect((await ask({}, status(code), { method, idempotencyKey: 'k' })).isAllowed).toBe(true)
+  })
+
+  it.each([200, 302, 400, 403, 404, 409, 413, 501])('of nothing on %d', async (code) => {
+    for (const method of [...idempotent, ...others]) {
+      expect((await ask({ statusCodes: [code] }, status(code), { method, idempotencyKey: 'k' })).isAllowed).toBe(false)
+    }
+  })
+
+  it.each(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'])(
+    'of every method where no connection was made, %s',
+    async (code) => {
+      for (const method of [...idempotent, ...others])
+        expect((await ask({}, network(code), { method })).isAllowed).toBe(true)
+    },
+  )
+
+  it.each(['ECONNRESET', 'UND_ERR_SOCKET', 'EHOSTUNREACH', 'UNKNOWN'])(
+    'of idempotent methods where one was lost, %s',
+    async (code) => {
+      for (const method of idempotent) expect((await ask({}, network(code), { method })).isAllowed).toBe(true)
+      for (const method of others) expect((await ask({}, network(code), { method })).isAllowed).toBe(false)
+    },
+  )
+
+  it('of every method where the host could not be reached to begin with', async () => {
+    expect((await ask({}, network('EHOSTUNREACH', 'connect'), { method: 'POST' })).isAllowed).toBe(true)
+    expect((await ask({}, network('EHOSTUNREACH', 'read'), { method: 'POST' })).isAllowed).toBe(false)
+  })
+
+  it("of every method on the gateway's own throttling, of none on its quota", async () => {
+    for (const method of others) expect((await ask({}, refused, { method })).isAllowed).toBe(true)
+    const quota = status(429, { 'x-amzn-errortype': 'LimitExceededException' })
+    for (const method of [...idempotent, ...others])
+      expect((await ask({}, quota, { method, idempotencyKey: 'k' })).isAllowed).toBe(false)
+  })
+
+  it('on timeouts only where it is asked for, of idempotent methods, never after the deadline', async () => {
+    expect((await ask({}, timeout())).isAllowed).toBe(false)
+    expect((await ask({ retryOnTimeout: true }, timeout())).isAllowed).toBe(true)
+    expect((await ask({ retryOnTimeout: true }, timeout(true))).isAllowed).toBe(false)
+    expect((await ask({ retryOnTimeout: true }, timeout(), { method: 'POST', idempotencyKey: 'k' })).isAllowed).toBe(
+      false,
+    )
+  })
+
+  it('for no other errors', async () => {
+    expect((await ask({}, new Error('bug'))).isAllowed).toBe(false)
+    expect((await ask({ shouldRetry: () => true }, new Error('bug'))).isAllowed).toBe(false)
+  })
+
+  it('for less, but not for more, where options say so', async () => {
+    expect((await ask({ methods: ['PUT'] }, status(503))).isAllowed).toBe(false)
+    expect((await ask({ methods: ['post'] }, status(503), { method: 'POST' })).isAllowed).toBe(false)
+    expect((await ask({ methods: ['get'] }, refused, { method: 'POST' })).isAllowed).toBe(false)
+    expect((await ask({ statusCodes: [500] }, status(503))).isAllowed).toBe(false)
+    expect((await ask({ shouldRetry: async () => false }, status(503))).isAllowed).toBe(false)
+    expect((await ask({ shouldRetry: () => true }, status(404))).isAllowed).toBe(false)
+  })
+
+  it('once for each time that it was granted, for the request that is sent', async () => {
+    const get = { method: 'GET', idempotencyKey: null }
+    const { rules, last } = await ask({}, status(503))
+    expect(rules.allow(get, last)).toBe(true)
+    expect(rules.allow(get, last)).toBe(false)
+    const swapped = await ask({}, status(503))
+    expect(swapped.rules.allow({ ...get, method: 'POST' }, swapped.last)).toBe(false)
+    const post = { method: 'POST', idempotencyKey: 'k' }
+    for (const [idempotencyKey, expected] of [
+      ['k', true],
+      ['other', false],
+      [null, false],
+    ] as const) {
+      const keyed = await ask({}, status(503), post)
+      expect(keyed.rules.allow({ method: 'POST', idempotencyKey }, keyed.last)).toBe(expected)
+    }
+  })
+
+  it('of nothing where a hook made an answer of a lost connection', async () => {
+    const { rules } = await ask({}, network('ECONNRESET'))
+    const error = new HTTPError(new Response(null, { status: 503 }), new Request('http://h'), {} as never)
+    expect(await rules.options.shouldRetry?.({ error, retryCount: 1 })).toBe(false)
+  })
+
+  it('after which ky waits no further', async () => {
+    expect((await ask({}, status(503))).rules.options.delay?.(1)).toBe(0)
+  })
+
+  it('before the first attempt of nothing', async () => {
+    const quota = createRetryQuota()
+    const rules = narrowRetry(
+      {},
+      { quota, wait: async () => true, random: () => 0, remaining: () => 1, patience: 1, lastAttempt: () => undefined },
+    )
+    expect(await rules.options.shouldRetry?.({ error: new Error('hook'), retryCount: 1 })).toBe(false)
+  })
+})
+
+describe('the retry quota', () => {
+  it('pays for 35 retries, or 100 throttled ones, and no more', () => {
+    const quota = createRetryQuota()
+    expect(Array.from({ length: 40 }, () => quota.take(false)).filter(Boolean)).toHaveLength(35)
+    const throttled = createRetryQuota()
+    expect(Array.from({ length: 120 }, () => throttled.take(true)).filter(Boolean)).toHaveLength(100)
+  })
+
+  it('gets back what the last retry of a successful call took, or one token, up to what it began with', () => {
+    const quota = createRetryQuota()
+    for (let time = 0; time < 35; time += 1) quota.take(false)
+    quota.succeed(quota.costOf(false))
+    expect([quota.take(false), quota.take(false)]).toEqual([true, false])
+    for (let time = 0; time < 4; time += 1) quota.succeed(0)
+    expect(quota.take(false)).toBe(true)
+    for (let time = 0; time < 1000; time += 1) quota.succeed(14)
+    expect(Array.from({ length: 40 }, () => quota.take(false)).filter(Boolean)).toHaveLength(35)
+  })
+
+  it('refuses a retry that it cannot pay for', async () => {
+    const quota = createRetryQuota()
+    for (let time = 0; time < 35; time += 1) quota.take(false)
+    expect((await ask({}, status(503), {}, 1, quota)).isAllowed).toBe(false)
+    const { isAllowed, rules } = await ask({}, status(429), {}, 1, quota)
+    expect(isAllowed).toBe(true)
+    expect(rules.lastCost()).toBe(5)
+  })
+})
+
+describe('readRetryAfter', () => {
+  const NOW = Date.parse('2026-11-22T12:00:00Z')
+  it.each([
+    [{}, undefined],
+    [{ 'retry-after': '0' }, 0],
+    [{ 'retry-after': '120' }, 120_000],
+    [{ 'retry-after': 'Sun, 22 Nov 2026 12:00:30 GMT' }, 30_000],
+    [{ 'retry-after': 'Sun, 22 Nov 2026 11:00:00 GMT' }, 0],
+    [{ 'retry-after': 'soon' }, undefined],
+    [{ 'retry-after': '-5' }, undefined],
+    [{ 'retry-after': '5 minutes' }, undefined],
+    [{ 'retry-after': '23 Nov 2026 12:00:30 GMT' }, undefined],
+    [{ 'retry-after': 'Su 2026-11-23' }, undefined],
+    [{ 'retry-after': '1800000000' }, 1_800_000_000_000],
+    [{ 'retry-after': '1', 'ratelimit-reset': '9' }, 1000],
+    [{ 'ratelimit-reset': '9' }, 9000],
+    [{ 'ratelimit-reset': String(NOW / 1000 + 4) }, 4000],
+    [{ 'ratelimit-reset': '1704067199' }, 1_704_067_199_000],
+    [{ 'ratelimit-reset': '1704067200' }, 0],
+    [{ 'x-ratelimit-retry-after': '2' }, 2000],
+    [{ 'x-ratelimit-retry-after': '1800000000' }, 1_800_000_000_000],
+    [{ 'x-ratelimit-reset': String(NOW / 1000 - 4) }, 0],
+    [{ 'x-rate-limit-reset': '3' }, 3000],
+    [{ 'x-rate-limit-reset': String(NOW / 1000 + 4) }, 4000],
+  ] as [Record<string, string>, number | undefined][])('reads %o as %s ms', (headers, expected) => {
+    expect(readRetryAfter(new Headers(headers), NOW)).toBe(expected)
+  })
+})

@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest'
+import { hintFor } from '../../../src/errors/hint.ts'
+import { classifyRefusal } from '../../../src/errors/refusal.ts'
+import { createServices, ServiceAuthError } from '../../../src/index.ts'
+import { IDENTITY, rejection, useGateway } from '../../support/helpers.ts'
+
+describe('classifyRefusal', () => {
+  it.each([
+    [403, 'MissingAuthenticationTokenException', 'Missing Authentication Token', 'missing-token'],
+    [403, 'IncompleteSignatureException', 'not a valid key=value pair', 'signature-mismatch'],
+    [403, 'InvalidSignatureException', 'The request signature we calculated does not match', 'signature-mismatch'],
+    [403, 'InvalidSignatureException', 'Signature expired: 1 is now earlier than 2', 'signature-expired'],
+    [
+      403,
+      'InvalidSignatureException',
+      'Signature not yet current: 2 is still later than 1',
+      'signature-not-yet-current',
+    ],
+    [403, 'InvalidSignatureException', 'The security token included in the request is expired', 'signature-mismatch'],
+    [403, 'UnrecognizedClientException', 'The security token included in the request is invalid.', 'invalid-token'],
+    [403, 'ExpiredTokenException', '', 'expired-token'],
+    [403, 'ExpiredTokenException', 'Signature expired: 1', 'expired-token'],
+    [403, 'AccessDeniedException', 'User: x is not authorized to perform: execute-api:Invoke', 'access-denied'],
+    [403, 'AccessDeniedException', 'The security token included in the request is invalid.', 'invalid-token'],
+    [403, 'AccessDeniedException', 'The security token included in the request is expired', 'expired-token'],
+    [403, 'AccessDeniedException', '', 'access-denied'],
+    [403, 'ForbiddenException', 'Forbidden', 'forbidden'],
+    [400, 'ForbiddenException', 'Forbidden', 'forbidden'],
+    [429, 'TooManyRequestsException', 'Too Many Requests', 'throttled'],
+    [429, 'LimitExceededException', 'Limit Exceeded', 'quota'],
+    // Owners may change the status; the type still tells.
+    [401, 'MissingAuthenticationTokenException', '', 'missing-token'],
+    [500, 'AccessDeniedException', '', 'access-denied'],
+    [500, 'AccessDeniedException', 'The security token included in the request is expired', 'expired-token'],
+    [503, 'TooManyRequestsException', '', 'throttled'],
+    // HTTP APIs and gateway responses without a type: the message, then the status.
+    [403, undefined, 'Forbidden', 'forbidden'],
+    [403, undefined, '', 'forbidden'],
+    [403, undefined, 'User: x is not authorized to perform: lambda:InvokeFunctionUrl on resource: y', 'access-denied'],
+    [403, undefined, '... with an explicit deny in an identity-based policy', 'access-denied'],
+    [403, undefined, 'Missing Authentication Token', 'missing-token'],
+    [
+      403,
+      undefined,
+      'The request signature we calculated does not match the signature you provided.',
+      'signature-mismatch',
+    ],
+    [403, undefined, 'Signature expired: 1', 'signature-expired'],
+    [401, undefined, 'The security token included in the request is expired', 'expired-token'],
+    [403, 'SomethingElse', 'Signature expired: 1', 'signature-expired'],
+    [429, undefined, '', 'throttled'],
+    [403, 'constructor', '', 'forbidden'],
+    // Words that somebody else quotes.
+    [403, undefined, 'no Signature expired', 'forbidden'],
+    [403, undefined, 'no Signature not yet current', 'forbidden'],
+    [403, undefined, 'no The request signature we calculated does not match', 'forbidden'],
+    [403, undefined, 'no Missing Authentication Token', 'forbidden'],
+    [403, undefined, 'Missing Authentication Token?', 'forbidden'],
+    // What is nobody's refusal.
+    [401, undefined, 'Log in first', undefined],
+    [404, undefined, 'Not Found', undefined],
+    [400, undefined, 'Signature expired: 1', undefined],
+    [500, 'InternalServerErrorException', 'Internal server error', undefined],
+    [200, undefined, '', undefined],
+  ] as const)('%d %s, %j: %s', (status, type, message, expected) => {
+    expect(classifyRefusal(status, type, message)).toBe(expected)
+  })
+})
+
+describe('a hint', () => {
+  const CALL = { method: 'POST', path: '/publish/blog', url: 'https://h.example/prod' }
+
+  it('names role, account, action and resource of a missing permission', () => {
+    const message =
+      'User: arn:aws:sts::123456789012:assumed-role/publisher/session is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:********9012:abc/prod/POST/publish/blog because no identity-based policy allows the execute-api:Invoke action'
+    expect(hintFor('access-denied', CALL, message)).toBe(
+      'Allow it in the policy of the role publisher (account 123456789012): {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:us-east-1:*:abc/prod/POST/publish/blog"}',
+    )
+  })
+
+  it('names what it can where the message says less', () => {
+    expect(
+      hintFor(
+        'access-denied',
+        CALL,
+        'User: arn:aws:iam::1:user/me is not authorized to perform: lambda:InvokeFunctionUrl on resource: arn:aws:lambda:x',
+      ),
+    ).toContain(
+      'Allow it in the policy of arn:aws:iam::1:user/me: {"Effect":"Allow","Action":"lambda:InvokeFunctionUrl","Resource":"arn:aws:lambda:x"}',
+    )
+    expect(
+      hintFor('access-denied', CALL, 'User: arn:aws:iam::1:user/me is not authorized to perform: execute-api:Invoke'),
+    ).toBe(
+      'Allow it in the policy of arn:aws:iam::1:user/me: {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*"}',
+    )
+    expect(hintFor('access-denied', CALL, '')).toBe(
+      `Allow it in the policy of the function's role: {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*"}`,
+    )
+  })
+
+  it('says of an explicit deny that no allow will do', () => {
+    const message =
+      'User: arn:aws:iam::1:user/me is not authorized to perform: execute-api:Invoke on resource: arn:x with an explicit deny in an identity-based policy'
+    expect(hintFor('access-denied', CALL, message)).toBe(
+      'An explicit deny in an identity policy refuses arn:aws:iam::1:user/me; no allow outweighs it, the deny itself must go or except this caller.',
+    )
+    expect(hintFor('access-denied', CALL, 'an explicit deny in a resource-based policy')).toContain(
+      'in a resource policy refuses the caller',
+    )
+    expect(hintFor('access-denied', CALL, 'explicit deny')).toContain('An explicit deny in a policy refuses the caller')
+  })
+
+  it('names the policy that lacks the permission, and a caller whose signature was lost', () => {
+    const user =
+      'User: arn:aws:iam::1:user/me is not authorized to perform: execute-api:Invoke on resource: arn:x because no'
+    expect(
+      hintFor('access-denied', CALL, `${user} resource-based policy allows the execute-api:Invoke action`),
+    ).toContain('Allow it in the resource policy, for arn:aws:iam::1:user/me: {')
+    expect(hintFor('access-denied', CALL, `${user} session policy allows the execute-api:Invoke action`)).toContain(
+      'Allow it in the session policy, for',
+    )
+    expect(
+      hintFor(
+        'access-denied',
+        CALL,
+        'User: anonymous is not authorized to perform: execute-api:Invoke on resource: arn:x',
+      ),
+    ).toContain('took the call for unsigned')
+  })
+
+  it('says of a missing token where the route should be', () => {
+    expect(hintFor('missing-token', CALL, '')).toContain(
+      'check that POST /publish/blog exists and is deployed below https://h.example/prod',
+    )
+    expect(hintFor('missing-token', { method: 'GET', path: '/' }, '')).toMatch(
+      /check that GET \/ exists and is deployed\.$/,
+    )
+  })
+
+  const mismatch = (theirs: string) =>
+    `... details.\n\nThe Canonical String for this request should have been\n'${theirs}'\n\nThe String-to-Sign should have been\n'AWS4'\n`
+  const OURS = 'POST\n/prod/a\na=1\nhost:h\nx-amz-date:1\n\nhost;x-amz-date\nabc'
+
+  it('shows where canonical requests differ, header by header', () => {
+    const theirs = 'POST\n/prod/b\na=1\ncontent-type:t\nhost:h\nx-amz-date:1\n\nhost;x-amz-date\nabd'
+    expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch(theirs)).split('\n')).toEqual([
+      'The canonical requests differ, so something changed the request on the way:',
+      "  path: sent '/prod/a', the gateway saw '/prod/b'",
+      "  payload hash: sent 'abc', the gateway saw 'abd'",
+      "  header content-type: sent nothing, the gateway saw 't'",
+    ])
+    const other = 'PUT\n/prod/a\na=1\nhost:h\nx-amz-date:1\n\nhost\nabc'
+    expect(
+      hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch(other))
+        .split('\n')
+        .slice(1),
+    ).toEqual([
+      "  method: sent 'POST', the gateway saw 'PUT'",
+      "  signed headers: sent 'host;x-amz-date', the gateway saw 'host'",
+    ])
+    const all = hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch('1'))
+    expect(all.split('\n').slice(1)).toEqual([
+      "  method: sent 'POST', the gateway saw '1'",
+      "  path: sent '/prod/a', the gateway saw nothing",
+      "  query: sent 'a=1', the gateway saw nothing",
+      "  header host: sent 'h', the gateway saw nothing",
+      "  header x-amz-date: sent '1', the gateway saw nothing",
+    ])
+  })
+
+  it('says what else may be wrong where they do not, or cannot be compared', () => {
+    expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch(OURS))).toContain(
+      'the secret access key is not the one of the access key',
+    )
+    expect(hintFor('signature-mismatch', CALL, mismatch(OURS))).toContain(
+      'the secret does not belong to the access key',
+    )
+    const [before, after] = mismatch(OURS).split(OURS)
+    for (const message of ['Forbidden', `${before}${OURS}`, `${OURS}${after}`]) {
+      expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, message)).toContain(
+        'something on the way may have changed the request',
+      )
+    }
+  })
+
+  it.each([
+    ['signature-expired', /check the machine's clock/],
+    ['signature-not-yet-current', /check the machine's clock/],
+    ['expired-token', /The session token has expired/],
+    ['invalid-token', /unknown to AWS/],
+    ['forbidden', /execute-api:Invoke permission, the API key, WAF/],
+  ] as const)('of %s says what to check', (reason, expected) => {
+    expect(hintFor(reason, CALL, '')).toMatch(expected)
+  })
+})
+
+it('a wrong secret is told from a request that was changed, and nothing secret is shown', async () => {
+  const gateway = await useGateway({ ai: { 'POST /x': {} } })
+  const wrong = { ...IDENTITY, secretAccessKey: 'not-the-secret' }
+  const { ai } = createServices({ services: ['ai'], credentials: wrong })
+  const error = (await rejection(ai.post('x', { json: {} }))) as ServiceAuthError
+  expect(error).toBeInstanceOf(ServiceAuthError)
+  expect(error).toMatchObject({ code: 'ERR_SERVICE_AUTH', reason: 'signature-mismatch', statusCode: 502, status: 403 })
+  expect(error.hint).toContain('the secret access key is not the one of the access key')
+
+  const change: typeof fetch = (input, init) => fetch(`${String(input)}?added=1`, init)
+  const tampered = (await rejection(
+    createServices({ services: ['ai'], fetch: change }).ai.post('x', { json: {} }),
+  )) as ServiceAuthError
+  expect(tampered.hint).toContain("query: sent '', the gateway saw 'added=1'")
+  for (const shown of [error, tampered]) {
+    expect(JSON.stringify(shown) + shown.message).not.toContain(IDENTITY.sessionToken)
+  }
+  expect(gateway.requests).toHaveLength(2)
+})

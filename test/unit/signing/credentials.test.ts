@@ -1,0 +1,247 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import {
+  type AwsCredentialIdentity,
+  type AwsCredentialProvider,
+  type CredentialSource,
+  createCredentialSource,
+  createProviderSource,
+} from '../../../src/signing/credentials.ts'
+import { IDENTITY, rejection, setEnv } from '../../support/helpers.ts'
+
+const ENV = { AWS_ACCESS_KEY_ID: 'AKIDENV', AWS_SECRET_ACCESS_KEY: 'env-secret' }
+
+/** At once or later. */
+const get = async (source: CredentialSource): Promise<AwsCredentialIdentity> => source.get()
+
+describe('createCredentialSource', () => {
+  it('takes an identity, as a copy that nobody can change afterwards', async () => {
+    const mutable = { ...IDENTITY }
+    const source = createCredentialSource(mutable)
+    const identity = await source.get()
+    mutable.sessionToken = 'changed'
+    expect(identity).toEqual(IDENTITY)
+    expect(await createCredentialSource(IDENTITY).renew(IDENTITY)).toEqual(IDENTITY)
+  })
+
+  it('reads the environment at each signature, and takes an empty token for none', async () => {
+    const env: NodeJS.ProcessEnv = { ...ENV, AWS_SESSION_TOKEN: '' }
+    const source = createCredentialSource(undefined, env)
+    const first = await source.get()
+    expect(first).toEqual({ accessKeyId: 'AKIDENV', secretAccessKey: 'env-secret' })
+    expect(await source.get()).toBe(first)
+    env.AWS_SESSION_TOKEN = 'token-2'
+    const second = { accessKeyId: 'AKIDENV', secretAccessKey: 'env-secret', sessionToken: 'token-2' }
+    expect(await source.get()).toEqual(second)
+    expect(await source.renew(first)).toEqual(second)
+  })
+
+  it.each([
+    ['accessKeyId', { accessKeyId: 'hunter2\n', secretAccessKey: 's' }],
+    ['accessKeyId', { accessKeyId: '\nhunter2', secretAccessKey: 's' }],
+    ['accessKeyId', { secretAccessKey: 'hunter2' }],
+    ['secretAccessKey', { accessKeyId: 'a', secretAccessKey: 'hunter2 ' }],
+    ['sessionToken', { accessKeyId: 'a', secretAccessKey: 's', sessionToken: 'hunter2ü' }],
+    ['sessionToken', { accessKeyId: 'a', secretAccessKey: 's', sessionToken: '' }],
+    ['accessKeyId', undefined],
+  ])('refuses a wrong %s without showing it', async (name, identity) => {
+    const error = (await rejection(get(createCredentialSource(async () => identity as never)))) as Error
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error.message).toMatch(new RegExp(`^${name} is `))
+    expect(error.message).not.toContain('hunter2')
+  })
+
+  it('takes null for no token, as some providers give it', async () => {
+    const identity = { accessKeyId: 'a', secretAccessKey: 's', sessionToken: null } as never
+    expect(await createCredentialSource(identity).get()).toEqual({ accessKeyId: 'a', secretAccessKey: 's' })
+  })
+})
+
+describe('a provider', () => {
+  const MINUTE = 60_000
+  let time: number
+  let calls: ({ forceRefresh?: boolean } | undefined)[]
+  beforeEach(() => {
+    time = 0
+    calls = []
+  })
+  const make = (n: number, lifetime?: number) => ({
+    accessKeyId: `AKID${n}`,
+    secretAccessKey: 's',
+    ...(lifetime && { expiration: new Date(time + lifetime) }),
+  })
+  const source = (lifetime?: number, provider?: AwsCredentialProvider) =>
+    createProviderSource(
+      provider ??
+        (async (options) => {
+          calls.push(options)
+          return make(calls.length, lifetime)
+        }),
+      () => time,
+    )
+  const keyOf = async (identity: Promise<{ accessKeyId: string }>) => (await identity).accessKeyId
+  const settle = () => new Promise((resolve) => setImmediate(resolve))
+
+  it('is asked once for calls at the same time, and again for later ones, where nothing expires', async () => {
+    const { get } = source()
+    expect(await Promise.all([keyOf(get()), keyOf(get()), keyOf(get())])).toEqual(['AKID1', 'AKID1', 'AKID1'])
+    expect(await keyOf(get())).toBe('AKID2')
+  })
+
+  it('is asked again in the background during the last five minutes, and never used past the end', async () => {
+    const { get } = source(60 * MINUTE)
+    expect(await keyOf(get())).toBe('AKID1')
+    time = 55 * MINUTE
+    expect(await keyOf(get())).toBe('AKID1')
+    await settle()
+    expect(calls).toHaveLength(1)
+    time = 55 * MINUTE + 1
+    expect(await Promise.all([keyOf(get()), keyOf(get())])).toEqual(['AKID1', 'AKID1'])
+    await settle()
+    expect(calls).toHaveLength(2)
+    expect(await keyOf(get())).toBe('AKID2')
+    time = 200 * MINUTE
+    expect(await keyOf(get())).toBe('AKID3')
+  })
+
+  it('may fail in the background as long as what is cached is good', async () => {
+    let fails = false
+    const provider = async () => {
+      calls.push(undefined)
+      if (fails) throw new Error('throttled')
+      return make(calls.length, 10 * MINUTE)
+    }
+    const { get } = source(undefined, provider)
+    await get()
+    fails = true
+    time = 9 * MINUTE
+    expect(await keyOf(get())).toBe('AKID1')
+    await settle()
+    time = 10 * MINUTE
+    expect(await rejection(get())).toMatchObject({ message: 'throttled' })
+    fails = false
+    expect(await keyOf(get())).toBe('AKID4')
+  })
+
+  it('that throws at once is asked again', async () => {
+    const { get } = source(undefined, () => {
+      calls.push(undefined)
+      if (calls.length === 1) throw new Error('not yet')
+      return make(calls.length)
+    })
+    expect(await rejection(get())).toMatchObject({ message: 'not yet' })
+    expect(await keyOf(get())).toBe('AKID2')
+  })
+
+  it('is forced once where several are refused at the same time', async () => {
+    const { get, renew } = source(60 * MINUTE)
+    const refused = await get()
+    const renewed = await Promise.all([renew(refused), renew(refused), renew(refused)])
+    expect(renewed.map(({ accessKeyId }) => accessKeyId)).toEqual(['AKID2', 'AKID2', 'AKID2'])
+    expect(calls).toEqual([undefined, { forceRefresh: true }])
+    expect(await keyOf(renew(refused))).toBe('AKID2')
+    expect(calls).toHaveLength(2)
+  })
+
+  it('is forced where it was not asked before', async () => {
+    expect(await keyOf(source().renew(IDENTITY))).toBe('AKID1')
+    expect(calls).toEqual([{ forceRefresh: true }])
+  })
+
+  it('is forced once even where it has nothing new', async () => {
+    const { get, renew } = source(undefined, async (options) => {
+      calls.push(options)
+      return make(1, 60 * MINUTE)
+    })
+    const refused = await get()
+    await Promise.all([renew(refused), renew(refused)])
+    expect(calls).toEqual([undefined, { forceRefresh: true }])
+  })
+
+  it('is waited for where a refresh is under way, and forced if that brought nothing new', async () => {
+    const results = [make(1, MINUTE), make(1, MINUTE), make(2, 60 * MINUTE)]
+    const { get, renew } = source(undefined, async (options) => {
+      calls.push(options)
+      return results[calls.length - 1] as (typeof results)[0]
+    })
+    const refused = await get()
+    void get()
+    expect(await keyOf(renew(refused))).toBe('AKID2')
+    expect(calls).toEqual([undefined, undefined, { forceRefresh: true }])
+  })
+
+  it('is forced where a refresh under way fails', async () => {
+    const { get, renew } = source(undefined, async (options) => {
+      calls.push(options)
+      if (calls.length === 2) throw new Error('throttled')
+      return make(calls.length, MINUTE)
+    })
+    const refused = await get()
+    void get()
+    expect(await keyOf(renew(refused))).toBe('AKID3')
+  })
+
+  it('whose expiration is no date is one that expires never', async () => {
+    const { get } = source(undefined, async () => {
+      calls.push(undefined)
+      return { ...make(calls.length), expiration: 'tomorrow' as never }
+    })
+    expect([await keyOf(get()), await keyOf(get())]).toEqual(['AKID1', 'AKID2'])
+  })
+})
+
+describe("the AWS SDK's provider chain", () => {
+  const run = async (env: NodeJS.ProcessEnv) => {
+    const script = `
+      import { registerHooks } from 'node:module'
+      const loaded = []
+      registerHooks({ resolve: (name, context, next) => (loaded.push(name), next(name, context)) })
+      const { createCredentialSource } = await import('./src/signing/credentials.ts')
+      const get = async () => createCredentialSource().get()
+      const identity = await get().catch((error) => error.name)
+      console.log(JSON.stringify({ identity, chain: loaded.includes('@aws-sdk/credential-provider-node') }))`
+    const bare = { PATH: process.env.PATH, AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nonexistent' }
+    const args = ['--input-type=module', '--eval', script]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...bare, ...env } })
+    return JSON.parse(stdout)
+  }
+
+  it('is not loaded where the environment has credentials', async () => {
+    expect(await run(ENV)).toEqual({
+      identity: { accessKeyId: 'AKIDENV', secretAccessKey: 'env-secret' },
+      chain: false,
+    })
+  })
+
+  it('is asked where it has none', async () => {
+    expect(await run({ AWS_ACCESS_KEY_ID: 'half' })).toEqual({ identity: 'CredentialsProviderError', chain: true })
+  })
+
+  it('gives what it finds, once for all, and something new where a token was refused', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'credentials-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const script = join(folder, 'provide.sh')
+    const answer =
+      '{"Version":1,"AccessKeyId":"AKID%s","SecretAccessKey":"s","SessionToken":"t","Expiration":"2999-01-01T00:00:00Z"}'
+    writeFileSync(script, `echo run >> ${folder}/runs; printf '${answer}' $(wc -l < ${folder}/runs)`)
+    writeFileSync(join(folder, 'config'), `[default]\ncredential_process = sh ${script}\n`)
+    setEnv({
+      AWS_CONFIG_FILE: join(folder, 'config'),
+      AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
+      AWS_PROFILE: undefined,
+    })
+    const source = createCredentialSource(undefined, { AWS_ACCESS_KEY_ID: 'half' })
+    const [first, second] = await Promise.all([source.get(), source.get()])
+    expect([first.accessKeyId, second.accessKeyId, (await source.get()).accessKeyId]).toEqual([
+      'AKID1',
+      'AKID1',
+      'AKID1',
+    ])
+    expect((await source.renew(first)).accessKeyId).toBe('AKID2')
+    expect((await source.get()).accessKeyId).toBe('AKID2')
+  })
+})
