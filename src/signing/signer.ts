@@ -1,10 +1,9 @@
 import type { KeyObject } from 'node:crypto'
-import { getSigningKey } from '@aws-sdk/signature-v4'
-import { crypto } from '../transport/node.ts'
 import { createCanonicalRequest, createStringToSign } from './canonical-request.ts'
 import { type AwsCredentialIdentity, isSameIdentity } from './credentials.ts'
-import { hmacHex, Sha256 } from './sha256.ts'
+import { hmacHex } from './sha256.ts'
 import { type SigningMessage, signingChannel } from './signing-channel.ts'
+import { deriveSigningKey } from './signing-key.ts'
 import type { WireUrl } from './wire-url.ts'
 
 /** Whom requests are signed for. */
@@ -54,8 +53,8 @@ export function createSign({ region, service }: SigningScope): Sign {
     if (last !== undefined && last.shortDate === shortDate && isSameIdentity(last.identity, identity)) {
       return signWith(last, request, amzDate)
     }
-    return getSigningKey(Sha256, identity, shortDate, region, service).then((key) => {
-      last = { identity, shortDate, key: crypto.createSecretKey(key) }
+    return deriveSigningKey(identity, { shortDate, region, service }).then((key) => {
+      last = { identity, shortDate, key }
       return signWith(last, request, amzDate)
     })
   }

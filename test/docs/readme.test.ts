@@ -82,7 +82,8 @@ describe('the README', () => {
 
   it('names every option, and none that is not there', () => {
     const members = (name: string) => {
-      const [, body = ''] = new RegExp(`interface ${name}\\b[^{]*{([\\s\\S]*?)\\n}`).exec(read('src/config/options.ts')) ?? []
+      const [, body = ''] =
+        new RegExp(`interface ${name}\\b[^{]*{([\\s\\S]*?)\\n}`).exec(read('src/config/options.ts')) ?? []
       return [...body.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, member]) => member as string)
     }
     const [all = [], service = []] = ['timeout', 'url'].map((option) => {

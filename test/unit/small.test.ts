@@ -5,7 +5,8 @@ import { readTraceId } from '../../src/client/trace.ts'
 import { toVariable } from '../../src/config/service-variable.ts'
 import { createDeadline } from '../../src/middleware/deadline.ts'
 import { createClock } from '../../src/signing/clock-skew.ts'
-import { Sha256, sha256Hex } from '../../src/signing/sha256.ts'
+import { sha256Hex } from '../../src/signing/sha256.ts'
+import { Sha256 } from '../../src/signing/signing-key.ts'
 import { rejection } from '../support/helpers.ts'
 
 describe('readTraceId', () => {

@@ -21,6 +21,7 @@ const LEVELS: readonly (readonly string[])[] = [
     'client/retry-budget.ts',
     'config/service-variable.ts',
     'signing/sha256.ts',
+    'signing/signing-key.ts',
     'signing/signing-channel.ts',
     'client/trace.ts',
     'signing/wire-url.ts',
@@ -91,7 +92,7 @@ describe('src', () => {
   })
 
   it('has one importer of the signer, and one lazy importer of the provider chain', () => {
-    expect(files.filter((file) => imports(file).includes('@aws-sdk/signature-v4'))).toEqual(['signing/signer.ts'])
+    expect(files.filter((file) => imports(file).includes('@aws-sdk/signature-v4'))).toEqual(['signing/signing-key.ts'])
     expect(files.filter((file) => read(file).includes("from '@aws-sdk/credential-provider-node'"))).toEqual([])
     expect(read('signing/credentials.ts')).toContain("import('@aws-sdk/credential-provider-node')")
   })

@@ -3,7 +3,7 @@ import { createSignedFetcher } from 'aws-sigv4-fetch'
 import { AwsClient } from 'aws4fetch'
 import { createSignedFetch } from '../../../src/index.ts'
 import type { AwsCredentialIdentity } from '../../../src/signing/credentials.ts'
-import { Sha256 } from '../../../src/signing/sha256.ts'
+import { Sha256 } from '../../../src/signing/signing-key.ts'
 
 type Send = (url: string) => Promise<unknown>
 

@@ -7,7 +7,7 @@ import { AwsClient } from 'aws4fetch'
 import axios from 'axios'
 import { type ServicesContext, signedServices } from '../../../src/index.ts'
 import type { AwsCredentialIdentity } from '../../../src/signing/credentials.ts'
-import { Sha256 } from '../../../src/signing/sha256.ts'
+import { Sha256 } from '../../../src/signing/signing-key.ts'
 
 interface CallRequest {
   readonly method?: string
