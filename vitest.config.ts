@@ -9,7 +9,6 @@ export const resolve = {
     { find: /^middy-signed-services$/, replacement: source('index.ts') },
     { find: /^middy-signed-services\/request-signer$/, replacement: source('request-signer.ts') },
     { find: /^middy-signed-services\/testing$/, replacement: source('testing/index.ts') },
-    { find: /^middy-signed-services\/undici$/, replacement: source('undici.ts') },
   ],
 }
 

@@ -1,9 +1,15 @@
-export type { CallRecord, LogDetails, ServicesLogger } from './client/call-log.ts'
-export type { CircuitBreakerOptions } from './client/circuit-breaker.ts'
-export { createServices, type Services } from './client/create-services.ts'
-export type { CallMethod, CallOptions, ServiceClient } from './client/service-client.ts'
-export type { ServiceOptions, ServicesOption, SignedServicesOptions } from './config/options.ts'
-export { signedServicesValidateOptions } from './config/options.ts'
+export type { CallMethod, CallOptions, ServiceClient, Services } from './client/index.ts'
+export { createServices } from './client/index.ts'
+export type {
+  CallRecord,
+  CircuitBreakerOptions,
+  LogDetails,
+  ServiceOptions,
+  ServicesLogger,
+  ServicesOption,
+  SignedServicesOptions,
+} from './config/index.ts'
+export { signedServicesValidateOptions } from './config/index.ts'
 export {
   type AuthReason,
   CircuitOpenError,
@@ -15,7 +21,11 @@ export {
   ServicesConfigurationError,
   ServiceThrottledError,
   ServiceTimeoutError,
-} from './errors/service-errors.ts'
-export { type ServicesContext, signedServices, signedServices as default } from './middleware/signed-services.ts'
-export type { AwsCredentialIdentity, AwsCredentialProvider } from './signing/credentials.ts'
-export { createSignedFetch, type SignedFetchOptions } from './signing/signed-fetch.ts'
+} from './errors/index.ts'
+export { type ServicesContext, signedServices, signedServices as default } from './middleware/index.ts'
+export {
+  type AwsCredentialIdentity,
+  type AwsCredentialProvider,
+  createSignedFetch,
+  type SignedFetchOptions,
+} from './signing/index.ts'

@@ -1,21 +1,6 @@
-import type { CallInfo } from '../errors/service-errors.ts'
-
-/** What is told of a call after its last attempt; never bodies or headers. */
-export interface CallRecord extends CallInfo {
-  /** HTTP status of the last answer; absent where there was none. */
-  readonly status?: number
-  /** Milliseconds, retries and waits included, and the body where it was read by `.json()` and its kin. */
-  readonly durationMs: number
-  /** API Gateway's id of the last answer. */
-  readonly requestId?: string
-  /** What was sent as `X-Amzn-Trace-Id`. */
-  readonly traceId?: string
-  /**
-   * Code of the error that the call or its body failed with, such as `ERR_SERVICE_TIMEOUT`; `ABORTED` for the caller's own
-   * abort, `SCHEMA` for ky's `SchemaValidationError`. Absent where it succeeded.
-   */
-  readonly errorCode?: string
-}
+import { SchemaValidationError } from 'ky'
+import type { CallRecord, LogDetails, ServicesLogger } from '../config/index.ts'
+import { type CallInfo, requestIdOf, ServiceError, ServiceResponseError } from '../errors/index.ts'
 
 /** Which call it is. */
 export type CallName = Pick<CallInfo, 'service' | 'method' | 'path'>
@@ -33,19 +18,29 @@ export function lineOf(
   return `${service}: ${method} ${path}: ${[status, errorCode].filter(Boolean).join(' ')}`
 }
 
-/** What goes beside a line. */
-export interface LogDetails {
-  readonly [key: string]: unknown
+/** A failure's code for records and log lines. */
+export function codeOf(failure: unknown): string {
+  if (failure instanceof ServiceError) return failure.code
+  return failure instanceof SchemaValidationError ? 'SCHEMA' : 'ABORTED'
 }
 
-/** What log lines go to; `console` and Powertools' Logger fit as they are. What it throws is dropped. */
-export interface ServicesLogger {
-  /** A call that succeeded, its record as `details.call`. */
-  info(message: string, details: LogDetails): void
-  /** What went on beside calls: calls that outlived the handler, failures that nobody awaited, a failed `onCall`. */
-  warn(message: string, details: LogDetails): void
-  /** A call that failed, its record as `details.call`. */
-  error(message: string, details: LogDetails): void
+/** A call that has ended: with a response, with a failure, or with a failure after the response's head. */
+export function recordOf(
+  call: CallInfo & { readonly durationMs: number; readonly trace: string | undefined },
+  response: Response | undefined,
+  failure: unknown,
+): CallRecord {
+  const status = response?.status ?? (failure instanceof ServiceResponseError ? failure.status : undefined)
+  const requestId = response ? requestIdOf(response.headers) : (failure as ServiceError | undefined)?.requestId
+  return {
+    ...nameOf(call),
+    attempts: call.attempts,
+    durationMs: call.durationMs,
+    ...(status !== undefined && { status }),
+    ...(requestId !== undefined && { requestId }),
+    ...(call.trace !== undefined && { traceId: call.trace }),
+    ...(failure !== undefined && { errorCode: codeOf(failure) }),
+  }
 }
 
 /** Where a factory's calls are told of; what a callback throws is logged and goes no further. */

@@ -1,31 +1,17 @@
-/** Told of a rejection, and whether anybody listens by the time that it is asked. */
-export type OnRejected = (reason: unknown, isAwaited: () => boolean) => void
-
 /**
- * A promise that knows whether anybody listens. A subclass, because `await` goes past the `then` of a plain one. What
- * `then` and its kin make of it knows it as well, so that a call's failure that nobody hears of ends no process, however
- * it was passed on.
+ * A promise that knows whether anybody listens. It rejects unheard without ending the process; promises that its listeners
+ * derive from it are ordinary ones. A subclass, because `await` does not call the `then` of a plain promise.
  */
 export class CallPromise<T> extends Promise<T> {
-  #isAwaited = false
-  #onRejected: OnRejected | undefined
+  isHeard = false
 
-  static create<T>(
-    settle: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void,
-    onRejected: OnRejected,
-  ): CallPromise<T> {
-    const own = new CallPromise<T>(settle)
-    own.#watch(onRejected)
-    return own
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
   }
 
-  get isAwaited(): boolean {
-    return this.#isAwaited
-  }
-
-  /** Somebody hears of it in another way. */
-  markAwaited(): void {
-    this.#isAwaited = true
+  constructor(executor: ConstructorParameters<typeof Promise<T>>[0]) {
+    super(executor)
+    super.then(undefined, () => {})
   }
 
   // biome-ignore lint/suspicious/noThenProperty: it is a promise
@@ -33,14 +19,7 @@ export class CallPromise<T> extends Promise<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#isAwaited = true
-    const derived = super.then(onFulfilled, onRejected) as CallPromise<A | B>
-    if (this.#onRejected !== undefined) derived.#watch(this.#onRejected)
-    return derived
-  }
-
-  #watch(onRejected: OnRejected): void {
-    this.#onRejected = onRejected
-    super.then(undefined, (reason) => onRejected(reason, () => this.#isAwaited))
+    this.isHeard = true
+    return super.then(onFulfilled, onRejected)
   }
 }

@@ -1,3 +1,4 @@
+import { type CircuitBreakerOptions, circuitBreakerDefaults } from '../config/index.ts'
 import {
   type CallInfo,
   CircuitOpenError,
@@ -6,23 +7,7 @@ import {
   ServiceResponseError,
   ServicesConfigurationError,
   ServiceTimeoutError,
-} from '../errors/service-errors.ts'
-
-/** Options of a circuit breaker. */
-export interface CircuitBreakerOptions {
-  /**
-   * Consecutive failed calls that open the circuit.
-   * @default 5
-   */
-  readonly failureThreshold?: number | undefined
-  /**
-   * Milliseconds that the circuit stays open before one call may probe the service.
-   * @default 60_000
-   */
-  readonly resetTimeout?: number | undefined
-}
-
-const breakerDefaults = { failureThreshold: 5, resetTimeout: 60_000 } as const
+} from '../errors/index.ts'
 
 /** How a call ended for the circuit; neutral says nothing of the service's health. */
 export type CircuitOutcome = 'success' | 'failure' | 'neutral'
@@ -50,8 +35,8 @@ export class CircuitBreaker {
    * @throws RangeError for options that are not above 0
    */
   constructor(options: CircuitBreakerOptions = {}, now: () => number = () => performance.now()) {
-    this.#failureThreshold = options.failureThreshold ?? breakerDefaults.failureThreshold
-    this.#resetTimeout = options.resetTimeout ?? breakerDefaults.resetTimeout
+    this.#failureThreshold = options.failureThreshold ?? circuitBreakerDefaults.failureThreshold
+    this.#resetTimeout = options.resetTimeout ?? circuitBreakerDefaults.resetTimeout
     this.#now = now
     for (const [name, value] of Object.entries({
       failureThreshold: this.#failureThreshold,

@@ -1,13 +1,17 @@
-import type { DefaultServices, ServicesOption, SignedServicesOptions } from '../config/options.ts'
-import { type Config, resolveConfig, type ServiceConfig, type ServiceConfigs } from '../config/resolve-config.ts'
-import { addServices, type ClientSource } from '../middleware/lazy-services.ts'
-import { createClock } from '../signing/clock-skew.ts'
-import { createSendSigned } from '../signing/signed-fetch.ts'
-import { createCatchUp } from '../transport/freeze-guard.ts'
+import {
+  type Config,
+  type DefaultServices,
+  resolveConfig,
+  type ServiceConfig,
+  type ServiceConfigs,
+  type ServicesOption,
+  type SignedServicesOptions,
+} from '../config/index.ts'
+import { createClockSkew, createSendSigned } from '../signing/index.ts'
 import { createReporter, type Reporter } from './call-log.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import { createRetryQuota, type RetryQuota } from './retry-budget.ts'
-import type { Invocation, ServiceRuntime } from './service-call.ts'
+import type { Invocation, ServiceState } from './service-call.ts'
 import { type ClientMaker, createClientMaker, type ServiceClient } from './service-client.ts'
 import { readTraceId } from './trace.ts'
 
@@ -21,12 +25,12 @@ export type ServiceNames<S> = S extends readonly (infer Name extends string)[]
 /** One client a service: `Services<'ai' | 'integration'>`. */
 export type Services<S = DefaultServices> = { readonly [Name in ServiceNames<S>]: ServiceClient }
 
-/** What the invocations of one factory share: configuration, signers, the clock, the pauses between requests. */
+/** What the invocations of one factory share: configuration, credentials, breakers, retry quota and clock. */
 export interface ServiceFactory {
   readonly config: Config
   readonly report: Reporter
   /** The clients of one invocation, in the configuration that it found. */
-  readonly bind: (services: ServiceConfigs, invocation: Invocation) => ClientSource
+  readonly createClients: (services: ServiceConfigs, invocation: Invocation) => Record<string, ServiceClient>
 }
 
 /**
@@ -41,39 +45,36 @@ export function createServices<const S extends ServicesOption = DefaultServices>
   return bindServices(createServiceFactory(options)) as Services<ServiceNames<S>>
 }
 
-/** The services of no invocation. */
-export function bindServices({ config, bind }: ServiceFactory): Record<string, ServiceClient> {
+/** The clients of no invocation. */
+export function bindServices({ config, createClients }: ServiceFactory): Record<string, ServiceClient> {
   for (const path of config.internals.values()) {
     throw new TypeError(`Option '${path}' names a Middy internal value, which only signedServices has`)
   }
-  const invocation = { readTrace: () => (config.trace ? readTraceId() : undefined) }
-  const source = bind(config.services, invocation)
-  return addServices(undefined, source, source) as Record<string, ServiceClient>
+  return createClients(config.services, { readTrace: () => (config.trace ? readTraceId() : undefined) })
 }
 
-/** Everything that can be done once: checking options and environment, preparing what invocations share. */
+/** Does everything that can be done once: checks options and environment, prepares what invocations share. */
 export function createServiceFactory(
   options?: SignedServicesOptions,
   createQuota: () => RetryQuota = createRetryQuota,
 ): ServiceFactory {
   const config = resolveConfig(options)
   const report = createReporter(config.logger, config.onCall)
-  const clock = createClock()
-  const catchUp = createCatchUp()
-  // By service, so that they outlive a configuration that changes with Middy's internal values.
-  const shared = new Map<string, Pick<ServiceRuntime, 'quota' | 'breaker'>>()
+  const clock = createClockSkew()
+  // By name, so that they outlive a configuration that changes with Middy's internal values.
+  const lasting = new Map(
+    [...config.services].map(([name, { circuitBreaker }]) => [
+      name,
+      { quota: createQuota(), breaker: circuitBreaker ? new CircuitBreaker(circuitBreaker) : undefined },
+    ]),
+  )
   const makers = new WeakMap<ServiceConfig, ClientMaker>()
-  for (const [name, { circuitBreaker }] of config.services) {
-    shared.set(name, {
-      quota: createQuota(),
-      breaker: circuitBreaker ? new CircuitBreaker(circuitBreaker) : undefined,
-    })
-  }
   const makerOf = (service: ServiceConfig): ClientMaker => {
     let maker = makers.get(service)
     if (maker === undefined) {
-      const lasting = shared.get(service.name) as Pick<ServiceRuntime, 'quota' | 'breaker'>
-      maker = createClientMaker(service, { ...lasting, report, send: createSendSigned({ ...service, clock, catchUp }) })
+      const { quota, breaker } = lasting.get(service.name) as Pick<ServiceState, 'quota' | 'breaker'>
+      const sendSigned = createSendSigned({ ...service, clock })
+      maker = createClientMaker(service, { quota, breaker, report, sendSigned })
       makers.set(service, maker)
     }
     return maker
@@ -81,9 +82,7 @@ export function createServiceFactory(
   return {
     config,
     report,
-    bind: (services, invocation) => ({
-      services,
-      create: (name) => makerOf(services.get(name) as ServiceConfig)(invocation),
-    }),
+    createClients: (services, invocation) =>
+      Object.fromEntries([...services.values()].map((service) => [service.name, makerOf(service)(invocation)])),
   }
 }

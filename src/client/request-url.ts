@@ -1,20 +1,33 @@
-import { type BaseUrl, isAbsolute, joinToBase, outsideBase } from '../config/base-url.ts'
-import type { ServiceConfig } from '../config/resolve-config.ts'
-import { ServiceRequestError, ServicesConfigurationError } from '../errors/service-errors.ts'
-import type { Call } from './service-call.ts'
+import type { BaseUrl, ServiceConfig } from '../config/index.ts'
+import { type CallInfo, ServiceRequestError, ServicesConfigurationError } from '../errors/index.ts'
+import { encodePath } from '../signing/index.ts'
 
-/** Where a call goes, checked before anything is read or signed. */
-export function resolveTarget(
+const SCHEME = /^[a-z][a-z\d+.-]*:\/\//i
+
+/** Where a call goes. */
+export interface RequestUrl {
+  readonly base: BaseUrl
+  /** The caller's own Request, or the URL of its input. */
+  readonly target: URL | Request
+  /** Path below the base URL, without the query. */
+  readonly path: string
+}
+
+/**
+ * Finds where a call goes, before anything is read or signed.
+ * @throws ServiceRequestError for an input that is not below the service's base URL
+ */
+export function resolveRequestUrl(
   { base, missing }: ServiceConfig,
-  call: Call,
+  call: CallInfo,
   input: unknown,
-  allow: { absolute?: boolean } = {},
-): { base: BaseUrl; target: URL | Request } {
-  const refuse = (problem: string) => new ServiceRequestError(call, problem)
+  allow: { readonly absolute?: boolean } = {},
+): RequestUrl {
   const isPath = typeof input === 'string' && !isAbsolute(input)
-  if (isPath) call.path = `/${input.replace(/^\/+|[?#].*/gs, '')}`
+  const named = isPath ? { ...call, path: `/${input.replace(/^\/+|[?#].*/gs, '')}` } : call
+  const refuse = (problem: string) => new ServiceRequestError(named, problem)
   if (base === undefined) {
-    throw new ServiceRequestError(call, missing, { cause: new ServicesConfigurationError([missing]) })
+    throw new ServiceRequestError(named, missing, { cause: new ServicesConfigurationError([missing]) })
   }
   let url: URL
   if (isPath) {
@@ -28,11 +41,56 @@ export function resolveTarget(
   } else {
     throw refuse('the input must be a path, a URL or a Request')
   }
+  const path = pathBelow(base, url, named)
+  return { base, target: input instanceof Request ? input : url, path }
+}
+
+/**
+ * The path of a URL below its base, without the query.
+ * @throws ServiceRequestError for a URL that is not below it
+ */
+export function pathBelow(base: BaseUrl, url: URL, call: CallInfo): string {
   const outside = outsideBase(base, url)
-  if (outside !== undefined) throw refuse(outside)
-  call.pathname = url.pathname
-  call.path = url.pathname.slice(base.path.length) || '/'
-  const target = input instanceof Request ? input : url
-  call.target = target
-  return { base, target }
+  if (outside !== undefined) throw new ServiceRequestError(call, outside)
+  return url.pathname.slice(base.path.length) || '/'
+}
+
+/** True for a text that names its own host: `https://...`; `jobs:cancel` is a path. */
+export function isAbsolute(input: string): boolean {
+  return SCHEME.test(withoutIgnored(input))
+}
+
+/** Joins a path, with or without a slash before it, and its query to the base, whatever the path says. */
+export function joinToBase(base: BaseUrl, input: string): URL {
+  const path = withoutIgnored(input)
+  return new URL(
+    /^([?#]|$)/.test(path) ? base.href + path : `${base.origin}${base.path}/${path.replace(/^[/\\]+/, '')}`,
+  )
+}
+
+/** Why a URL is not the base's own, or undefined when it is. */
+export function outsideBase(base: BaseUrl, url: URL): string | undefined {
+  if (url.username !== '' || url.password !== '') return 'the URL must not hold credentials'
+  if (url.origin !== base.origin) return `${url.origin} is not this service, whose base URL is ${base.href}`
+  const path = encodePath(url.pathname)
+  if ((path !== base.path && !path.startsWith(`${base.path}/`)) || climbs(path.slice(base.path.length))) {
+    return `the path leaves the base URL ${base.href}`
+  }
+  return undefined
+}
+
+/** The URL parser resolves `..`, but not one that only a decoder further on would see, as in `..%2f..`. */
+function climbs(path: string): boolean {
+  let depth = 0
+  for (const segment of path.replace(/%2f|%5c/gi, '/').split('/')) {
+    if (/^(\.|%2e){2}$/i.test(segment)) depth -= 1
+    else if (segment !== '' && !/^(\.|%2e)$/i.test(segment)) depth += 1
+    if (depth < 0) return true
+  }
+  return false
+}
+
+/** What the URL parser drops from a text before it reads it: controls and spaces before, tabs and newlines within. */
+function withoutIgnored(input: string): string {
+  return input.replace(/^[\0- ]+|[\t\n\r]/g, '')
 }

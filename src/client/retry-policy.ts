@@ -13,7 +13,7 @@ const NEVER_CONNECTED = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'ENOTFOUND', 'UND_
 const DEFAULT_LIMIT = 2
 
 /** How an attempt ended: with an answer, or with the error that it was. */
-export type Outcome = { readonly status: number; readonly headers: Headers } | Error
+export type Outcome = Response | Error
 
 /** A request, as far as it decides whether it may be another attempt of the same call. */
 export interface AttemptRequest {
@@ -149,14 +149,4 @@ function wasNeverConnected({ networkCode, cause }: ServiceNetworkError): boolean
 
 function isOneOf(methods: readonly string[], method: string): boolean {
   return methods.includes(method.toLowerCase())
-}
-
-/** A copy that shares nothing which a caller could change; a number is a limit. */
-export function copyRetry(retry: number | RetryOptions): RetryOptions {
-  if (typeof retry === 'number') return { limit: retry }
-  const copy = { ...retry }
-  if (retry.methods) copy.methods = [...retry.methods]
-  if (retry.statusCodes) copy.statusCodes = [...retry.statusCodes]
-  if (retry.afterStatusCodes) copy.afterStatusCodes = [...retry.afterStatusCodes]
-  return copy
 }

@@ -1,104 +1,358 @@
-import type { ServiceConfig } from '../config/resolve-config.ts'
-import type { FailingCall } from '../errors/failure.ts'
-import type { Deadline } from '../middleware/deadline.ts'
-import type { PendingCalls } from '../middleware/pending-calls.ts'
-import type { SendSigned } from '../signing/signed-fetch.ts'
-import { createHolds, type EndSignal, follow } from './abort.ts'
-import type { Reporter } from './call-log.ts'
-import type { CircuitBreaker, Permit } from './circuit-breaker.ts'
+import type { RetryOptions } from 'ky'
+import { MAX_TIMER_MS, type ServiceConfig } from '../config/index.ts'
+import {
+  attemptFailure,
+  callFailure,
+  deadlineError,
+  type FailingCall,
+  handlerEndedError,
+  isNeverSent,
+  retryRefused,
+  ServiceRequestError,
+  ServiceResponseError,
+  timeoutError,
+} from '../errors/index.ts'
+import type { SendSigned, SignedCall, UnsignedRequest } from '../signing/index.ts'
+import { forwardAbort, sleep } from './abort.ts'
+import { codeOf, lineOf, nameOf, type Reporter, recordOf } from './call-log.ts'
+import { CallPromise } from './call-promise.ts'
+import { type CircuitBreaker, outcomeOf, type Permit } from './circuit-breaker.ts'
+import { pathBelow, type RequestUrl, resolveRequestUrl } from './request-url.ts'
 import type { RetryQuota } from './retry-budget.ts'
-import type { Attempt, RetryRules } from './retry-policy.ts'
+import { type Attempt, type AttemptRequest, narrowRetry, type RetryRules } from './retry-policy.ts'
+import { TRACE_HEADER } from './trace.ts'
 
 /** What belongs to one invocation, and to nothing that outlives it. */
 export interface Invocation {
-  readonly deadline?: Deadline | undefined
+  /** Milliseconds left for calls; absent outside a handler. */
+  readonly remaining?: (() => number) | undefined
+  /** Value of the trace header that calls carry on. */
   readonly readTrace: () => string | undefined
-  /** Absent outside a handler, where nothing freezes. */
-  readonly pending?: PendingCalls | undefined
+  /** The calls that a freeze at the handler's end would cut; absent outside a handler, where nothing freezes. */
+  readonly pending?: PendingCallRegistry | undefined
+}
+
+/** Where an invocation keeps track of its calls. */
+export interface PendingCallRegistry {
+  /** A call has begun. */
+  readonly add: (call: ServiceCall) => void
+  /** A call has ended. */
+  readonly remove: (call: ServiceCall) => void
 }
 
 /** What the calls of one service share in an environment. */
-export interface ServiceRuntime {
-  readonly send: SendSigned
+export interface ServiceState {
+  readonly sendSigned: SendSigned
   readonly quota: RetryQuota
   readonly breaker: CircuitBreaker | undefined
   readonly report: Reporter
 }
 
-/** One call of a client, from its options to the end of its answer; retries are attempts of the same call. */
-export interface Call extends FailingCall {
+/** Bounds of one call, as its caller wants them. */
+export interface CallBounds {
+  readonly signal?: AbortSignal | null | undefined
+  /** Milliseconds an attempt may take, headers and body together; false: only the deadline bounds it. */
+  readonly timeout?: number | false | undefined
+  /** Milliseconds the whole call may take. */
+  readonly totalTimeout?: number | false | undefined
+}
+
+const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'] as const
+
+/** A call that has been started: ky's promise, or that of a bare fetch. */
+type Started = Promise<Response> &
+  Partial<Record<(typeof BODY_METHODS)[number], (schema?: unknown) => Promise<unknown>>>
+
+/** Header by which a service knows a request that it has seen before. */
+const IDEMPOTENCY_KEY = 'idempotency-key'
+
+/**
+ * One call, from its options to its outcome. Retries are attempts of the same call.
+ *
+ * The call has one `AbortController`, and so has each attempt. The reason that they abort with is the error that the
+ * caller gets, whatever the call is waiting for at that moment.
+ */
+export class ServiceCall implements SignedCall, FailingCall {
+  readonly service: string
+  readonly url: string | undefined
   method: string
-  path: string
-  /** Path of the URL that was checked to lie below the base. */
-  pathname?: string
+  path = '/'
+  attempts = 0
+  readonly secrets: Set<string> = new Set()
   canonicalRequest?: string
-  signal?: AbortSignal | undefined
-  totalTimeout?: number
-  attempts: number
-  readonly secrets: Set<string>
-  /** Milliseconds an attempt may take; false: only the deadline bounds it. */
   timeout: number | false
   readonly trace: string | undefined
+  callerSignal: AbortSignal | undefined
+  lastResponse: Response | undefined
+  /** True for a call that was aborted at its handler's end, and named there. */
+  isCut = false
+
+  readonly #config: ServiceConfig
+  readonly #state: ServiceState
+  readonly #invocation: Invocation
+  readonly #startedAt: number = performance.now()
+  /** Milliseconds until the deadline when the call began. */
+  readonly #budget: number
+  readonly #controller = new AbortController()
+  #totalTimeout: number | undefined
+  #requestUrl!: RequestUrl
+  #response: Response | undefined
   /** Absent for `.fetch`, which retries nothing. */
-  retry?: RetryRules
-  /** The last attempt and how it ended; absent before the first one. */
-  lastAttempt?: Attempt
-  /** Told how the call ended, where a circuit breaker let it out. */
-  permit?: Permit | undefined
-  /** Resolves when the last answer's body has ended, with what it failed with. */
-  bodyEnd?: Promise<unknown>
-  lastResponse?: Response
-  /** What keeps the caller's own Request, and with it its signal, alive as long as the call. */
-  target?: URL | Request
-  /** The invocation ended before the call did. */
-  isCut?: boolean
-  /** Aborts with the caller's signal or the deadline, as soon as the call has begun. */
-  bounds?: Bounds
-}
+  #retryRules: RetryRules | undefined
+  #lastAttempt: Attempt | undefined
+  #permit: Permit | undefined
+  /** Resolves when the last response's body has ended, with the error that reading it failed with. */
+  #bodyEnd: Promise<unknown> | undefined
+  #promises: CallPromise<unknown>[] = []
+  #failed: { readonly error: unknown; readonly failure: unknown } | undefined
+  #hasEnded = false
+  /** The call itself, and attempts whose body is open. The last one takes the call's timers and listeners with it. */
+  #open = 1
+  readonly #cleanUps: (() => void)[] = []
 
-/** The bounds of a call, for as long as somebody needs them: the call itself, and each body that is still open. */
-export interface Bounds {
-  readonly signal: EndSignal
-  /** Until the function that is returned is called; after the last one, neither listener nor timer is left. */
-  readonly hold: () => () => void
-  /** Ends the call as the invocation's end does. */
-  readonly abort: () => void
-}
-
-export function openCall(service: ServiceConfig, invocation: Invocation): Call {
-  const { deadline } = invocation
-  return {
-    service: service.name,
-    url: service.base?.href,
-    method: 'GET',
-    path: '/',
-    attempts: 0,
-    secrets: new Set(),
-    timeout: service.timeout,
-    trace: invocation.readTrace(),
-    deadline,
-    budget: deadline?.remaining() ?? 0,
+  constructor(config: ServiceConfig, state: ServiceState, invocation: Invocation, method: string) {
+    this.#config = config
+    this.#state = state
+    this.#invocation = invocation
+    this.service = config.name
+    this.url = config.base?.href
+    this.method = method.toUpperCase()
+    this.timeout = config.timeout
+    this.trace = invocation.readTrace()
+    this.#budget = invocation.remaining?.() ?? Number.POSITIVE_INFINITY
   }
-}
 
-/** Puts a call under its caller's signal and its invocation's deadline. */
-export function openBounds(call: Call, signal: AbortSignal | null | undefined): Bounds {
-  call.signal = signal ?? undefined
-  const { signal: ends, stop } = follow([call.signal, call.deadline?.signal])
-  let releaseDeadline: (() => void) | undefined
-  const hold = createHolds(
-    () => {
-      releaseDeadline = call.deadline?.hold()
-    },
-    () => {
-      stop()
-      releaseDeadline?.()
-    },
-  )
-  const cut = () => {
-    call.isCut = true
-    ends.abort()
+  /** Aborts when the call must end; its reason is the error that the call ends with. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
   }
-  call.bounds = { signal: ends, hold, abort: cut }
-  return call.bounds
+
+  get durationMs(): number {
+    return performance.now() - this.#startedAt
+  }
+
+  /** Whether anybody listens to the call's outcome. */
+  get isHeard(): boolean {
+    return this.#promises.some(({ isHeard }) => isHeard)
+  }
+
+  /** What the call ended with: a `ServiceError`, or one of the two errors that pass through. */
+  get failure(): unknown {
+    return this.#failed?.failure
+  }
+
+  /** Tells of a failure that nobody listens to. The error's own message may quote queries and bodies. */
+  warnUnheard(): void {
+    if (this.isHeard || this.isCut) return
+    const status = this.failure instanceof ServiceResponseError ? this.failure.status : undefined
+    const line = lineOf(this, status, codeOf(this.failure))
+    this.#state.report.warn(`A call failed, and nobody awaited it: ${line}`, { call: nameOf(this) })
+  }
+
+  /** Ends the call because its handler has ended. */
+  cut(): void {
+    this.isCut = true
+    this.#controller.abort(handlerEndedError(this))
+  }
+
+  /**
+   * Finds where the call goes.
+   * @throws ServiceRequestError for an input that is not below the service's base URL
+   */
+  locate(input: unknown, allow?: { readonly absolute?: boolean }): URL | Request {
+    this.#requestUrl = resolveRequestUrl(this.#config, this, input, allow)
+    this.path = this.#requestUrl.path
+    return this.#requestUrl.target
+  }
+
+  /**
+   * Starts the call's timers, and follows its caller's signal.
+   * @throws ServiceRequestError for a timeout that is none
+   */
+  bound({ signal, timeout = this.timeout, totalTimeout }: CallBounds): void {
+    if (timeout !== false && !(timeout > 0 && timeout <= MAX_TIMER_MS)) {
+      throw new ServiceRequestError(this, `the timeout must be false or between 0 and ${MAX_TIMER_MS} ms`)
+    }
+    this.timeout = timeout
+    if (signal) {
+      this.callerSignal = signal
+      this.#cleanUps.push(forwardAbort(signal, this.#controller))
+    }
+    // Unreferenced: a response that nobody reads must not keep the process alive.
+    if (this.#budget <= MAX_TIMER_MS) this.#abortAfter(this.#budget, () => deadlineError(this, this.#budget)).unref()
+    if (totalTimeout) {
+      this.#totalTimeout = totalTimeout
+      this.#abortAfter(totalTimeout, () => timeoutError(this, totalTimeout))
+    }
+  }
+
+  /** The retry policy for ky: the caller's, within the rules of the package. */
+  retryOptions(wanted: RetryOptions): RetryOptions {
+    this.#retryRules = narrowRetry(wanted, {
+      quota: this.#state.quota,
+      random: () => Math.random(),
+      wait: (ms) => sleep(ms, this.signal),
+      lastAttempt: () => this.#lastAttempt,
+      remaining: () => this.#remaining(),
+      // Without a deadline, nobody is made to wait longer than an attempt may take.
+      patience:
+        this.#invocation.remaining === undefined && this.timeout !== false ? this.timeout : Number.POSITIVE_INFINITY,
+    })
+    return this.#retryRules.options
+  }
+
+  /** Runs the call to its end: within its bounds, and with its errors. */
+  run(start: () => Started): CallPromise<Response> {
+    this.#invocation.pending?.add(this)
+    let started: Started
+    try {
+      started = start()
+    } catch (error) {
+      started = Promise.reject(error)
+    }
+    const promise = this.#settle(started, (response) => {
+      this.#response = response
+      // The first promise; each further one is a body's reader, by which the call ends.
+      if (this.#promises.length === 1) this.#end(response)
+    })
+    const readers = BODY_METHODS.map((name) => [
+      name,
+      (schema?: unknown) => this.#settle(started[name]?.(schema) ?? started, () => this.#end(this.#response)),
+    ])
+    return Object.assign(promise, Object.fromEntries(readers))
+  }
+
+  /**
+   * Sends one attempt. Resolves for every status.
+   * @param endsWith Ends the attempt, beside the call's own signal.
+   */
+  async send(request: UnsignedRequest, endsWith?: AbortSignal): Promise<Response> {
+    const { method, headers } = request
+    const attempt = { method, idempotencyKey: headers.get(IDEMPOTENCY_KEY) }
+    this.#admit(request, attempt)
+    this.#permit ??= this.#state.breaker?.acquire(this)
+    if (this.trace !== undefined && !headers.has(TRACE_HEADER)) headers.set(TRACE_HEADER, this.trace)
+
+    const controller = new AbortController()
+    const { signal } = controller
+    const stops = [forwardAbort(this.signal, controller)]
+    if (endsWith !== undefined) stops.push(forwardAbort(endsWith, controller))
+    const { timeout } = this
+    const timer =
+      timeout === false ? undefined : setTimeout(() => controller.abort(timeoutError(this, timeout)), timeout)
+    this.#open += 1
+    const end = () => {
+      clearTimeout(timer)
+      for (const stop of stops) stop()
+      this.#close()
+    }
+    const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
+    try {
+      const response = await this.#state.sendSigned(request, this, { signal, toError })
+      this.#lastAttempt = { ...attempt, outcome: response }
+      this.lastResponse = response
+      timer?.unref()
+      const { promise, resolve } = Promise.withResolvers<unknown>()
+      this.#bodyEnd = promise
+      response.onEnd((error) => {
+        end()
+        resolve(error)
+      })
+      return response
+    } catch (error) {
+      end()
+      if (isNeverSent(error)) this.attempts -= 1
+      const failure = toError(error)
+      this.#lastAttempt = { ...attempt, outcome: failure as Error }
+      throw failure
+    }
+  }
+
+  /** Refuses what must not go out, wherever it comes from: hooks can put another request in the place of ours. */
+  #admit({ method, url }: UnsignedRequest, attempt: AttemptRequest): void {
+    this.method = method
+    this.path = pathBelow(this.#requestUrl.base, url, this)
+    const last = this.#lastAttempt
+    if (last !== undefined && !this.#retryRules?.allow(attempt, last)) throw retryRefused(this, last.outcome)
+    if (this.#remaining() <= 0) throw deadlineError(this, this.#budget)
+  }
+
+  /** Milliseconds left for the call. */
+  #remaining(): number {
+    const total = this.#totalTimeout === undefined ? Number.POSITIVE_INFINITY : this.#totalTimeout - this.durationMs
+    return Math.min(this.#invocation.remaining?.() ?? Number.POSITIVE_INFINITY, total)
+  }
+
+  #abortAfter(ms: number, createReason: () => Error): NodeJS.Timeout {
+    const timer = setTimeout(() => this.#controller.abort(createReason()), Math.max(0, ms))
+    this.#cleanUps.push(() => clearTimeout(timer))
+    return timer
+  }
+
+  /** The outcome of `source` or the abort of the call, whichever comes first: hooks may never settle. */
+  #settle<T>(source: Promise<T>, succeed: (value: T) => void): CallPromise<T> {
+    const { signal } = this
+    const promise = new CallPromise<T>((resolve, reject) => {
+      const fail = (error: unknown) => {
+        signal.removeEventListener('abort', abort)
+        reject(this.#fail(error))
+      }
+      const abort = () => fail(signal.reason)
+      if (signal.aborted) queueMicrotask(abort)
+      else signal.addEventListener('abort', abort)
+      source.then((value) => {
+        signal.removeEventListener('abort', abort)
+        succeed(value)
+        resolve(value)
+      }, fail)
+    })
+    this.#promises.push(promise)
+    return promise
+  }
+
+  #fail(error: unknown): unknown {
+    if (this.#failed?.error !== error) {
+      let failure: unknown
+      try {
+        failure = callFailure(error, this)
+      } catch {
+        failure = new ServiceRequestError(this, 'something was thrown that cannot be shown')
+      }
+      this.#failed = { error, failure }
+    }
+    const { failure } = this.#failed as { failure: unknown }
+    this.#end(this.#response, failure)
+    return failure
+  }
+
+  /** Reports how the call ended, once, before whoever awaits it goes on. */
+  #end(response: Response | undefined, failure?: unknown): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    const { quota, report } = this.#state
+    if (response?.ok) quota.succeed(this.#retryRules?.lastCost() ?? 0)
+    this.#settlePermit(response, failure)
+    report.call?.(recordOf(this, response, failure))
+    const { pending } = this.#invocation
+    if (pending !== undefined) pending.remove(this)
+    else if (failure !== undefined) setImmediate(() => this.warnUnheard())
+    this.#close()
+  }
+
+  /** A truncated body is not a success, and a status below 500 that is not one is no failure of the service. */
+  #settlePermit(response: Response | undefined, failure: unknown): void {
+    const permit = this.#permit
+    if (permit === undefined) return
+    const outcome = (error: unknown) => (this.callerSignal?.aborted ? 'neutral' : outcomeOf(error))
+    if (response === undefined) permit(failure === undefined ? 'neutral' : outcome(failure))
+    else if (response.status >= 500) permit('failure')
+    // A hook's own response says nothing about the service.
+    else if (this.#bodyEnd === undefined) permit('neutral')
+    else this.#bodyEnd.then((error) => permit(error ? outcome(error) : response.ok ? 'success' : 'neutral'))
+  }
+
+  #close(): void {
+    this.#open -= 1
+    if (this.#open === 0) for (const cleanUp of this.#cleanUps) cleanUp()
+  }
 }

@@ -1,12 +1,8 @@
 import ky, { type Input, type KyInstance, type Options, type ResponsePromise } from 'ky'
-import type { ServiceConfig } from '../config/resolve-config.ts'
-import { readOutgoing } from '../signing/request-body.ts'
-import { sendAttempt } from './attempt.ts'
-import { checkTimeout, normalizeCallOptions, sealOptions } from './ky-options.ts'
-import { resolveTarget } from './request-url.ts'
-import { copyRetry } from './retry-policy.ts'
-import { type Invocation, openBounds, openCall, type ServiceRuntime } from './service-call.ts'
-import { settle, settleKy } from './settle.ts'
+import { copyRetry, type ServiceConfig } from '../config/index.ts'
+import { readRequest } from '../signing/index.ts'
+import { finishOptions, mergeOptions, normalizeCallOptions } from './call-options.ts'
+import { type Invocation, ServiceCall, type ServiceState } from './service-call.ts'
 
 /**
  * ky's options, without those that say where a call goes and who sends it. `timeout` is in milliseconds, for headers and
@@ -58,108 +54,73 @@ export interface ServiceClient {
 /** Makes the client of one service for an invocation. */
 export type ClientMaker = (invocation: Invocation) => ServiceClient
 
-/** What can be done before an invocation is known is done once. */
-export function createClientMaker(service: ServiceConfig, runtime: ServiceRuntime): ClientMaker {
+/** Prepares what all clients of a service start from. */
+export function createClientMaker(service: ServiceConfig, state: ServiceState): ClientMaker {
   const { headers, retry } = service
-  const own = { instance: ky.create({ headers, ...(retry !== undefined && { retry: copyRetry(retry) }) }) }
-  return (invocation) => createClient(service, runtime, own, invocation)
+  const defaults = ky.create({ headers, ...(retry !== undefined && { retry: copyRetry(retry) }) })
+  return (invocation) => createClient(service, state, invocation, defaults)
 }
 
 function createClient(
   service: ServiceConfig,
-  runtime: ServiceRuntime,
-  own: Defaults,
+  state: ServiceState,
   invocation: Invocation,
+  defaults: KyInstance,
 ): ServiceClient {
-  const callKy = ({ instance }: Defaults, input: Input, options?: Options, method?: string) => {
-    const call = openCall(service, invocation)
-    return settleKy(call, runtime, invocation, () => {
-      const wanted = normalizeCallOptions(options)
-      call.method = String(method ?? wanted.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase()
-      const { base, target } = resolveTarget(service, call, input)
-      // Merged last, and the last hook to see the options: nothing that the caller sets comes after it.
-      const init = (merged: Options) =>
-        sealOptions(merged, call, target, runtime.quota, (bounds, outgoing) =>
-          sendAttempt(runtime, base, call, bounds, outgoing),
-        )
-      const last = { ...(method && { method }), hooks: { init: [init] } }
-      // Stryker disable next-line ConditionalExpression: extending does for every call, at a higher cost.
-      return wanted.hooks === undefined
-        ? instance(target, { ...wanted, ...last })
-        : instance.extend(wanted)(target, last)
-    })
+  const send = <T>(input: Input, given?: CallOptions, byName?: string): ResponsePromise<T> => {
+    const method = byName ?? given?.method ?? (input instanceof Request ? input.method : 'GET')
+    const call = new ServiceCall(service, state, invocation, String(method))
+    return call.run(() => {
+      const options = normalizeCallOptions(given)
+      const target = call.locate(input)
+      const merged = mergeOptions(defaults, byName === undefined ? options : { ...options, method: byName })
+      return ky(target, finishOptions(call, merged, target))
+    }) as unknown as ResponsePromise<T>
   }
+  const by =
+    (method: string): CallMethod =>
+    (input, options) =>
+      send(input, options, method)
 
-  const sendFetch = (defaults: Defaults, input: string | URL | Request, init?: RequestInit) => {
-    const call = openCall(service, invocation)
-    return settle(call, runtime, invocation, () => {
-      call.method = init?.method?.toUpperCase() ?? 'GET'
-      const { headers, timeout = service.timeout } = readForFetch(defaults)
-      call.timeout = checkTimeout(call, timeout)
-      const { base, target } = resolveTarget(service, call, input, { absolute: true })
-      const request = readOutgoing(target, init)
-      call.method = request.method
-      for (const [name, value] of headers) {
-        if (!request.headers.has(name)) request.headers.set(name, value)
-      }
-      const bounds = openBounds(call, init?.signal ?? (target instanceof Request ? target.signal : undefined))
-      return sendAttempt(runtime, base, call, bounds, request)
-    })
-  }
-
-  const wrap = (defaults: Defaults): ServiceClient => {
-    const call: CallMethod = (input, options) => callKy(defaults, input, options)
-    const by =
-      (method: string): CallMethod =>
-      (input, options) =>
-        callKy(defaults, input, options, method)
-    // All in one piece: members that a function is given one by one cost V8 twice the time, and outlive it in old space.
-    const client = Object.assign(call, {
-      get: by('get'),
-      post: by('post'),
-      put: by('put'),
-      patch: by('patch'),
-      delete: by('delete'),
-      head: by('head'),
-      extend: ((options) => wrap(extend(defaults, options))) satisfies ServiceClient['extend'],
-      fetch: ((input, init) => sendFetch(defaults, input, init)) satisfies ServiceClient['fetch'],
-      url: service.base?.href ?? '',
-    })
-    return Object.defineProperty(client, 'name', { value: service.name, enumerable: true })
-  }
-  return wrap(own)
-}
-
-/** What clients start from: the service's own options, and what they were extended with; nothing of an invocation. */
-interface Defaults {
-  readonly instance: KyInstance
-  /** The part that `.fetch` knows, once it was asked for. */
-  forFetch?: FetchDefaults
-}
-
-interface FetchDefaults {
-  readonly headers: readonly (readonly [name: string, value: string])[]
-  readonly timeout: number | false | undefined
-}
-
-function extend({ instance }: Defaults, options: CallOptions | ((parent: CallOptions) => CallOptions)): Defaults {
-  if (typeof options !== 'function') return { instance: instance.extend(normalizeCallOptions(options)) }
-  // A copy, which such a function may change: what it is made of is every invocation's. ky itself copies all but `retry`.
-  const copyOf = ({ retry, ...parent }: Options) => ({
-    ...parent,
-    ...(retry !== undefined && { retry: copyRetry(retry) }),
+  const client = Object.assign(<T>(input: Input, options?: CallOptions) => send<T>(input, options), {
+    get: by('get'),
+    post: by('post'),
+    put: by('put'),
+    patch: by('patch'),
+    delete: by('delete'),
+    head: by('head'),
+    extend: ((options) =>
+      createClient(service, state, invocation, extend(defaults, options))) satisfies ServiceClient['extend'],
+    fetch: ((input, init) => {
+      const call = new ServiceCall(service, state, invocation, String(init?.method ?? 'GET'))
+      return call.run(async () => sendFetch(call, defaults, input, init))
+    }) satisfies ServiceClient['fetch'],
+    url: service.base?.href ?? '',
   })
-  return { instance: instance.extend({}).extend((parent) => normalizeCallOptions(options(copyOf(parent)))) }
+  return Object.defineProperty(client, 'name', { value: service.name, enumerable: true })
 }
 
-/** What ky tells only to a function given to `extend`. */
-function readForFetch(defaults: Defaults): FetchDefaults {
-  // Stryker disable next-line ConditionalExpression: asked each time, ky says the same.
-  if (defaults.forFetch === undefined) {
-    defaults.instance.extend(({ headers, timeout }) => {
-      defaults.forFetch = { headers: [...new Headers(headers as Record<string, string>)], timeout }
-      return {}
-    })
+function sendFetch(
+  call: ServiceCall,
+  defaults: KyInstance,
+  input: string | URL | Request,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  const { headers, timeout } = mergeOptions(defaults)
+  const target = call.locate(input, { absolute: true })
+  const request = readRequest(target, init)
+  for (const [name, value] of new Headers(headers as Record<string, string>)) {
+    if (!request.headers.has(name)) request.headers.set(name, value)
   }
-  return defaults.forFetch as FetchDefaults
+  call.bound({ signal: init?.signal ?? (target instanceof Request ? target.signal : undefined), timeout })
+  return call.send(request)
+}
+
+function extend(defaults: KyInstance, options: CallOptions | ((parent: CallOptions) => CallOptions)): KyInstance {
+  if (typeof options !== 'function') return defaults.extend(normalizeCallOptions(options))
+  // The first `extend` copies what such a function may change, but for `retry`.
+  return defaults.extend({}).extend((parent) => {
+    const copy = { ...parent, ...(parent.retry !== undefined && { retry: copyRetry(parent.retry) }) }
+    return normalizeCallOptions(options(copy))
+  })
 }

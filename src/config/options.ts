@@ -1,11 +1,59 @@
 import { type OptionSchema, type OptionSchemaRule, validateOptions } from '@middy/util'
 import type { RetryOptions } from 'ky'
-import type { CallRecord, ServicesLogger } from '../client/call-log.ts'
-import type { CircuitBreakerOptions } from '../client/circuit-breaker.ts'
-import { packageName } from '../errors/service-errors.ts'
-import { MAX_TIMER_MS } from '../middleware/deadline.ts'
-import type { PendingCallsOption } from '../middleware/pending-calls.ts'
-import { type AwsCredentialIdentity, type AwsCredentialProvider, credentialsRule } from '../signing/credentials.ts'
+import { type CallInfo, packageName } from '../errors/index.ts'
+import { type AwsCredentialIdentity, type AwsCredentialProvider, credentialsRule } from '../signing/index.ts'
+
+/** Longest time that a timer takes, in milliseconds. */
+export const MAX_TIMER_MS = 2_147_483_647
+
+/** Options of a circuit breaker. */
+export interface CircuitBreakerOptions {
+  /**
+   * Consecutive failed calls that open the circuit.
+   * @default 5
+   */
+  readonly failureThreshold?: number | undefined
+  /**
+   * Milliseconds that the circuit stays open before one call may probe the service.
+   * @default 60_000
+   */
+  readonly resetTimeout?: number | undefined
+}
+
+/** What is told of a call after its last attempt; never bodies or headers. */
+export interface CallRecord extends CallInfo {
+  /** HTTP status of the last answer; absent where there was none. */
+  readonly status?: number
+  /** Milliseconds, retries and waits included, and the body where it was read by `.json()` and its kin. */
+  readonly durationMs: number
+  /** API Gateway's id of the last answer. */
+  readonly requestId?: string
+  /** What was sent as `X-Amzn-Trace-Id`. */
+  readonly traceId?: string
+  /**
+   * Code of the error that the call or its body failed with, such as `ERR_SERVICE_TIMEOUT`; `ABORTED` for the caller's own
+   * abort, `SCHEMA` for ky's `SchemaValidationError`. Absent where it succeeded.
+   */
+  readonly errorCode?: string
+}
+
+/** What goes beside a line. */
+export interface LogDetails {
+  readonly [key: string]: unknown
+}
+
+/** What log lines go to; `console` and Powertools' Logger fit as they are. What it throws is dropped. */
+export interface ServicesLogger {
+  /** A call that succeeded, its record as `details.call`. */
+  info(message: string, details: LogDetails): void
+  /** What went on beside calls: calls that outlived the handler, failures that nobody awaited, a failed `onCall`. */
+  warn(message: string, details: LogDetails): void
+  /** A call that failed, its record as `details.call`. */
+  error(message: string, details: LogDetails): void
+}
+
+/** `await` waits until the deadline, a number that many milliseconds; `ignore` leaves everything as it is. */
+export type PendingCallsOption = 'await' | 'ignore' | number
 
 /** What may be set for all services, and for one of them. */
 interface CommonOptions {
@@ -76,9 +124,10 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
    */
   readonly deadlineMargin?: number | undefined
   /**
-   * What becomes of calls that are under way when the handler ends: `await` waits for unsafe methods until the deadline,
-   * a number that many milliseconds, and aborts the rest; `ignore` leaves them to the freeze.
-   * @default 'await'
+   * Time that POST, PUT, PATCH and DELETE calls which are in flight when the handler ends may take to finish, in
+   * milliseconds; `await` lets them run until the deadline. What is left then is aborted, and so is every other call at
+   * once. `ignore` leaves all of them to the environment's freeze.
+   * @default 1_000
    */
   readonly pendingCalls?: PendingCallsOption | undefined
   /** One line a call, and warnings. Default: warnings to the console, nothing else. */
@@ -91,7 +140,10 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
    * @see https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
    */
   readonly trace?: boolean | undefined
-  /** What sends the signed requests. Default: `globalThis.fetch`, looked up at each call. */
+  /**
+   * What sends the signed requests. Default: Node.js's own HTTP client; global `fetch` where that, or its dispatcher, has
+   * been replaced.
+   */
   readonly fetch?: typeof globalThis.fetch | undefined
 }
 
@@ -100,9 +152,11 @@ export const defaults = {
   timeout: 30_000,
   deadlineMargin: 200,
   circuitBreaker: false,
-  pendingCalls: 'await',
+  pendingCalls: 1_000,
   trace: true,
 } as const
+
+export const circuitBreakerDefaults = { failureThreshold: 5, resetTimeout: 60_000 } as const
 
 /** The services where the option names none. */
 export type DefaultServices = typeof defaults.services
@@ -256,4 +310,14 @@ function checkHeaders(path: string, headers: Readonly<Record<string, string>> = 
 /** `Headers`, a `Map` and the like would pass for objects without any members. */
 function isObject(value: unknown): value is object {
   return Object.prototype.toString.call(value) === '[object Object]'
+}
+
+/** A copy that shares nothing which a caller could change; a number is a limit. */
+export function copyRetry(retry: number | RetryOptions): RetryOptions {
+  if (typeof retry === 'number') return { limit: retry }
+  const copy = { ...retry }
+  if (retry.methods) copy.methods = [...retry.methods]
+  if (retry.statusCodes) copy.statusCodes = [...retry.statusCodes]
+  if (retry.afterStatusCodes) copy.afterStatusCodes = [...retry.afterStatusCodes]
+  return copy
 }

@@ -1,22 +1,23 @@
 import type { RetryOptions } from 'ky'
-import type { CallRecord, ServicesLogger } from '../client/call-log.ts'
-import type { CircuitBreakerOptions } from '../client/circuit-breaker.ts'
-import { copyRetry } from '../client/retry-policy.ts'
-import { ServicesConfigurationError } from '../errors/service-errors.ts'
-import type { PendingCallsOption } from '../middleware/pending-calls.ts'
+import { ServicesConfigurationError } from '../errors/index.ts'
 import {
   type AwsCredentialIdentity,
   type CredentialSource,
   checkIdentity,
   createCredentialSource,
-} from '../signing/credentials.ts'
-import { resolveEndpoint } from '../signing/service-table.ts'
+  resolveEndpoint,
+} from '../signing/index.ts'
 import { type BaseUrl, parseBaseUrl } from './base-url.ts'
 import {
+  type CallRecord,
+  type CircuitBreakerOptions,
+  copyRetry,
   defaults,
   type NormalizedOptions,
   normalizeOptions,
+  type PendingCallsOption,
   type ServiceOptions,
+  type ServicesLogger,
   type SignedServicesOptions,
 } from './options.ts'
 import { toVariable } from './service-variable.ts'

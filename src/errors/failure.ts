@@ -1,6 +1,4 @@
-import { isHTTPError, isKyError, isTimeoutError, SchemaValidationError } from 'ky'
-import type { Attempt } from '../client/retry-policy.ts'
-import type { Deadline } from '../middleware/deadline.ts'
+import { isHTTPError, isKyError, SchemaValidationError } from 'ky'
 import { hintFor } from './hint.ts'
 import { redactCause, redactData, redactHeaders, redactText } from './redact.ts'
 import { classifyRefusal, readErrorType, readMessage } from './refusal.ts'
@@ -19,67 +17,62 @@ import {
 
 /** What of a call decides which error its failure is. */
 export interface FailingCall extends CallInfo {
-  /** What must not be shown, wherever an answer echoes it. */
+  /** What must not be shown, wherever a response echoes it. */
   readonly secrets: ReadonlySet<string>
   /** The caller's own. */
-  readonly signal?: AbortSignal | undefined
-  readonly deadline?: Deadline | undefined
-  /** Milliseconds that an attempt may take; false: only the deadline bounds it. */
-  readonly timeout?: number | false
-  /** Milliseconds until the deadline when the call began; 0 without one. */
-  readonly budget: number
-  /** ky's option, where it was given. */
-  readonly totalTimeout?: number | undefined
+  readonly callerSignal?: AbortSignal | undefined
+  /** The call's; its reason is the error that the call ends with. */
+  readonly signal: AbortSignal
+  /** Milliseconds that an attempt may take. */
+  readonly timeout: number | false
   readonly lastResponse?: Response | undefined
+  /** What was signed last. */
   readonly canonicalRequest?: string
-  /** The invocation ended before the call did. */
-  readonly isCut?: boolean
-  /** Where the service is. */
+  /** Base URL of the service. */
   readonly url?: string | undefined
 }
 
 /** undici's codes for what it refuses to send. */
-const REFUSED: readonly unknown[] = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']
+const REFUSED: readonly unknown[] = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'ERR_INVALID_CHAR']
 
 /** Longest message that is looked into; a gateway's own is a few kilobytes. */
 const MAX_MESSAGE = 20_000
 
-/** Longest part of an answer's own words in a message. */
+/** Longest part of a response's own words in a message. */
 const MAX_DETAIL = 300
 
-/** Whether a transport's error says that nothing was sent, because of what was to be sent. */
-export function isRefusedByTransport(error: unknown): boolean {
-  return REFUSED.includes((error as { cause?: { code?: unknown } } | null)?.cause?.code)
+/** Whether a transport's error says that the request could not be sent at all. */
+export function isNeverSent(error: unknown): boolean {
+  const { code, cause } = Object(error) as { code?: unknown; cause?: { code?: unknown } | null }
+  return REFUSED.includes(code) || REFUSED.includes(cause?.code)
 }
 
-/** Why an attempt gave no answer; `timedOut` is its bound in milliseconds, where that was passed. */
-export function attemptFailure(error: unknown, call: FailingCall, timedOut: number | undefined): unknown {
+/** Why an attempt gave no response: `error` is what its transport failed with. */
+export function attemptFailure(error: unknown, call: FailingCall): unknown {
   if (error instanceof ServiceError) return error
-  const ended = endedBy(call)
-  if (ended !== undefined) return ended.reason
-  if (timedOut !== undefined) return timeoutError(call, timedOut)
+  if (call.signal.aborted) return call.signal.reason
   // A transport with a bound of its own, such as `AbortSignal.timeout()`.
   if (error instanceof DOMException && error.name === 'TimeoutError') {
-    const timeoutMs = call.timeout || Math.round(call.budget)
-    return new ServiceTimeoutError(call, `no complete answer: ${error.message}`, { timeoutMs, deadline: false })
+    return new ServiceTimeoutError(call, `no complete answer: ${error.message}`, {
+      timeoutMs: call.timeout || 0,
+      deadline: false,
+    })
   }
   const underlying = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const cause = redactCause(underlying, call.secrets)
   const { code, message } = Object(cause) as { code?: unknown; message?: unknown }
-  if (isRefusedByTransport(error)) return new ServiceRequestError(call, `cannot be sent: ${message}`, { cause })
+  if (isNeverSent(error)) return new ServiceRequestError(call, `cannot be sent: ${message}`, { cause })
   const networkCode = typeof code === 'string' ? code : 'UNKNOWN'
-  const problem = ['no answer', networkCode].join(': ')
+  const problem = `no answer: ${networkCode}`
   return new ServiceNetworkError(call, message ? `${problem}, ${message}` : problem, { networkCode, cause })
 }
 
 /** What a caller gets for whatever ended its call: a `ServiceError`, or one of the two that pass through. */
 export function callFailure(error: unknown, call: FailingCall): unknown {
-  if (call.signal?.aborted) return call.signal.reason
+  if (call.callerSignal?.aborted) return call.callerSignal.reason
   if (error instanceof ServiceError || error instanceof SchemaValidationError) return error
   if (isHTTPError(error)) return httpError(call, error.response, error.data)
-  const ended = endedBy(call)
-  if (ended !== undefined) return ended.reason
-  if (isTimeoutError(error) && call.totalTimeout) return timeoutError(call, call.totalTimeout)
+  if (call.signal.aborted) return call.signal.reason
   // What is left was thrown by the caller's own hooks, or by ky on the caller's options.
   const cause = redactCause(isKyError(error) ? error.cause : error, call.secrets)
   const problem = redactText(error instanceof Error ? error.message : String(error), call.secrets)
@@ -88,17 +81,26 @@ export function callFailure(error: unknown, call: FailingCall): unknown {
 }
 
 /** The error of a retry that a hook asked for and the rules do not allow: the last attempt's own. */
-export function retryRefused(call: FailingCall, { outcome }: Attempt): unknown {
+export function retryRefused(call: FailingCall, outcome: Response | Error): unknown {
   if (outcome instanceof Error) return outcome
-  return responseError(call, outcome as Response, `${outcome.status}, which must not be retried`, undefined, {})
+  return responseError(call, outcome, `${outcome.status}, which must not be retried`, undefined, {})
 }
 
-/** The error of a call that was given no time by its invocation. */
-export function deadlineError(call: FailingCall): ServiceTimeoutError {
-  const timeoutMs = Math.max(0, Math.round(call.budget))
+/** The error of a call whose invocation has no time left for it; it had `budget` milliseconds. */
+export function deadlineError(call: CallInfo, budget: number): ServiceTimeoutError {
+  const timeoutMs = Math.max(0, Math.round(budget))
   const problem =
     timeoutMs === 0 ? 'no time left, not sent' : `no complete answer within the ${timeoutMs} ms that were left`
   return new ServiceTimeoutError(call, `${problem} before the invocation's deadline`, { timeoutMs, deadline: true })
+}
+
+/** The error of a call that outlived its handler. */
+export function handlerEndedError(call: CallInfo): ServiceTimeoutError {
+  return new ServiceTimeoutError(call, 'the handler ended first', { timeoutMs: 0, deadline: true })
+}
+
+export function timeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutError {
+  return new ServiceTimeoutError(call, `no complete answer within ${timeoutMs} ms`, { timeoutMs, deadline: false })
 }
 
 /** The error of an answer that is not JSON where JSON was asked for. */
@@ -153,19 +155,6 @@ function describe(call: FailingCall, { status, headers }: Response, data: unknow
 /** What REST APIs and HTTP APIs call a request. */
 export function requestIdOf(headers: Headers): string | undefined {
   return headers.get('x-amzn-requestid') ?? headers.get('apigw-requestid') ?? undefined
-}
-
-/** The caller's abort comes first, then the invocation's end. */
-function endedBy(call: FailingCall): { reason: unknown } | undefined {
-  if (call.signal?.aborted) return { reason: call.signal.reason }
-  if (call.deadline?.signal.aborted) return { reason: deadlineError(call) }
-  if (call.isCut)
-    return { reason: new ServiceTimeoutError(call, 'the handler ended first', { timeoutMs: 0, deadline: true }) }
-  return undefined
-}
-
-function timeoutError(call: FailingCall, timeoutMs: number): ServiceTimeoutError {
-  return new ServiceTimeoutError(call, `no complete answer within ${timeoutMs} ms`, { timeoutMs, deadline: false })
 }
 
 function shorten(text: string): string {

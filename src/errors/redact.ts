@@ -1,4 +1,4 @@
-import { inspect } from '../transport/node.ts'
+import { inspect } from 'node:util'
 
 const MARK = '[redacted]'
 

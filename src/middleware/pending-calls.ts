@@ -1,129 +1,102 @@
-import { type CallName, nameOf } from '../client/call-log.ts'
-import type { CallInfo } from '../errors/service-errors.ts'
+import type { PendingCallRegistry, Reporter, ServiceCall } from '../client/index.ts'
+import type { PendingCallsOption } from '../config/index.ts'
+import { ServiceTimeoutError } from '../errors/index.ts'
 
-/** A call that is under way. */
-interface PendingCall {
-  readonly call: CallInfo
-  /** Whether somebody waits for it; nobody does for one that was only started. */
-  readonly isAwaited: () => boolean
-  readonly abort: () => void
-}
+/** Methods of calls that write. Every other call may end with its handler. */
+const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 
-/** With an answer, with an error of its own, or with the invocation's time. */
-export type CallEnd = 'finished' | 'failed' | 'aborted'
+type CallEnd = 'finished' | 'failed' | 'aborted'
 
-/** How a handler ended. */
-interface HandlerEnd {
-  readonly hasFailed: boolean
-  /** Its answer still flows, from calls perhaps that it goes on to make. */
-  readonly isStreamed: boolean
-}
+/** The calls of one invocation, which a freeze after its end would cut. */
+export class PendingCalls implements PendingCallRegistry {
+  readonly #option: PendingCallsOption
+  readonly #warn: Reporter['warn']
+  readonly #calls = new Set<ServiceCall>()
+  /** Failed calls that nobody has listened to yet. */
+  readonly #unheard = new Set<ServiceCall>()
+  /** Calls that were in flight when the handler ended, for the one warning that names them. */
+  readonly #named: { readonly call: ServiceCall; readonly end: CallEnd }[] = []
+  #state: 'running' | 'left alone' | 'ending' | 'closed' = 'running'
+  /** Called with each call that ends while the handler's end waits. */
+  #onRemove: () => void = () => {}
 
-/** The calls of one invocation that a freeze at its end would cut. */
-export interface PendingCalls {
-  /** The function that is returned must be told how the call ended. */
-  readonly add: (pending: PendingCall) => (end: CallEnd) => void
-  /** A failure; `tell` it once it is certain that nobody listens, at the latest when the handler has ended. */
-  readonly addFailure: (isAwaited: () => boolean, tell: () => void) => void
-  /** Ends what is under way when the handler has ended; undefined where nothing needs to be waited for. */
-  readonly finish: (end: HandlerEnd) => Promise<void> | undefined
-}
-
-/** `await` waits until the deadline, a number that many milliseconds; `ignore` leaves everything as it is. */
-export type PendingCallsOption = 'await' | 'ignore' | number
-
-/** Methods that only read. */
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
-
-/** For calls of a handler that failed, or that went on without them. */
-const GRACE_MS = 1000
-
-/** `warn` takes the one line that names the calls. The deadline needs no minding here: it ends its calls by itself. */
-export function createPendingCalls(
-  option: PendingCallsOption,
-  warn: (message: string, details: { readonly calls: readonly object[] }) => void,
-): PendingCalls {
-  const pending = new Map<PendingCall, Promise<void>>()
-  const failures = new Set<{ readonly isAwaited: () => boolean; readonly tell: () => void }>()
-  const named: (CallName & { readonly end: CallEnd })[] = []
-  let state: 'running' | 'left alone' | 'ending' | 'closed' = 'running'
-
-  const tellFailures = () => {
-    for (const { isAwaited, tell } of failures) if (!isAwaited()) tell()
-    failures.clear()
-  }
-  const cut = (one: PendingCall) => {
-    pending.delete(one)
-    named.push({ ...nameOf(one.call), end: 'aborted' })
-    one.abort()
-  }
-  const close = () => {
-    state = 'closed'
-    for (const one of pending.keys()) cut(one)
-    if (named.length === 0) return
-    const list = named.map(({ service, method, path, end }) => `${service} ${method} ${path} (${end})`)
-    warn(`Calls were under way when the handler ended: ${list.join(', ')}`, { calls: named })
+  constructor(option: PendingCallsOption, warn: Reporter['warn']) {
+    this.#option = option
+    this.#warn = warn
   }
 
-  return {
-    add(one) {
-      if (state === 'closed') {
-        // It would thaw with the next invocation.
-        one.abort()
-        return () => {}
-      }
-      const { promise, resolve } = Promise.withResolvers<void>()
-      pending.set(one, promise)
-      return (end) => {
-        resolve()
-        if (!pending.delete(one) || state !== 'ending') return
-        named.push({ ...nameOf(one.call), end })
-        // What the deadline has ended is named here, and told of nowhere else.
-        if (end === 'aborted') one.abort()
-      }
-    },
-    addFailure(isAwaited, tell) {
-      const failure = { isAwaited, tell }
-      failures.add(failure)
-      // Only what is unheard is kept until the end, and nothing after it.
-      setImmediate(() => {
-        if (state === 'running' && !isAwaited()) return
-        if (failures.delete(failure) && !isAwaited()) tell()
-      })
-    },
-    finish({ hasFailed, isStreamed }) {
-      if (state !== 'running') return undefined
-      state = option === 'ignore' || isStreamed ? 'left alone' : 'ending'
-      tellFailures()
-      if (state === 'left alone') return undefined
-      for (const one of pending.keys()) if (SAFE.has(one.call.method)) cut(one)
-      if (pending.size === 0) {
-        close()
-        return undefined
-      }
-      const isForgotten = [...pending.keys()].some((one) => !one.isAwaited())
-      const patience =
-        typeof option === 'number' ? option : hasFailed || !isForgotten ? GRACE_MS : Number.POSITIVE_INFINITY
-      return waitForAll(pending, patience).then(close)
-    },
+  add(call: ServiceCall): void {
+    // A call that begins later would thaw with the next invocation.
+    if (this.#state === 'closed') call.cut()
+    else this.#calls.add(call)
   }
-}
 
-/** Until all have ended, those that start meanwhile included, or the time is over. */
-async function waitForAll(pending: ReadonlyMap<PendingCall, Promise<void>>, ms: number): Promise<void> {
-  let isOver = false
-  let timer: NodeJS.Timeout | undefined
-  const timeUp = new Promise<void>((resolve) => {
-    const expire = () => {
-      isOver = true
-      resolve()
+  remove(call: ServiceCall): void {
+    const wasPending = this.#calls.delete(call)
+    if (wasPending && this.#state === 'ending') {
+      const end = endOf(call)
+      this.#named.push({ call, end })
+      // The warning tells of it.
+      if (end === 'aborted') call.isCut = true
     }
-    if (Number.isFinite(ms)) timer = setTimeout(expire, ms)
-  })
-  while (pending.size > 0 && !isOver) {
-    await Promise.race([Promise.all(pending.values()), timeUp])
-    // Whoever waited for a call may start another one first.
-    await new Promise(setImmediate)
+    if (call.failure !== undefined) this.#watchUnheard(call)
+    this.#onRemove()
   }
-  clearTimeout(timer)
+
+  /** Ends what is in flight at the handler's end; undefined where nothing needs to be waited for. */
+  finish(isStreamed: boolean): Promise<void> | undefined {
+    if (this.#state !== 'running') return undefined
+    this.#state = this.#option === 'ignore' || isStreamed ? 'left alone' : 'ending'
+    for (const call of this.#unheard) call.warnUnheard()
+    this.#unheard.clear()
+    if (this.#state === 'left alone') return undefined
+    for (const call of this.#calls) if (!WRITES.has(call.method)) this.#cut(call)
+    if (this.#calls.size > 0) return this.#wait().then(() => this.#close())
+    this.#close()
+    return undefined
+  }
+
+  /** A failure may be listened to as late as the handler's end, and no later. */
+  #watchUnheard(call: ServiceCall): void {
+    this.#unheard.add(call)
+    setImmediate(() => {
+      if (this.#state === 'running' && !call.isHeard) return
+      if (this.#unheard.delete(call)) call.warnUnheard()
+    })
+  }
+
+  /** Until all calls have ended, those that begin meanwhile included, or the time is over. The deadline ends its calls. */
+  #wait(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#option === 'await' ? undefined : setTimeout(resolve, this.#option as number)
+      this.#onRemove = () => {
+        // Whoever waited for a call may begin another one first.
+        setImmediate(() => {
+          if (this.#calls.size > 0) return
+          clearTimeout(timer)
+          resolve()
+        })
+      }
+    })
+  }
+
+  #close(): void {
+    this.#state = 'closed'
+    for (const call of this.#calls) this.#cut(call)
+    if (this.#named.length === 0) return
+    const list = this.#named.map(({ call: { service, method, path }, end }) => `${service} ${method} ${path} (${end})`)
+    const calls = this.#named.map(({ call: { service, method, path }, end }) => ({ service, method, path, end }))
+    this.#warn(`Calls were under way when the handler ended: ${list.join(', ')}`, { calls })
+  }
+
+  #cut(call: ServiceCall): void {
+    this.#calls.delete(call)
+    this.#named.push({ call, end: 'aborted' })
+    call.cut()
+  }
+}
+
+function endOf({ failure }: ServiceCall): CallEnd {
+  if (failure === undefined) return 'finished'
+  return failure instanceof ServiceTimeoutError && failure.deadline ? 'aborted' : 'failed'
 }

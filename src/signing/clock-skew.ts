@@ -1,5 +1,5 @@
 /** The time that signatures carry: the machine's, corrected where a gateway found it wrong. */
-export interface Clock {
+export interface ClockSkew {
   /** Milliseconds since the epoch, as the origin's gateway sees them. */
   now(origin: string): number
   /** Learns from the answer to a signature refused for its time; true when another attempt has a chance. */
@@ -10,7 +10,7 @@ export interface Clock {
 const TOLERANCE_MS = 240_000
 
 /** `machine` tells milliseconds since the epoch. */
-export function createClock(machine: () => number = Date.now): Clock {
+export function createClockSkew(machine: () => number = Date.now): ClockSkew {
   const offsets = new Map<string, number>()
   return {
     now: (origin) => machine() + (offsets.get(origin) ?? 0),

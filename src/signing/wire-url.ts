@@ -1,8 +1,8 @@
+import type { RequestTarget } from '../transport/index.ts'
+
 /** A URL in the one form in which it is both sent and signed. */
-export interface WireUrl {
-  /** What goes to `fetch`, whose URL parser leaves it as it is. */
-  readonly href: string
-  readonly host: string
+export interface WireUrl extends RequestTarget {
+  readonly origin: string
   readonly path: string
   /** Encoded names and values in the order in which they are sent. */
   readonly query: readonly (readonly [name: string, value: string])[]
@@ -21,15 +21,15 @@ const QUERY_UNSAFE = /%[\da-f]{2}|[^\w\-.~]/gi
  */
 export function toWireUrl(url: URL): WireUrl {
   const path = encodePath(url.pathname)
-  // Stryker disable next-line ConditionalExpression,StringLiteral: spares what would come to the same.
   const query = url.search === '' ? [] : parseQuery(url.search)
   const search = query.map(([name, value]) => `${name}=${value}`).join('&')
-  return { href: `${url.origin}${path}${search && `?${search}`}`, host: url.host, path, query }
+  const target = `${path}${search && `?${search}`}`
+  const { origin, protocol, hostname, port, host } = url
+  return { href: origin + target, origin, protocol, hostname, port, host, target, path, query }
 }
 
 /** Encodes a path: valid escapes stay as written, stray `%` are encoded, repeated slashes collapse to one. */
 export function encodePath(pathname: string): string {
-  // Stryker disable next-line ConditionalExpression: spares what would come to the same.
   if (PLAIN_PATH.test(pathname)) return pathname
   return removeDotSegments(pathname)
     .replace(/\/{2,}/g, '/')
@@ -38,7 +38,6 @@ export function encodePath(pathname: string): string {
 
 /** The URL parser of Node.js 22 leaves some behind another segment that starts with a dot, as in `/.a/.` Slashes may repeat. */
 function removeDotSegments(path: string): string {
-  // Stryker disable next-line ConditionalExpression: spares what would come to the same.
   if (!/\/\.{1,2}(\/|$)/.test(path)) return path
   const kept: string[] = []
   for (const segment of path.split('/')) {

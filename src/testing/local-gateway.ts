@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toVariable } from '../config/service-variable.ts'
-import type { AwsCredentialIdentity } from '../signing/credentials.ts'
+import { toVariable } from '../config/index.ts'
+import type { AwsCredentialIdentity } from '../signing/index.ts'
 import { createFaultList } from './fault-list.ts'
 import { type Break, breakOf, type Effect, type Fault } from './faults.ts'
 import {
@@ -26,7 +26,6 @@ import {
   type Routes,
   type ServiceRoutes,
 } from './routes.ts'
-import { followSignedRequests } from './signed-requests.ts'
 import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './verify-signature.ts'
 
 /** Options of `startLocalGateway`. */
@@ -50,11 +49,6 @@ export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRe
   readonly service: string
   /** What the signature is worth; of a request whose body a fault left unread, with an empty body. */
   readonly signature: SignatureVerdict
-  /**
-   * The canonical request that the caller signed, beside the gateway's own in `signature`: where they do not match, and
-   * the caller is a client of this package in the same process.
-   */
-  readonly signedCanonicalRequest?: string
   /** HTTP status of the answer; 0 where a fault let none out. */
   readonly status: number
   /** What a route's function threw, or what is wrong with its answer; the caller gets a 502. */
@@ -115,12 +109,11 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     const received: ReceivedRequest = { method, target, rawHeaders, body }
     const request = { ...received, ...head, service, json: parseJson(body) }
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
-    const callers = signed.find(headers.authorization, signature)
     let mistake: { readonly error?: unknown } = {}
     // Before the answer goes out: whoever has it may look here at once.
     const record = (status: number) => {
       const durationMs = performance.now() - startedAt
-      requests.push({ ...request, signature, ...callers, ...mistake, status, durationMs })
+      requests.push({ ...request, signature, ...mistake, status, durationMs })
     }
     const breakOff = ({ status, act }: Break) => {
       record(status)
@@ -158,11 +151,9 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
   // As API Gateway, it leaves idle connections open for longer than any test, and says nothing of when it will not.
   server.keepAliveTimeout = 0
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const signed = followSignedRequests()
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const close = () =>
     new Promise<void>((resolve) => {
-      signed.stop()
       server.close(() => resolve())
       server.closeAllConnections()
     })

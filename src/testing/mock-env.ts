@@ -1,5 +1,4 @@
-import { defaults, type ServiceOptions, type ServicesOption } from '../config/options.ts'
-import { toVariable } from '../config/service-variable.ts'
+import { defaults, type ServiceOptions, type ServicesOption, toVariable } from '../config/index.ts'
 
 /** Where mocks and the variables of `mockEnv` point: a name that never resolves (RFC 2606), so that no call gets far. */
 const MOCK_ORIGIN = 'https://mocked.invalid'

@@ -1,7 +1,11 @@
-import { bindServices, createServiceFactory, type ServiceNames } from '../client/create-services.ts'
-import { createRetryQuota } from '../client/retry-budget.ts'
-import type { ServiceClient } from '../client/service-client.ts'
-import { ServiceRequestError } from '../errors/service-errors.ts'
+import {
+  bindServices,
+  createRetryQuota,
+  createServiceFactory,
+  type ServiceClient,
+  type ServiceNames,
+} from '../client/index.ts'
+import { ServiceRequestError } from '../errors/index.ts'
 import { encodeReply } from './gateway-answer.ts'
 import { mockUrl } from './mock-env.ts'
 import {

@@ -1,5 +1,5 @@
 import { Sha256 } from '@aws-crypto/sha256-js'
-import type { AwsCredentialIdentity } from '../signing/credentials.ts'
+import type { AwsCredentialIdentity } from '../signing/index.ts'
 
 /** A request as it came off the wire. */
 export interface ReceivedRequest {

@@ -1,30 +1,27 @@
-import { nextTurn } from './node.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/**
- * Waits, before a request goes out, until the process knows which of its idle connections have ended; undefined where
- * there is nothing to wait for.
- */
-export type CatchUp = () => Promise<void> | undefined
+/** Waits until the process knows which of its idle connections have ended; undefined where it need not wait. */
+export type FreezeGuard = () => Promise<void> | undefined
 
-/** Milliseconds between two requests in which a freeze may hide; less than any gateway leaves a connection idle. */
+/** Milliseconds between two requests in which a freeze may hide. */
 const PAUSE_MS = 20
 
 /**
- * An environment that thaws may read the next invocation before it reads that a connection was closed or reset while it
- * was frozen. A request written to such a connection is lost, and a POST must not be sent again: it might have run. The
- * same goes for a handler that kept the event loop busy. So the first request after a pause lets the event loop look.
+ * A frozen environment may read its next invocation before it reads that a connection was closed or reset meanwhile. A
+ * request written to such a connection is lost, and a POST must not be sent again: it might have run. The same holds after
+ * a handler has kept the event loop busy. So the first request after a pause lets the event loop look first.
  *
- * Two turns: the first one may be over without a look, because what it looks at was collected before; and a connection
- * leaves its pool only at the end of the turn that has found it closed.
+ * It waits two turns: the events of the first turn may have been collected before the freeze, and a closed connection
+ * leaves its agent at the end of the turn that finds it closed.
  *
- * `now` tells milliseconds since the epoch: other clocks may stand still in a freeze.
+ * `now` gives milliseconds since the epoch: monotonic clocks may stand still in a freeze.
  */
-export function createCatchUp(now: () => number = Date.now): CatchUp {
+export function createFreezeGuard(now: () => number = Date.now): FreezeGuard {
   let lastSentAt = now()
   const wait = async () => {
     await nextTurn()
     await nextTurn()
-    // Only now: whoever comes during the wait must wait as well.
+    // Not before: requests that come during the wait must wait as well.
     lastSentAt = now()
   }
   return () => {

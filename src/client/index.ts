@@ -1,0 +1,15 @@
+export type { Reporter } from './call-log.ts'
+export { CircuitBreaker } from './circuit-breaker.ts'
+export {
+  bindServices,
+  createServiceFactory,
+  createServices,
+  type ServiceFactory,
+  type ServiceNames,
+  type Services,
+} from './create-services.ts'
+export { createRetryQuota } from './retry-budget.ts'
+export { isRetryableAnswer } from './retry-policy.ts'
+export type { Invocation, PendingCallRegistry, ServiceCall } from './service-call.ts'
+export type { CallMethod, CallOptions, ServiceClient } from './service-client.ts'
+export { readTraceId, type TracedContext } from './trace.ts'

@@ -1,0 +1,10 @@
+export { type BaseUrl, parseBaseUrl } from './base-url.ts'
+export * from './options.ts'
+export {
+  type Config,
+  type InternalValues,
+  resolveConfig,
+  type ServiceConfig,
+  type ServiceConfigs,
+} from './resolve-config.ts'
+export { toVariable } from './service-variable.ts'

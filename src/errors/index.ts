@@ -1,0 +1,16 @@
+export {
+  attemptFailure,
+  callFailure,
+  deadlineError,
+  type FailingCall,
+  handlerEndedError,
+  isNeverSent,
+  notJsonError,
+  requestIdOf,
+  retryRefused,
+  timeoutError,
+} from './failure.ts'
+export { redactCause } from './redact.ts'
+export { readErrorType, readHealable } from './refusal.ts'
+export { readRetryAfter } from './retry-after.ts'
+export * from './service-errors.ts'

@@ -1,0 +1,1 @@
+export { type ServicesContext, signedServices } from './signed-services.ts'

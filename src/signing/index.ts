@@ -1,0 +1,14 @@
+export { type ClockSkew, createClockSkew } from './clock-skew.ts'
+export {
+  type AwsCredentialIdentity,
+  type AwsCredentialProvider,
+  type CredentialSource,
+  checkIdentity,
+  createCredentialSource,
+  credentialsRule,
+} from './credentials.ts'
+export { fromRequest, type PlainBody, readRequest, toPlainBody, type UnsignedRequest } from './request-body.ts'
+export { createSendSigned, type SendSigned, type SignedCall } from './send-signed.ts'
+export { resolveEndpoint } from './service-table.ts'
+export { createSignedFetch, type SignedFetchOptions } from './signed-fetch.ts'
+export { encodePath } from './wire-url.ts'

@@ -1,0 +1,91 @@
+import { Readable } from 'node:stream'
+import type { SendOptions, WireRequest } from './node-transport.ts'
+import { ReceivedResponse } from './received-response.ts'
+
+export type Fetch = typeof globalThis.fetch
+
+/**
+ * Sends a request through a `fetch`, and bounds its response: not every `fetch` knows the signal.
+ * `init` holds what else that `fetch` is to be given.
+ */
+export async function sendByFetch(
+  fetch: Fetch,
+  { method, url, headers, body }: WireRequest,
+  { signal, toError }: SendOptions,
+  init: RequestInit | undefined,
+): Promise<ReceivedResponse> {
+  signal.throwIfAborted()
+  // The URL as text: aws-xray-sdk-fetch loses `init` beside a Request.
+  const answer = fetch(url.href, {
+    ...init,
+    method,
+    headers: new Headers(headers),
+    body: body ?? null,
+    redirect: 'manual',
+    signal,
+  })
+  const response = await unlessAborted(Promise.resolve(answer), signal)
+  const head = {
+    status: response.status,
+    statusText: response.statusText,
+    headers: response.headers,
+    url: response.url || url.href,
+  }
+  const source = response.body === null ? null : Readable.from(readBody(response.body, signal), { objectMode: false })
+  return new ReceivedResponse(head, source, toError)
+}
+
+async function* readBody(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await unlessAborted(reader.read(), signal)
+      if (done) return
+      yield value
+    }
+  } finally {
+    reader.cancel().catch(() => {})
+  }
+}
+
+/** Settles as `promise` does, or rejects with the signal's reason where that comes first. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort)
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+/** Where undici keeps the dispatcher that the built-in `fetch` sends with; later versions use the second one. */
+const DISPATCHERS = [Symbol.for('undici.globalDispatcher.2'), Symbol.for('undici.globalDispatcher.1')] as const
+
+const globals: typeof globalThis & Record<symbol, object | undefined> = globalThis as never
+
+/** The built-in `fetch` sets one as it is loaded, which `ReceivedResponse` above has caused. */
+const initialDispatcher = currentDispatcher()
+
+function currentDispatcher(): object | undefined {
+  return globals[DISPATCHERS[0]] ?? globals[DISPATCHERS[1]]
+}
+
+let lastFetch: Fetch | undefined
+let isBuiltIn = false
+
+/**
+ * Global `fetch` where it is to be used: it has been replaced (by a mock or a tracer), or somebody has given it another
+ * dispatcher (a mock or a proxy). Undefined where it is as Node.js made it. In doubt, it is taken for replaced.
+ */
+export function replacedFetch(): Fetch | undefined {
+  const { fetch } = globalThis
+  if (fetch !== lastFetch) {
+    lastFetch = fetch
+    // Node.js's own function loads its own undici; nothing documented tells it from another.
+    isBuiltIn = String(fetch).includes('internal/deps/undici/undici')
+  }
+  const dispatcher = currentDispatcher()
+  const isPlain =
+    dispatcher === initialDispatcher && (dispatcher === undefined || dispatcher.constructor.name === 'Agent')
+  return isBuiltIn && isPlain ? undefined : fetch
+}

@@ -1,0 +1,153 @@
+// The module objects, because tracers and mocks replace their `request`.
+import http, { type ClientRequest, type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import type { Socket } from 'node:net'
+import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
+import { createFreezeGuard } from './freeze-guard.ts'
+import { KeepAlive } from './keep-alive.ts'
+import { ReceivedResponse, type ToError } from './received-response.ts'
+
+/** Where a request goes, and its request line. */
+export interface RequestTarget {
+  readonly href: string
+  /** `https:` or `http:` */
+  readonly protocol: string
+  readonly hostname: string
+  /** Empty for the protocol's own. */
+  readonly port: string
+  /** Host name and port. */
+  readonly host: string
+  /** Path and query, sent as they are. */
+  readonly target: string
+}
+
+/** A request as it goes on the wire. */
+export interface WireRequest {
+  readonly method: string
+  readonly url: RequestTarget
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Uint8Array<ArrayBuffer> | undefined
+}
+
+export interface SendOptions {
+  /** Ends request and response; both fail with its reason. */
+  readonly signal: AbortSignal
+  readonly toError: ToError
+  readonly maxConnections?: number | undefined
+}
+
+/** Sends requests over Node.js's own clients, with connections that outlive pauses and freezes. */
+export interface NodeTransport {
+  /** Waits, where it must, until the process has seen which of its connections have ended. */
+  readonly ready: () => Promise<void> | undefined
+  /** Resolves with the response's head. Rejects with the signal's reason, or as Node.js's client fails. */
+  readonly send: (request: WireRequest, options: SendOptions) => Promise<ReceivedResponse>
+}
+
+/** Milliseconds to make a connection, TLS handshake included. */
+const CONNECT_TIMEOUT_MS = 10_000
+
+const NULL_BODY_STATUSES: readonly number[] = [204, 205, 304]
+
+/** Sent where the caller says nothing, as `fetch` does: firewalls may refuse requests without a user agent. */
+const DEFAULT_HEADERS: readonly (readonly [name: string, value: string])[] = [
+  ['accept', '*/*'],
+  ['accept-encoding', ACCEPTED_CODINGS],
+  ['user-agent', 'middy-signed-services'],
+]
+
+/** `now` gives milliseconds since the epoch. */
+export function createNodeTransport(now: () => number = Date.now): NodeTransport {
+  const keepAlive = new KeepAlive(now)
+  return {
+    ready: createFreezeGuard(now),
+    send: (request, options) =>
+      new Promise((resolve, reject) => {
+        const agent = keepAlive.agentFor(request.url.protocol, options.maxConnections)
+        exchange(request, agent, options, resolve, reject)
+      }),
+  }
+}
+
+function exchange(
+  { method, url, headers, body }: WireRequest,
+  agent: http.Agent,
+  { signal, toError }: SendOptions,
+  resolve: (response: ReceivedResponse) => void,
+  reject: (reason: unknown) => void,
+): void {
+  signal.throwIfAborted()
+  const outgoing = (url.protocol === 'https:' ? https : http).request({
+    method,
+    protocol: url.protocol,
+    hostname: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port,
+    path: url.target,
+    headers: completeHeaders(headers, method, body),
+    agent,
+  })
+  let incoming: IncomingMessage | undefined
+  const abort = () => (incoming ?? outgoing).destroy(signal.reason)
+  const release = () => signal.removeEventListener('abort', abort)
+  signal.addEventListener('abort', abort)
+  outgoing
+    .on('socket', (socket) => limitConnecting(outgoing, socket, url))
+    .on('response', (message) => {
+      incoming = message
+      message.once('close', release)
+      try {
+        resolve(toResponse(message, method, url, toError))
+      } catch (error) {
+        message.destroy()
+        reject(error)
+      }
+    })
+    .on('error', (error) => {
+      release()
+      reject(error)
+    })
+    .end(body)
+}
+
+function completeHeaders(
+  headers: WireRequest['headers'],
+  method: string,
+  body: WireRequest['body'],
+): Record<string, string> {
+  const complete: Record<string, string> = { ...headers }
+  for (const [name, value] of DEFAULT_HEADERS) complete[name] ??= value
+  // A range is one of the encoded bytes.
+  if (headers.range !== undefined && headers['accept-encoding'] === undefined) complete['accept-encoding'] = 'identity'
+  if (body !== undefined) complete['content-length'] = String(Buffer.byteLength(body))
+  else if (/^(POST|PUT|PATCH)$/.test(method)) complete['content-length'] = '0'
+  return complete
+}
+
+/** Node.js itself waits for a connection as long as the operating system does. */
+function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestTarget): void {
+  if (!socket.connecting) return
+  const expire = () => {
+    const error = new Error(`no connection to ${host} within ${CONNECT_TIMEOUT_MS} ms`)
+    outgoing.destroy(Object.assign(error, { code: 'ETIMEDOUT', syscall: 'connect' }))
+  }
+  const timer = setTimeout(expire, CONNECT_TIMEOUT_MS)
+  const stop = () => clearTimeout(timer)
+  socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', stop).once('close', stop)
+}
+
+function toResponse(message: IncomingMessage, method: string, url: RequestTarget, toError: ToError): ReceivedResponse {
+  const { rawHeaders, statusMessage = '' } = message
+  const status = message.statusCode as number
+  const headers = new Headers()
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    headers.append(rawHeaders[index] as string, rawHeaders[index + 1] as string)
+  }
+  const head = { status, statusText: statusMessage, headers, url: url.href }
+  if (method === 'HEAD' || NULL_BODY_STATUSES.includes(status)) {
+    message.resume()
+    return new ReceivedResponse(head, null, toError)
+  }
+  const encoding = headers.get('content-encoding')
+  return new ReceivedResponse(head, encoding === null ? message : decode(message, encoding), toError)
+}
