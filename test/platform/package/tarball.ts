@@ -21,7 +21,7 @@ export async function checkTarball(project: Project): Promise<void> {
   checkTypes(project)
 }
 
-/** What each source becomes, the source itself, for its declaration map to lead to, and the papers. */
+/** What each source becomes, the source itself, for its declaration map to lead to, and the documents. */
 function checkFiles({ files }: Project): void {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
@@ -32,7 +32,8 @@ function checkFiles({ files }: Project): void {
     `dist/${path}.d.ts.map`,
     `src/${path}.ts`,
   ])
-  const wanted = [...built, NOTICES, 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
+  const docs = readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)
+  const wanted = [...built, ...docs, NOTICES, 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
   const stray = files.filter((path) => !wanted.includes(path))
   const missing = wanted.filter((path) => !files.includes(path))
   equal({ stray, missing }, { stray: [], missing: [] })
