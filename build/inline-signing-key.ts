@@ -22,12 +22,14 @@ const notices = 'dist/THIRD-PARTY-NOTICES.txt'
  * Makes esbuild drop each module whose exports are not used. The signer's package imports an event stream codec and a CRC32
  * that signing keys do not need, in CommonJS, which esbuild keeps by default: 16.4 KB minified instead of 1.7 KB.
  */
-const dropUnusedModules: Plugin = {
-  name: 'drop-unused-modules',
+const inlineWhatIsUsed: Plugin = {
+  name: 'inline-what-is-used',
   setup({ onResolve, resolve }) {
     const resolving = Symbol('resolving')
     onResolve({ filter: /./ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
       if (kind === 'entry-point' || pluginData === resolving) return undefined
+      // Other files of `dist` stay imports: inlined, they would exist twice.
+      if (path.startsWith('.') && importer === join(root, target)) return { path, external: true }
       const resolved = await resolve(path, { kind, importer, resolveDir, pluginData: resolving })
       return { ...resolved, sideEffects: false }
     })
@@ -46,7 +48,7 @@ const { metafile, outputFiles } = await build({
   legalComments: 'inline',
   metafile: true,
   write: false,
-  plugins: [dropUnusedModules],
+  plugins: [inlineWhatIsUsed],
 })
 const packages = findInlined(metafile)
 const code = outputFiles[0]?.text
