@@ -5,13 +5,14 @@ import { join } from 'node:path'
 
 export const root = join(import.meta.dirname, '..')
 
-const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
 
 const START = '<!-- bench -->'
 const END = '<!-- /bench -->'
 
+/** The version that is installed; package.json has ranges too. */
 export function versionOf(name: string): string {
-  return dependencies[name] ?? devDependencies[name] ?? ''
+  return packages[`node_modules/${name}`]?.version ?? ''
 }
 
 export function machine(): string {

@@ -63,7 +63,9 @@ export function createCredentialSource(
     return { get: () => checkIdentity(option), renew: async () => checkIdentity(option) }
   }
   const chain = createProviderSource(async (options) => {
-    const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
+    const module = await import('@aws-sdk/credential-provider-node')
+    // The package is CommonJS. In a split or CommonJS bundle, its exports may be members of `default` and nowhere else.
+    const { defaultProvider = module.default.defaultProvider } = module
     provider ??= defaultProvider()
     return provider(options)
   })

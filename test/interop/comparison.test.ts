@@ -12,8 +12,8 @@ import { measureSize } from './comparison/size.ts'
 
 const rows = tableOf(readme, '', 'this package')
 const head = cellsOf(readme.text.split('\n').find((line) => line.startsWith('| | this package |')) ?? '')
-const { dependencies, devDependencies } = JSON.parse(read('package.json'))
-const versions: Readonly<Record<string, string>> = { ...dependencies, ...devDependencies }
+const { packages }: { packages: Record<string, { version: string }> } = JSON.parse(read('package-lock.json'))
+const versionOf = (name: string) => packages[`node_modules/${name}`]?.version
 
 /** The README's cell of a row and a client, whose column may name a version too. */
 function cellOf(row: string, client: string): string | undefined {
@@ -78,12 +78,14 @@ it('an outage costs what the page on retries says', async () => {
 })
 
 it('names the versions that are compared, on every page', () => {
-  for (const name of ['aws4fetch', 'aws-sigv4-fetch', 'aws4-axios']) expect(head).toContain(`${name} ${versions[name]}`)
+  for (const name of ['aws4fetch', 'aws-sigv4-fetch', 'aws4-axios'])
+    expect(head).toContain(`${name} ${versionOf(name)}`)
   for (const { text } of pages) {
     // Benches name what they measured.
     const own = text.replace(/<!-- bench -->[\s\S]*<!-- \/bench -->/, '')
     for (const [, name = '', version] of own.matchAll(/(@?[a-z][\w/-]*)`? (\d+\.\d+\.\d+)/g)) {
-      if (versions[name] !== undefined) expect(`${name} ${version}`).toBe(`${name} ${versions[name]}`)
+      const installed = versionOf(name)
+      if (installed !== undefined) expect(`${name} ${version}`).toBe(`${name} ${installed}`)
     }
   }
 })

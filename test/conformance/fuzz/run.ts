@@ -15,10 +15,10 @@ for (const request of refused.slice(0, 20)) console.log(`refused: ${request}`)
 
 const peers = await compareSigners()
 const require = createRequire(import.meta.url)
-const { devDependencies, dependencies } = require('../../../package.json')
+const { packages } = require('../../../package-lock.json')
 console.log(`| signer | version | of ${oddUrls.length} odd URLs refused | which |\n|---|---|---|---|`)
 for (const [name, urls] of peers) {
-  const version = devDependencies[name] ?? dependencies[name] ?? ''
+  const version = packages[`node_modules/${name}`]?.version ?? ''
   console.log(`| ${name} | ${version} | ${urls.length} | ${urls.map((url) => `\`${url}\``).join(' ')} |`)
 }
 process.exitCode = refused.length + (peers.get('middy-signed-services')?.length ?? 1) > 0 ? 1 : 0

@@ -26,6 +26,7 @@ for (const version of versions) {
     run(join('examples', 'demo.ts'))
     run(join('node_modules', 'vitest', 'vitest.mjs'), 'run')
     run(join('test', 'platform', 'package', 'check.ts'))
+    run(join('test', 'platform', 'bundles', 'run.ts'))
     run(join('test', 'interop', 'middy', 'run.ts'))
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   type AwsCredentialIdentity,
   type AwsCredentialProvider,
@@ -219,6 +219,16 @@ describe("the AWS SDK's provider chain", () => {
 
   it('is asked where it has none', async () => {
     expect(await run({ AWS_ACCESS_KEY_ID: 'half' })).toEqual({ identity: 'CredentialsProviderError', chain: true })
+  })
+
+  it('is found where a bundle gives its exports as members of `default` only', async () => {
+    const defaultProvider = () => async () => IDENTITY
+    // `undefined`, because vitest refuses to read an export that a mock does not name.
+    vi.doMock('@aws-sdk/credential-provider-node', () => ({ defaultProvider: undefined, default: { defaultProvider } }))
+    onTestFinished(() => {
+      vi.doUnmock('@aws-sdk/credential-provider-node')
+    })
+    expect(await createCredentialSource(undefined, {}).get()).toEqual(IDENTITY)
   })
 
   it('gives what it finds, once for all, and something new where a token was refused', async () => {
