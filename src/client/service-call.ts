@@ -75,7 +75,7 @@ const IDEMPOTENCY_KEY = 'idempotency-key'
 export class ServiceCall implements SignedCall, FailingCall {
   readonly service: string
   readonly url: string | undefined
-  method: string
+  method = 'GET'
   path = '/'
   attempts = 0
   readonly secrets: Set<string> = new Set()
@@ -110,13 +110,12 @@ export class ServiceCall implements SignedCall, FailingCall {
   #open = 1
   readonly #cleanUps: (() => void)[] = []
 
-  constructor(config: ServiceConfig, state: ServiceState, invocation: Invocation, method: string) {
+  constructor(config: ServiceConfig, state: ServiceState, invocation: Invocation) {
     this.#config = config
     this.#state = state
     this.#invocation = invocation
     this.service = config.name
     this.url = config.base?.href
-    this.method = method.toUpperCase()
     this.timeout = config.timeout
     this.trace = invocation.readTrace()
     this.#budget = invocation.remaining?.() ?? Number.POSITIVE_INFINITY
@@ -153,6 +152,10 @@ export class ServiceCall implements SignedCall, FailingCall {
   cut(): void {
     this.isCut = true
     this.#controller.abort(handlerEndedError(this))
+  }
+
+  nameMethod(method: string | undefined): void {
+    if (method !== undefined) this.method = String(method).toUpperCase()
   }
 
   /**

@@ -68,9 +68,9 @@ function createClient(
   defaults: KyInstance,
 ): ServiceClient {
   const send = <T>(input: Input, given?: CallOptions, byName?: string): ResponsePromise<T> => {
-    const method = byName ?? given?.method ?? (input instanceof Request ? input.method : 'GET')
-    const call = new ServiceCall(service, state, invocation, String(method))
+    const call = new ServiceCall(service, state, invocation)
     return call.run(() => {
+      call.nameMethod(byName ?? given?.method ?? (input instanceof Request ? input.method : undefined))
       const options = normalizeCallOptions(given)
       const target = call.locate(input)
       const merged = mergeOptions(defaults, byName === undefined ? options : { ...options, method: byName })
@@ -92,7 +92,7 @@ function createClient(
     extend: ((options) =>
       createClient(service, state, invocation, extend(defaults, options))) satisfies ServiceClient['extend'],
     fetch: ((input, init) => {
-      const call = new ServiceCall(service, state, invocation, String(init?.method ?? 'GET'))
+      const call = new ServiceCall(service, state, invocation)
       return call.run(async () => sendFetch(call, defaults, input, init))
     }) satisfies ServiceClient['fetch'],
     url: service.base?.href ?? '',
@@ -106,6 +106,7 @@ function sendFetch(
   input: string | URL | Request,
   init: RequestInit | undefined,
 ): Promise<Response> {
+  call.nameMethod(init?.method)
   const { headers, timeout } = mergeOptions(defaults)
   const target = call.locate(input, { absolute: true })
   const request = readRequest(target, init)

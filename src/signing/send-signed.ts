@@ -45,6 +45,19 @@ export type SendSigned = (
  */
 const MAX_EXECUTE_API_BODY = 10_485_760
 
+/** Headers that are written anew: a forwarded length, for instance, would be that of another body. */
+const NOT_SENT: ReadonlySet<string> = new Set(['connection', 'content-length', 'host', 'x-amz-security-token'])
+
+/** Headers that say how a connection is used, which `fetch` refuses too. */
+const OF_CONNECTION: ReadonlySet<string> = new Set([
+  'expect',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
 type Refuse = (problem: string, details?: { cause: unknown }) => ServiceRequestError
 
 export function createSendSigned({ credentials, region, signingName, fetch, clock }: SigningTarget): SendSigned {
@@ -67,7 +80,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
         if (secret !== undefined) call.secrets.add(secret)
       }
       // A retry follows a response or a timer, by which the event loop has turned.
-      if (call.attempts === 0) await ready()
+      if (call.attempts === 0) await ready({ fetch, init })
       signal.throwIfAborted()
       call.attempts += 1
       return send({ method, url: wire, headers: signed.headers, body }, { signal, toError, fetch, init })
@@ -101,8 +114,8 @@ function collectHeaders(given: Headers, url: WireUrl, refuse: Refuse): Record<st
   }
   const headers: Record<string, string> = Object.create(null)
   for (const [name, value] of given) {
-    // The transport writes the length itself; a forwarded one would be that of another body.
-    if (name === 'host' || name === 'content-length' || name === 'x-amz-security-token') continue
+    if (NOT_SENT.has(name)) continue
+    if (OF_CONNECTION.has(name)) throw refuse(`the header '${name}' is the connection's own`)
     if (isSigned(name) && !/^[\x20-\x7e]*$/.test(value)) {
       throw refuse(`the header '${name}' is signed and must be printable ASCII`)
     }

@@ -16,12 +16,22 @@ export interface TransportOptions extends SendOptions {
 /** Shared by all clients of the process, as its connections are. */
 const node = createNodeTransport()
 
+/** Members of `init` that only a `fetch` knows what to do with. */
+const FETCH_ONLY = ['dispatcher', 'integrity'] as const
+
+/** What is to send in place of Node.js's client. */
+function findFetch(fetch: Fetch | undefined, init: RequestInit | undefined): Fetch | undefined {
+  if (fetch !== undefined) return fetch
+  return FETCH_ONLY.some((name) => init?.[name]) ? globalThis.fetch : replacedFetch()
+}
+
 /** Waits, where it must, until the process has seen which of its connections have ended: before `send`. */
-export const ready: () => Promise<void> | undefined = node.ready
+export function ready({ fetch, init }: Pick<TransportOptions, 'fetch' | 'init'>): Promise<void> | undefined {
+  return findFetch(fetch, init) === undefined ? node.ready() : undefined
+}
 
 /** Sends a request, over Node.js's own client unless a `fetch` is to be used. */
 export function send(request: WireRequest, { fetch, init, ...options }: TransportOptions): Promise<ReceivedResponse> {
-  // A dispatcher is meant for the `fetch` that takes it.
-  const replaced = fetch ?? (init?.dispatcher === undefined ? replacedFetch() : globalThis.fetch)
-  return replaced === undefined ? node.send(request, options) : sendByFetch(replaced, request, options, init)
+  const other = findFetch(fetch, init)
+  return other === undefined ? node.send(request, options) : sendByFetch(other, request, options, init)
 }

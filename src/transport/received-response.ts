@@ -1,4 +1,6 @@
 import { PassThrough, pipeline, type Readable } from 'node:stream'
+// Imported, so that fake timers leave it alone.
+import { setImmediate } from 'node:timers'
 
 /** Everything of a response but its body. */
 export interface ResponseHead {
