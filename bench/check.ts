@@ -17,10 +17,6 @@ const calls = await measureCalls([
   'ky, unsigned',
   'client',
   'client.fetch',
-  'client, undici',
-  'client.fetch, undici',
-  'createSignedFetch, undici',
-  'transport, undici',
   'aws4fetch',
   'aws-sigv4-fetch',
 ])
@@ -44,11 +40,6 @@ const bounds: readonly Bound[] = [
     what: '.fetch signed / unsigned fetch, CPU',
     measured: calls.ratio('client.fetch', 'fetch, unsigned'),
     bound: 1.25,
-  },
-  {
-    what: 'signed call through the client on undici / unsigned fetch, CPU',
-    measured: calls.ratio('client, undici', 'fetch, unsigned'),
-    bound: 1.1,
   },
   {
     what: 'signing alone, 256 B body / bare hashes',
@@ -76,8 +67,6 @@ const bounds: readonly Bound[] = [
   { what: 'peak memory of a 5 MB body / its size, text', measured: memory.text.resident, bound: 3 },
 ]
 
-const undici = (name: Parameters<typeof calls.of>[0]) => calls.ratio(name, 'fetch, unsigned').toFixed(2)
-
 console.log(`Node.js ${process.versions.node}\n`)
 console.log('| what | measured | bound | held |\n|---|---|---|---|')
 for (const { what, measured, bound, unit = '' } of bounds) {
@@ -90,8 +79,6 @@ console.log(`
 CPU of a call: ${calls.of('client').toFixed(0)} us through the client, ${calls.of('client.fetch').toFixed(0)} us through its .fetch,\
  ${calls.of('ky, unsigned').toFixed(0)} us by ky, ${calls.of('fetch, unsigned').toFixed(0)} us by fetch,\
  ${calls.of(peer).toFixed(0)} us by ${peer}.
-On undici, of unsigned fetch: ${undici('client, undici')} the client, ${undici('client.fetch, undici')} its .fetch,\
- ${undici('createSignedFetch, undici')} createSignedFetch, ${undici('transport, undici')} the transport alone.
 Signing alone: ${signing.of('signing alone').toFixed(1)} us, bare hashes ${signing.of('bare hashes').toFixed(1)} us, with one-shot hashes\
  ${signing.of('bare hashes, one-shot').toFixed(1)} us.
 Invocation: ${invocations.of('without').toFixed(1)} us without the middleware, ${invocations.of('nothing').toFixed(1)} us with one that does nothing, ${invocations.of('none').toFixed(1)} us with ours,\

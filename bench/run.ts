@@ -29,7 +29,6 @@ const labels = {
   createSignedFetch: `**${OURS}, \`createSignedFetch\`**`,
   'client.fetch': `**${OURS}, \`.fetch\`**`,
   client: `**${OURS}, client**`,
-  'client, undici': `**${OURS}, client on undici ${versionOf('undici')}**`,
   'Middy handler, client': `**${OURS}, client in a Middy handler**`,
   'aws-sigv4-fetch': `aws-sigv4-fetch ${versionOf('aws-sigv4-fetch')}`,
   aws4fetch: `aws4fetch ${versionOf('aws4fetch')}`,
