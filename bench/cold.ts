@@ -96,7 +96,7 @@ export async function measureCold(names: readonly ColdName[], starts: number): P
   }
 }
 
-/** As for a function: ES modules for Node.js, minified, and split where something is loaded only on demand. */
+/** ES modules for Node.js by esbuild's defaults, minified; split, so that the provider chain is a file of its own. */
 async function bundle(program: string, outdir: string): Promise<Metafile> {
   const contents = `const url = process.env.AI_SERVICE_API_URL + '/jobs'
     ${program}
@@ -113,8 +113,7 @@ async function bundle(program: string, outdir: string): Promise<Metafile> {
     target: 'node22',
     format: 'esm',
     outExtension: { '.js': '.mjs' },
-    mainFields: ['module', 'main'],
-    // What is written for CommonJS needs it.
+    // CommonJS dependencies call it.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'error',
   })
