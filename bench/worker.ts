@@ -1,4 +1,5 @@
 /** One contender in a process of its own, as in a function of its own: no other's types or garbage slow it down. */
+import type { ClientName } from './clients.ts'
 import type { Body } from './fixture.ts'
 import type { Contender, Round, Task } from './rounds.ts'
 import { median, quantile } from './stats.ts'
@@ -12,8 +13,7 @@ process.send?.('ready')
 async function prepare(contender: Contender): Promise<() => unknown> {
   switch (contender.kind) {
     case 'call': {
-      const { clients } = await import('./clients.ts')
-      const call: (body?: Body) => Promise<unknown> = await clients[contender.client]()
+      const call = await loadClient(contender.client)
       const body = contender.size === undefined ? undefined : new Uint8Array(contender.size).fill(120)
       return () => call(body)
     }
@@ -22,10 +22,14 @@ async function prepare(contender: Contender): Promise<() => unknown> {
       return signers[contender.signer](new Uint8Array(contender.size).fill(120))
     }
     case 'invocation':
-      return (await import('./handlers.ts')).createInvocation(contender)
+      return (await import('./handlers.ts')).createInvocation(contender.services)
     case 'setup':
-      return (await import('./handlers.ts')).createSetup(contender)
+      return (await import('./handlers.ts')).createSetup(contender.services)
   }
+}
+
+async function loadClient(name: ClientName): Promise<(body?: Body) => Promise<unknown>> {
+  return (await import('./clients.ts')).clients[name]()
 }
 
 async function measure(run: () => unknown, { count, concurrency = 1 }: Task): Promise<Round> {
@@ -33,24 +37,20 @@ async function measure(run: () => unknown, { count, concurrency = 1 }: Task): Pr
   const isCall = contender.kind === 'call'
   const lane = async () => {
     for (let left = count / concurrency; left > 0; left -= 1) {
-      // Two looks at the clock are nothing beside a call, but something beside an invocation.
+      // Reading the clock twice costs nothing beside a call, but much beside an invocation.
       if (isCall) times.push(await time(run))
       else await run()
     }
   }
-  const heapBefore = collectGarbage()
   const start = performance.now()
   const before = process.cpuUsage()
   await Promise.all(Array.from({ length: concurrency }, lane))
   const { user, system } = process.cpuUsage(before)
-  const wall = (performance.now() - start) * 1000
-  const bytes = (process.memoryUsage().heapUsed - heapBefore) / count
   return {
     cpu: (user + system) / count,
-    latency: isCall ? median(times) : wall / count,
-    p99: isCall ? quantile(times, 0.99) : Number.NaN,
-    wall,
-    bytes,
+    latency: median(times),
+    p99: quantile(times, 0.99),
+    wall: performance.now() - start,
   }
 }
 
@@ -58,10 +58,4 @@ async function time(run: () => unknown): Promise<number> {
   const start = performance.now()
   await run()
   return (performance.now() - start) * 1000
-}
-
-/** Only with `--expose-gc`, where bytes are counted. */
-function collectGarbage(): number {
-  globalThis.gc?.()
-  return process.memoryUsage().heapUsed
 }
