@@ -4,9 +4,8 @@
  */
 import { parseArgs } from 'node:util'
 import { measureCold } from './cold.ts'
-import { measureMemory } from './memory.ts'
 import type { Summary } from './stats.ts'
-import { measureCalls, measureInvocations, measureSigning } from './suites.ts'
+import { LARGE, measureCalls, measureInvocations, measureMemory, measureSigning } from './suites.ts'
 
 interface Bound {
   readonly what: string
@@ -15,8 +14,6 @@ interface Bound {
   /** The medians behind it. */
   readonly of: string
 }
-
-const LARGE = 5_000_000
 
 const suites: Readonly<Record<string, () => Promise<Bound[]>>> = {
   async calls() {
@@ -47,15 +44,12 @@ const suites: Readonly<Record<string, () => Promise<Bound[]>>> = {
   },
 
   async memory() {
-    const memory = await measureMemory(
-      { bytes: { client: 'client', size: LARGE }, text: { client: 'client', size: LARGE, isText: true } },
-      7,
-    )
+    const memory = await measureMemory()
     return (['bytes', 'text'] as const).map((kind) => ({
       what: `peak memory of a 5 MB body / its size, ${kind}`,
-      measured: memory[kind].resident,
+      measured: memory.of(kind, 'peak') / LARGE,
       bound: 2.5,
-      of: `${((memory[kind].resident * LARGE) / 1e6).toFixed(1)} MB`,
+      of: `${(memory.of(kind, 'peak') / 1e6).toFixed(1)} MB`,
     }))
   },
 

@@ -9,6 +9,7 @@ import { byName, type Summary, summarize } from './stats.ts'
 
 export type Contender =
   | { readonly kind: 'call'; readonly client: ClientName; readonly size?: number }
+  | { readonly kind: 'memory'; readonly client: ClientName; readonly size: number; readonly isText: boolean }
   | { readonly kind: 'signing'; readonly signer: SignerName; readonly size: number }
   | { readonly kind: 'invocation' | 'setup'; readonly services: number }
 
@@ -26,6 +27,8 @@ export interface Round {
   readonly p99: number
   /** Milliseconds of the whole round. */
   readonly wall: number
+  /** Bytes by which the process's resident set grew at most, for the kind `memory`. */
+  readonly peak: number
 }
 
 export interface Plan extends Task {

@@ -34,6 +34,20 @@ export function measureInvocations(): Promise<Measured<'without' | 'with'>> {
   return measure('invocations', contenders, { rounds: 15, count: 10_000, warmUp: 30_000, starts: 2 })
 }
 
+export const LARGE = 5_000_000
+
+/**
+ * Growth of a process's memory by one call with a large body: the caller's own body, every copy of it, and garbage that
+ * is not yet collected.
+ */
+export function measureMemory(): Promise<Measured<'bytes' | 'text'>> {
+  const contenders = {
+    bytes: { kind: 'memory', client: 'client', size: LARGE, isText: false },
+    text: { kind: 'memory', client: 'client', size: LARGE, isText: true },
+  } as const
+  return measure('memory', contenders, { rounds: 1, count: 1, starts: 9 })
+}
+
 function callers<Name extends ClientName>(names: readonly Name[]): Record<Name, Contender> {
   return byName(names, (client): Contender => ({ kind: 'call', client }))
 }

@@ -17,6 +17,13 @@ async function prepare(contender: Contender): Promise<() => unknown> {
       const body = contender.size === undefined ? undefined : new Uint8Array(contender.size).fill(120)
       return () => call(body)
     }
+    case 'memory': {
+      const call = await loadClient(contender.client)
+      const send = (size: number) => call(contender.isText ? 'x'.repeat(size) : new Uint8Array(size).fill(120))
+      // Loads what only the first call loads.
+      await send(2)
+      return () => send(contender.size)
+    }
     case 'signing': {
       const { signers } = await import('./signing.ts')
       return signers[contender.signer](new Uint8Array(contender.size).fill(120))
@@ -42,6 +49,7 @@ async function measure(run: () => unknown, { count, concurrency = 1 }: Task): Pr
       else await run()
     }
   }
+  const peak = contender.kind === 'memory' ? watchMemory() : () => Number.NaN
   const start = performance.now()
   const before = process.cpuUsage()
   await Promise.all(Array.from({ length: concurrency }, lane))
@@ -51,6 +59,7 @@ async function measure(run: () => unknown, { count, concurrency = 1 }: Task): Pr
     latency: median(times),
     p99: quantile(times, 0.99),
     wall: performance.now() - start,
+    peak: peak(),
   }
 }
 
@@ -58,4 +67,24 @@ async function time(run: () => unknown): Promise<number> {
   const start = performance.now()
   await run()
   return (performance.now() - start) * 1000
+}
+
+/**
+ * Watches the resident set in every turn of the event loop until the returned function is called. The kernel's own peak
+ * (`maxRSS`) also counts the process's start, and its parent's memory at that time.
+ */
+function watchMemory(): () => number {
+  const before = process.memoryUsage.rss()
+  let peak = 0
+  let next: NodeJS.Immediate
+  const look = () => {
+    peak = Math.max(peak, process.memoryUsage.rss() - before)
+    next = setImmediate(look)
+  }
+  look()
+  return () => {
+    look()
+    clearImmediate(next)
+    return peak
+  }
 }
