@@ -1,11 +1,11 @@
 /**
  * `npm run bench:check` measures everything that has a bound, and exits with 1 if one does not hold.
- * `npm run bench:check -- --only calls` measures one suite; the option can be repeated.
+ * `npm run bench:check -- --only tls` measures one suite; the option can be repeated.
  */
 import { parseArgs } from 'node:util'
 import { measureCold } from './cold.ts'
 import type { Summary } from './stats.ts'
-import { LARGE, measureCalls, measureInvocations, measureMemory, measureSigning } from './suites.ts'
+import { LARGE, measureCalls, measureCrowds, measureInvocations, measureMemory, measureSigning } from './suites.ts'
 
 interface Bound {
   readonly what: string
@@ -69,9 +69,15 @@ const suites: Readonly<Record<string, () => Promise<Bound[]>>> = {
     const signing = await measureSigning(['signing alone', 'bare hashes'], 256)
     return [ratio('signing alone, 256 B / bare hashes, CPU', 1, signing, 'signing alone', 'bare hashes', 'cpu')]
   },
+
+  async tls() {
+    const crowds = await measureCrowds(['fetch, unsigned', 'client'])
+    const what = '1,000 calls at once over TLS, cold connections, wall time / unsigned fetch'
+    return [ratio(what, 0.8, crowds, 'client', 'fetch, unsigned', 'wall')]
+  },
 }
 
-const UNITS: Readonly<Record<string, string>> = { cpu: 'us', ms: 'ms' }
+const UNITS: Readonly<Record<string, string>> = { cpu: 'us', wall: 'ms', ms: 'ms' }
 
 function ratio<Name extends string, What extends string>(
   what: string,

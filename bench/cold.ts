@@ -66,7 +66,7 @@ export async function measureCold(names: readonly ColdName[], starts: number): P
     const bytes = {} as Record<ColdName, number>
     for (const name of names) bytes[name] = loadedAtStart(await bundle(programs[name], outdirOf(name)))
     const times: Rounds<ColdName, 'ms'> = byName(coldNames, () => [])
-    await withServer(async (url) => {
+    await withServer(false, async (url) => {
       // The first round fills the file system's caches.
       for (let round = 0; round <= starts; round += 1) {
         progress(`cold starts: ${round} of ${starts}`)

@@ -37,6 +37,7 @@ export interface Plan extends Task {
   readonly warmUp?: number
   /** How often all processes are started anew: one process is compiled differently from the next. */
   readonly starts?: number
+  readonly isTls?: boolean
 }
 
 export type Measured<Name extends string> = Summary<Name, keyof Round>
@@ -44,11 +45,11 @@ export type Measured<Name extends string> = Summary<Name, keyof Round>
 export async function measure<Name extends string>(
   title: string,
   contenders: Readonly<Record<Name, Contender>>,
-  { rounds, warmUp = 0, starts = 1, ...task }: Plan,
+  { rounds, warmUp = 0, starts = 1, isTls = false, ...task }: Plan,
 ): Promise<Measured<Name>> {
   const names = Object.keys(contenders) as Name[]
   const measured = byName(names, () => [] as Round[])
-  await withServer(async (url) => {
+  await withServer(isTls, async (url) => {
     for (let start = 1; start <= starts; start += 1) {
       const workers: [Name, ChildProcess][] = []
       for (const name of names) {
@@ -72,10 +73,10 @@ export async function measure<Name extends string>(
 }
 
 /** Runs `use` with the base URL of a service on a server in a process of its own. */
-export async function withServer(use: (url: string) => Promise<void>): Promise<void> {
-  const server = startChild('server.ts', [], process.env)
-  const [port] = await once(server, 'message')
-  await use(`http://127.0.0.1:${port}/prod`)
+export async function withServer(isTls: boolean, use: (url: string) => Promise<void>): Promise<void> {
+  const server = startChild('server.ts', isTls ? ['tls'] : [], process.env)
+  const [url] = await once(server, 'message')
+  await use(url)
   server.disconnect()
 }
 
