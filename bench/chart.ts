@@ -1,4 +1,4 @@
-/** Charts as SVG, in colours that can be read on GitHub's light and dark pages alike. */
+/** Charts as SVG, in colours that are legible on GitHub's light and dark pages. */
 
 export type Tone = 'ours' | 'unsigned' | 'peer'
 
@@ -11,7 +11,7 @@ export interface Bar {
 export interface Line {
   readonly label: string
   readonly tone: Tone
-  /** Of x and y, both on logarithmic axes; an x of 0 is put before the others. */
+  /** Both axes are logarithmic; an x of 0 stands before the others. */
   readonly points: readonly (readonly [x: number, y: number])[]
 }
 
@@ -67,7 +67,7 @@ function drawPanel({ title, xLabel, lines }: Panel, x0: number, width: number): 
   const xs = points.map(([x]) => x).filter((x) => x > 0)
   const smallest = Math.min(...xs)
   const hasZero = points.some(([x]) => x === 0)
-  // Zero has no logarithm: it stands a power of ten before the smallest of the others.
+  // Zero has no logarithm: it stands a power of ten before the smallest other x.
   const position = (x: number) => Math.log10(x === 0 ? smallest / 10 : x)
   const [xMin, xMax] = [position(hasZero ? 0 : smallest), position(Math.max(...xs))]
   const ys = points.map(([, y]) => Math.log10(y))
@@ -107,10 +107,9 @@ function powersOfTen(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => 10 ** (from + index))
 }
 
-/** 10000 as `10k`. */
+/** 10000 as `10K`. */
 function short(value: number): string {
-  const [unit, divisor] = value >= 1e6 ? ['M', 1e6] : value >= 1e3 ? ['k', 1e3] : ['', 1]
-  return `${Number((value / (divisor as number)).toPrecision(3))}${unit}`
+  return value.toLocaleString('en-US', { notation: 'compact', maximumSignificantDigits: 3 })
 }
 
 function format(value: number): string {

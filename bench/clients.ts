@@ -1,4 +1,4 @@
-/** One signed JSON POST by each client, each as its documentation shows it; only the one that is asked for is loaded. */
+/** One JSON POST by each client, written as its documentation shows; only the chosen client is loaded. */
 import { type Body, context, credentials, payload, region, service } from './fixture.ts'
 
 type Call = (body?: Body) => Promise<unknown>
@@ -8,11 +8,6 @@ const headers = { 'content-type': 'application/json' }
 const base = process.env.AI_SERVICE_API_URL as string
 const url = `${base}/jobs`
 const post = (body: Body = JSON.stringify(payload)) => ({ method: 'POST', headers, body })
-
-const importUndici = async () => ({
-  ...(await import('middy-signed-services')),
-  ...(await import('middy-signed-services/undici')),
-})
 
 export const clients = {
   'fetch, unsigned': async () => async (body) => (await fetch(url, post(body))).json(),
@@ -38,39 +33,6 @@ export const clients = {
     const { createSignedFetch } = await import('middy-signed-services')
     const signedFetch = createSignedFetch({ region, service })
     return async (body) => (await signedFetch(url, post(body))).json()
-  },
-
-  'client, undici': async () => {
-    const { fetch, createServices } = await importUndici()
-    const { ai } = createServices({ services: ['ai'], fetch })
-    return (body) => ai.post('jobs', body === undefined ? { json: payload } : { headers, body }).json()
-  },
-
-  'client.fetch, undici': async () => {
-    const { fetch, createServices } = await importUndici()
-    const { ai } = createServices({ services: ['ai'], fetch })
-    return async (body) => (await ai.fetch('jobs', post(body))).json()
-  },
-
-  'createSignedFetch, undici': async () => {
-    const { fetch, createSignedFetch } = await importUndici()
-    const signedFetch = createSignedFetch({ region, service, fetch })
-    return async (body) => (await signedFetch(url, post(body))).json()
-  },
-
-  /** What the clients above give to their transport, signed beforehand. */
-  'transport, undici': async () => {
-    const { fetch, createSignedFetch } = await importUndici()
-    let signed: RequestInit = {}
-    const keep: typeof fetch = async (_, init = {}) => {
-      signed = init
-      return new Response()
-    }
-    await createSignedFetch({ region, service, fetch: keep })(url, post())
-    return async (body) => {
-      const init = { ...signed, ...(body !== undefined && { body }), headers: new Headers(signed.headers) }
-      return (await fetch(url, { ...init, signal: new AbortController().signal })).json()
-    }
   },
 
   'Middy handler, client': async () => {

@@ -1,7 +1,4 @@
-/**
- * Cold starts of small programs, each bundled as functions are: from the start of the process to the answer of its first
- * call, as the process that started it sees it, and the bytes that are loaded until then.
- */
+/** Cold starts of bundled programs: time from the start of the process to its first response, and bytes loaded at start. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -10,14 +7,14 @@ import { join } from 'node:path'
 import { build, type Metafile } from 'esbuild'
 import { environment } from './fixture.ts'
 import { progress, withServer } from './rounds.ts'
-import { median, medianRatio } from './stats.ts'
+import { byName, type Rounds, type Summary, summarize } from './stats.ts'
 
 const POST = `{ method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"userId":"u-1"}' }`
 const CREDENTIALS = `const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: sessionToken, AWS_REGION: region } = process.env
 const service = 'execute-api', credentials = { accessKeyId, secretAccessKey, sessionToken }`
 const CONTEXT = '{ getRemainingTimeInMillis: () => 30000 }'
 
-/** The programs read their answers in the end, so that one that failed is seen. */
+/** Each ends with the body of its response in `answer`, which `bundle` checks. */
 const programs = {
   'fetch, unsigned': `const answer = await (await fetch(url, ${POST})).json()`,
   'ky, unsigned': `import ky from 'ky'
@@ -57,46 +54,40 @@ export type ColdName = keyof typeof programs
 export const coldNames = Object.keys(programs) as ColdName[]
 
 export interface Cold {
-  /** Minified bytes that are loaded at start; what an \`import()\` brings later is apart. */
+  /** Minified bytes of the entry and its static imports, without what `import()` loads later. */
   readonly bytes: Readonly<Record<ColdName, number>>
-  /** Milliseconds to the first answer, medians. */
-  readonly time: (name: ColdName) => number
-  readonly ratio: (name: ColdName, reference: ColdName) => number
+  /** Milliseconds to the first response. */
+  readonly times: Summary<ColdName, 'ms'>
 }
 
 export async function measureCold(names: readonly ColdName[], starts: number): Promise<Cold> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-cold-'))
   try {
     const bytes = {} as Record<ColdName, number>
-    const entries = new Map<ColdName, string>()
-    for (const [index, name] of names.entries()) {
-      const outdir = join(folder, String(index))
-      bytes[name] = loadedAtStart(await bundle(programs[name], outdir))
-      entries.set(name, join(outdir, 'stdin.mjs'))
-    }
-    const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<ColdName, number[]>
-    await withServer(async (url) => {
+    for (const name of names) bytes[name] = loadedAtStart(await bundle(programs[name], outdirOf(name)))
+    const times: Rounds<ColdName, 'ms'> = byName(coldNames, () => [])
+    await withServer(false, async (url) => {
       // The first round fills the file system's caches.
       for (let round = 0; round <= starts; round += 1) {
         progress(`cold starts: ${round} of ${starts}`)
-        for (const [name, entry] of round % 2 === 0 ? entries : [...entries].toReversed()) {
-          const time = await startProgram(entry, url)
-          if (round > 0) times[name].push(time)
+        for (const name of round % 2 === 0 ? names : names.toReversed()) {
+          const ms = await startProgram(join(outdirOf(name), 'stdin.mjs'), url)
+          if (round > 0) times[name].push({ ms })
         }
       }
     })
     progress()
-    return {
-      bytes,
-      time: (name) => median(times[name]),
-      ratio: (name, reference) => medianRatio(times[name], times[reference]),
-    }
+    return { bytes, times: summarize(times) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+
+  function outdirOf(name: ColdName): string {
+    return join(folder, String(coldNames.indexOf(name)))
+  }
 }
 
-/** As for a function: ES modules for Node.js, minified, and split where something is loaded only on demand. */
+/** ES modules for Node.js by esbuild's defaults, minified; split, so that the provider chain is a file of its own. */
 async function bundle(program: string, outdir: string): Promise<Metafile> {
   const contents = `const url = process.env.AI_SERVICE_API_URL + '/jobs'
     ${program}
@@ -113,15 +104,14 @@ async function bundle(program: string, outdir: string): Promise<Metafile> {
     target: 'node22',
     format: 'esm',
     outExtension: { '.js': '.mjs' },
-    mainFields: ['module', 'main'],
-    // What is written for CommonJS needs it.
+    // CommonJS dependencies call it.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'error',
   })
   return metafile
 }
 
-/** Of the entry and all that it imports before it runs. */
+/** Bytes of the entry and of all that it imports before it runs. */
 function loadedAtStart({ outputs }: Metafile): number {
   const loaded = new Set<string>()
   const load = (file: string) => {
@@ -141,7 +131,7 @@ async function startProgram(entry: string, url: string): Promise<number> {
   const ended = once(child, 'close')
   const answered = await Promise.race([once(child.stdout, 'data'), ended])
   const time = performance.now() - start
-  if (String(answered[0]) !== 'answered') throw new Error(`${entry} ended without an answer`)
+  if (String(answered[0]) !== 'answered') throw new Error(`${entry} ended without a response`)
   await ended
   return time
 }

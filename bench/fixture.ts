@@ -1,8 +1,10 @@
-/** What all contenders send, and as whom. */
+/** The request that all contenders send, their credentials and their environment. */
+import { join } from 'node:path'
+
 export const region = 'us-east-1'
 export const service = 'execute-api'
 
-/** Credentials of nobody, with a session token as long as Lambda's. */
+/** Invalid credentials, with a session token as long as Lambda's. */
 export const credentials = {
   accessKeyId: 'ASIAIOSFODNN7EXAMPLE',
   secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
@@ -19,9 +21,12 @@ export const payload = {
   text: 'x'.repeat(164),
 } as const
 
+/** Key and certificate of the HTTPS server. */
+export const certificate = join(import.meta.dirname, 'localhost.pem')
+
 const trace = 'Root=1-67f1a2b3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1'
 
-/** The variables that Lambda gives a function, with the base URL of its service. */
+/** The variables that Lambda sets for a function, and its service's base URL. */
 export const environment = (url: string): NodeJS.ProcessEnv => ({
   ...process.env,
   AI_SERVICE_API_URL: url,
@@ -30,14 +35,15 @@ export const environment = (url: string): NodeJS.ProcessEnv => ({
   AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   AWS_SESSION_TOKEN: credentials.sessionToken,
   _X_AMZN_TRACE_ID: trace,
+  ...(url.startsWith('https:') && { NODE_EXTRA_CA_CERTS: certificate }),
 })
 
-/** What the middleware looks for on the context that Lambda's runtime makes. */
+/** The members of Lambda's context that the middleware reads. */
 export const context = () => ({
   awsRequestId: 'bench',
   xRayTraceId: trace,
   getRemainingTimeInMillis: () => 30_000,
 })
 
-/** A module of the built package that it does not export, with the types of its source. */
+/** A module of the built package that the package does not export. */
 export const loadBuilt = (name: string) => import(new URL(`../dist/${name}.js`, import.meta.url).href)

@@ -6,7 +6,7 @@ type Points = [x: number, y: number][]
 
 export interface Growth {
   readonly panels: readonly Panel[]
-  /** A row a line: what grows, over which range, from which cost to which, and by which power at the end. */
+  /** Per line of the chart: what grows, for whom, the first and the last cost, and the power at the end. */
   readonly rows: readonly (readonly string[])[]
 }
 
@@ -25,7 +25,7 @@ export async function measureGrowth(): Promise<Growth> {
     (concurrency) => ({
       rounds: 6,
       concurrency,
-      // The same for each lane.
+      // A multiple of the concurrency: each lane makes as many calls.
       count: Math.ceil(1_000 / concurrency) * concurrency,
       warmUp: Math.ceil(3_000 / concurrency) * concurrency,
     }),
@@ -46,8 +46,7 @@ export async function measureGrowth(): Promise<Growth> {
     'services, invocation',
     SERVICES,
     (services) => ({
-      'one client touched': { kind: 'invocation', services, touched: 1 },
-      'none touched': { kind: 'invocation', services, touched: 0 },
+      'all clients read': { kind: 'invocation', services },
     }),
     (services) => ({ rounds: 8, count: services > 50 ? 500 : 3_000, warmUp: services > 50 ? 1_500 : 10_000 }),
   )
@@ -84,7 +83,7 @@ async function plot<Name extends string>(
     const measured = await measure(`growth, ${title}: ${x}`, contenders, planAt(x))
     for (const name of Object.keys(contenders) as Name[]) {
       lines[name] ??= []
-      lines[name].push([x, measured.of(name)])
+      lines[name].push([x, measured.of(name, 'cpu')])
     }
   }
   return lines
@@ -94,7 +93,7 @@ function linesOf(lines: Readonly<Record<string, Points>>): Line[] {
   return Object.entries(lines).map(([label, points], index) => ({
     label,
     points,
-    tone: index === 0 ? 'ours' : label === 'fetch, unsigned' ? 'unsigned' : 'peer',
+    tone: index === 0 ? 'ours' : 'unsigned',
   }))
 }
 

@@ -1,4 +1,4 @@
-/** What was measured as Markdown. */
+/** The report as Markdown. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
@@ -19,11 +19,10 @@ export function machine(): string {
   return `Node.js ${process.versions.node}, ${process.platform} ${process.arch}, ${cpus().length} cores (${cpus()[0]?.model})`
 }
 
+/** The first column holds text, all others numbers. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
-  // Numbers are compared digit by digit.
-  lines[1] = `|${head.map((_, index) => (index === 0 ? '---' : '---:')).join('|')}|`
-  return lines.join('\n')
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(head), `|---|${'---:|'.repeat(head.length - 1)}`, ...rows.map(line)].join('\n')
 }
 
 /** Puts the text between the README's markers. */

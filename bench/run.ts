@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: calls, signing, invocations, cold starts and growth, beside other clients. Prints tables, draws
- * charts into `docs`; with `--write` the tables go into the README too.
+ * `npm run bench` measures calls, cold starts, signing, invocations and growth, beside other clients. It prints tables and
+ * draws charts into `docs`; with `--write` it writes the tables into the README too.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,15 +10,7 @@ import { measureGrowth } from './growth.ts'
 import { machine, root, table, versionOf, writeToReadme } from './report.ts'
 import type { Measured } from './rounds.ts'
 import type { SignerName } from './signing.ts'
-import {
-  type InvocationName,
-  measureAllocations,
-  measureCalls,
-  measureCrowds,
-  measureInvocations,
-  measureSigning,
-  sizes,
-} from './suites.ts'
+import { measureCalls, measureCrowds, measureInvocations, measureSigning, sizes } from './suites.ts'
 
 const OURS = 'middy-signed-services'
 
@@ -29,7 +21,6 @@ const labels = {
   createSignedFetch: `**${OURS}, \`createSignedFetch\`**`,
   'client.fetch': `**${OURS}, \`.fetch\`**`,
   client: `**${OURS}, client**`,
-  'client, undici': `**${OURS}, client on undici ${versionOf('undici')}**`,
   'Middy handler, client': `**${OURS}, client in a Middy handler**`,
   'aws-sigv4-fetch': `aws-sigv4-fetch ${versionOf('aws-sigv4-fetch')}`,
   aws4fetch: `aws4fetch ${versionOf('aws4fetch')}`,
@@ -38,20 +29,10 @@ const labels = {
 
 const signerLabels: Readonly<Record<SignerName, string>> = {
   'bare hashes': 'the hashes alone',
-  'bare hashes, one-shot': 'the hashes alone, one-shot',
   'signing alone': `**${OURS}**`,
-  'sign and hand over': `**${OURS}, \`createSignedFetch\` up to the transport**`,
   aws4: `aws4 ${versionOf('aws4')}`,
   aws4fetch: `aws4fetch ${versionOf('aws4fetch')}`,
   '@smithy/signature-v4': `@smithy/signature-v4 ${versionOf('@smithy/signature-v4')} with @aws-crypto/sha256-js`,
-}
-
-const invocationLabels: Readonly<Record<InvocationName, string>> = {
-  without: 'no middleware',
-  nothing: 'a middleware that does nothing',
-  none: `**${OURS}, no client touched**`,
-  one: '**one client touched**',
-  four: '**four clients touched**',
 }
 
 const keysOf = <Key extends string>(record: Readonly<Record<Key, unknown>>) => Object.keys(record) as Key[]
@@ -63,45 +44,45 @@ const crowds = await measureCrowds(names)
 const signing: Measured<SignerName>[] = []
 for (const size of sizes) signing.push(await measureSigning(signers, size))
 const invocations = await measureInvocations()
-const allocations = await measureAllocations()
 const cold = await measureCold(coldNames, 40)
 const growth = await measureGrowth()
 
 const number = (value: number, digits = 0) =>
   value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
-const byCpu = names.toSorted((a, b) => calls.of(a) - calls.of(b))
+const byCpu = names.toSorted((a, b) => calls.of(a, 'cpu') - calls.of(b, 'cpu'))
 const versions = ['@middy/core', 'esbuild'].map((name) => `${name} ${versionOf(name)}`).join(', ')
 
 const report = `
 \`npm run bench\` on ${machine()}, ${versions}.
 
-One signed JSON \`POST\` of 256 bytes over loopback, to a server in another process:
+One signed JSON \`POST\` of 256 bytes over loopback, to a server in another process; then 1,000 at once over TLS, by a
+process that has no connection yet:
 
 ${table(
-  ['client', 'CPU, us', '/ `fetch`', 'median, us', '99th, us', '1,000 at once: CPU each, us', 'all, ms'],
+  ['client', 'CPU, us', '/ `fetch`', 'median, us', '99th, us', '1,000 over TLS: CPU each, us', 'all, ms'],
   byCpu.map((name) => [
     labels[name],
-    number(calls.of(name)),
-    number(calls.ratio(name, 'fetch, unsigned'), 2),
+    number(calls.of(name, 'cpu')),
+    number(calls.ratio(name, 'fetch, unsigned', 'cpu'), 2),
     number(calls.of(name, 'latency')),
     number(calls.of(name, 'p99')),
-    number(crowds.of(name)),
-    number(crowds.of(name, 'wall') / 1000),
+    number(crowds.of(name, 'cpu')),
+    number(crowds.of(name, 'wall')),
   ]),
 )}
 
 ![CPU per call by client](docs/bench.svg)
 
-Cold start, bundled by esbuild (ES modules, minified): from the start of the process to the first answer.
+Cold start, bundled by esbuild's defaults (ES modules, minified): from the start of the process to the first response.
 
 ${table(
-  ['program', 'first answer, ms', '/ `fetch`', 'loaded at start, KB'],
+  ['program', 'first response, ms', '/ `fetch`', 'loaded at start, KB'],
   coldNames
-    .toSorted((a, b) => cold.time(a) - cold.time(b))
+    .toSorted((a, b) => cold.times.of(a, 'ms') - cold.times.of(b, 'ms'))
     .map((name) => [
       name === 'Middy handler, fetch' ? '`fetch` in a Middy handler' : labels[name],
-      number(cold.time(name), 1),
-      number(cold.ratio(name, 'fetch, unsigned'), 2),
+      number(cold.times.of(name, 'ms'), 1),
+      number(cold.times.ratio(name, 'fetch, unsigned', 'ms'), 2),
       number(cold.bytes[name] / 1000, 1),
     ]),
 )}
@@ -112,22 +93,17 @@ ${table(
   ['signer', '0 B', '256 B', '64 KB', '1 MB'],
   signers.map((signer) => [
     signerLabels[signer],
-    ...signing.map((measured) => number(measured.of(signer), measured.of(signer) < 100 ? 1 : 0)),
+    ...signing.map((measured) => {
+      const cpu = measured.of(signer, 'cpu')
+      return number(cpu, cpu < 100 ? 1 : 0)
+    }),
   ]),
 )}
 
-An invocation of a Middy handler that calls nobody, with four services:
+An invocation of a Middy handler that sends no request, CPU: ${number(invocations.of('without', 'cpu'), 2)} us without middleware,
+${number(invocations.of('with', 'cpu'), 2)} us with ${OURS} and four services.
 
-${table(
-  ['handler with', 'CPU, us', 'bytes allocated'],
-  keysOf(invocationLabels).map((name) => [
-    invocationLabels[name],
-    number(invocations.of(name), 2),
-    number(allocations.of(name, 'bytes')),
-  ]),
-)}
-
-Growth of the CPU; a power of 0 is flat, 1 is linear, over the last factor of ten:
+Growth of CPU time. The power is that of the last factor of ten: 0 is flat, 1 is linear.
 
 ${table(['of', 'with', 'from', 'to', 'power'], growth.rows)}
 
@@ -142,7 +118,7 @@ const charts = {
     'us',
     byCpu.map((name) => ({
       label: labels[name].replace(`${OURS}, `, '').replaceAll(/[*`]/g, ''),
-      value: calls.of(name),
+      value: calls.of(name, 'cpu'),
       tone: toneOf(name),
     })),
     { ours: OURS, unsigned: 'unsigned', peer: 'other signers' },

@@ -1,18 +1,29 @@
-/** A server in a process of its own, so that its CPU is not the clients': reads each request, answers with JSON. */
-import { createServer } from 'node:http'
+/**
+ * A service in a process of its own, so that its CPU time is not counted as the client's. Tells its parent its base URL.
+ * With the argument `tls` it serves HTTPS; `localhost.pem` holds its key and self-signed certificate, made by
+ * `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
+ * -addext subjectAltName=DNS:localhost,IP:127.0.0.1`.
+ */
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { certificate } from './fixture.ts'
 
-const ANSWER = JSON.stringify({ jobId: 'job-1', accepted: true })
+const BODY = JSON.stringify({ jobId: 'job-1', accepted: true })
 
-const server = createServer((incoming, response) => {
-  incoming.resume().on('end', () => {
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': ANSWER.length }).end(ANSWER)
+const respond: RequestListener = (request, response) => {
+  request.resume().on('end', () => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': BODY.length }).end(BODY)
   })
-})
+}
+
+const isTls = process.argv[2] === 'tls'
+const pem = isTls ? readFileSync(certificate) : ''
+const server = isTls ? createTlsServer({ key: pem, cert: pem }, respond) : createServer(respond)
 server.keepAliveTimeout = 0
-// Room for all that connect at once.
-server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () =>
-  process.send?.((server.address() as AddressInfo).port),
-)
-// The end of its parent is its own.
+// The default backlog of 511 drops some of 1,000 connections made at once; their retransmission takes a second.
+server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
+  process.send?.(`${isTls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}/prod`)
+})
 process.on('disconnect', () => process.exit())

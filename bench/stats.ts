@@ -10,7 +10,33 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** Round by round, so that whatever else the machine did in one is in both terms. */
-export function medianRatio(measured: readonly number[], reference: readonly number[]): number {
-  return median(measured.map((value, index) => value / (reference[index] as number)))
+/** What each contender's rounds measured. */
+export type Rounds<Name extends string, What extends string> = Record<Name, Readonly<Record<What, number>>[]>
+
+/** Medians of a contender's rounds, or of its rounds' ratios to a reference's, or of their differences. */
+export interface Summary<Name extends string, What extends string> {
+  readonly of: (name: Name, what: What) => number
+  readonly ratio: (name: Name, reference: Name, what: What) => number
+  readonly difference: (name: Name, reference: Name, what: What) => number
+}
+
+/** Compares round by round, because a disturbance of the machine in one round affects both terms. */
+export function summarize<Name extends string, What extends string>(rounds: Rounds<Name, What>): Summary<Name, What> {
+  const values = (name: Name, what: What) => rounds[name].map((round) => round[what])
+  const compare = (combine: (a: number, b: number) => number) => (name: Name, reference: Name, what: What) => {
+    const references = values(reference, what)
+    return median(values(name, what).map((value, index) => combine(value, references[index] ?? Number.NaN)))
+  }
+  return {
+    of: (name, what) => median(values(name, what)),
+    ratio: compare((a, b) => a / b),
+    difference: compare((a, b) => a - b),
+  }
+}
+
+export function byName<Name extends string, Value>(
+  names: readonly Name[],
+  create: (name: Name) => Value,
+): Record<Name, Value> {
+  return Object.fromEntries(names.map((name) => [name, create(name)])) as Record<Name, Value>
 }

@@ -1,62 +1,53 @@
 /** What is measured, and how often. */
 import type { ClientName } from './clients.ts'
-import { type Contender, type Measured, measure, type Plan } from './rounds.ts'
+import { type Contender, type Measured, measure } from './rounds.ts'
 import type { SignerName } from './signing.ts'
+import { byName } from './stats.ts'
 
-/** Long rounds: a machine that is shared changes its pace from one tenth of a second to the next. */
-const CALLS: Plan = { rounds: 16, count: 500, warmUp: 5_000, starts: 2 }
+/** One JSON POST after the other over loopback. Long rounds, because a shared machine changes its pace within 0.1 s. */
+export function measureCalls<Name extends ClientName>(names: readonly Name[]): Promise<Measured<Name>> {
+  return measure('calls', callers(names), { rounds: 16, count: 500, warmUp: 5_000, starts: 2 })
+}
+
+/** 1,000 JSON POSTs at once over TLS, each time in fresh processes: every connection is new. */
+export function measureCrowds<Name extends ClientName>(names: readonly Name[]): Promise<Measured<Name>> {
+  const plan = { rounds: 1, count: 1_000, concurrency: 1_000, starts: 7, isTls: true }
+  return measure('1,000 calls at once over TLS', callers(names), plan)
+}
 
 /** How many runs a round of signing has, for each size of body. */
 const SIGNATURES: Readonly<Record<number, number>> = { 0: 2_000, 256: 2_000, 65536: 500, 1048576: 40 }
 
 export const sizes: readonly number[] = Object.keys(SIGNATURES).map(Number)
 
-/** By how many of four clients are touched; `without` the middleware, and with one that does nothing, to compare. */
-const invocations = {
-  without: { kind: 'invocation', services: 0, touched: 0 },
-  nothing: { kind: 'invocation', services: 0, touched: 0, isHooked: true },
-  none: { kind: 'invocation', services: 4, touched: 0 },
-  one: { kind: 'invocation', services: 4, touched: 1 },
-  four: { kind: 'invocation', services: 4, touched: 4 },
-} satisfies Record<string, Contender>
-
-export type InvocationName = keyof typeof invocations
-
-/** One JSON POST after the other over loopback. */
-export function measureCalls<Name extends ClientName>(names: readonly Name[]): Promise<Measured<Name>> {
-  return measure('calls', callers(names), CALLS)
-}
-
-/** 1,000 calls at once. */
-export function measureCrowds<Name extends ClientName>(names: readonly Name[]): Promise<Measured<Name>> {
-  const plan = { rounds: 12, count: 1_000, concurrency: 1_000, warmUp: 1_000 }
-  return measure('1,000 calls at once', callers(names), plan)
-}
-
 export function measureSigning<Name extends SignerName>(names: readonly Name[], size: number): Promise<Measured<Name>> {
   const contenders = byName(names, (signer): Contender => ({ kind: 'signing', signer, size }))
   const count = SIGNATURES[size] as number
-  const plan = { rounds: 15, count, warmUp: 5 * count, starts: 2 }
-  return measure(`signing ${size} bytes`, contenders, plan)
+  return measure(`signing ${size} bytes`, contenders, { rounds: 15, count, warmUp: 5 * count, starts: 2 })
 }
 
-export function measureInvocations(): Promise<Measured<InvocationName>> {
-  return measure('invocations', invocations, { rounds: 15, count: 10_000, warmUp: 30_000, starts: 2 })
+export function measureInvocations(): Promise<Measured<'without' | 'with'>> {
+  const contenders = {
+    without: { kind: 'invocation', services: 0 },
+    with: { kind: 'invocation', services: 4 },
+  } as const
+  return measure('invocations', contenders, { rounds: 15, count: 10_000, warmUp: 30_000, starts: 2 })
 }
 
-/** In a heap so large that no garbage is collected during a round. */
-export function measureAllocations(): Promise<Measured<InvocationName>> {
-  const execArgv = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256']
-  return measure('bytes allocated', invocations, { rounds: 5, count: 2_000, warmUp: 20_000, execArgv })
+export const LARGE = 5_000_000
+
+/**
+ * Growth of a process's memory by one call with a large body: the caller's own body, every copy of it, and garbage that
+ * is not yet collected.
+ */
+export function measureMemory(): Promise<Measured<'bytes' | 'text'>> {
+  const contenders = {
+    bytes: { kind: 'memory', client: 'client', size: LARGE, isText: false },
+    text: { kind: 'memory', client: 'client', size: LARGE, isText: true },
+  } as const
+  return measure('memory', contenders, { rounds: 1, count: 1, starts: 9 })
 }
 
 function callers<Name extends ClientName>(names: readonly Name[]): Record<Name, Contender> {
   return byName(names, (client): Contender => ({ kind: 'call', client }))
-}
-
-function byName<Name extends string, Value>(
-  names: readonly Name[],
-  create: (name: Name) => Value,
-): Record<Name, Value> {
-  return Object.fromEntries(names.map((name) => [name, create(name)])) as Record<Name, Value>
 }

@@ -1,4 +1,5 @@
 /** One contender in a process of its own, as in a function of its own: no other's types or garbage slow it down. */
+import type { ClientName } from './clients.ts'
 import type { Body } from './fixture.ts'
 import type { Contender, Round, Task } from './rounds.ts'
 import { median, quantile } from './stats.ts'
@@ -12,20 +13,30 @@ process.send?.('ready')
 async function prepare(contender: Contender): Promise<() => unknown> {
   switch (contender.kind) {
     case 'call': {
-      const { clients } = await import('./clients.ts')
-      const call: (body?: Body) => Promise<unknown> = await clients[contender.client]()
+      const call = await loadClient(contender.client)
       const body = contender.size === undefined ? undefined : new Uint8Array(contender.size).fill(120)
       return () => call(body)
+    }
+    case 'memory': {
+      const call = await loadClient(contender.client)
+      const send = (size: number) => call(contender.isText ? 'x'.repeat(size) : new Uint8Array(size).fill(120))
+      // Loads what only the first call loads.
+      await send(2)
+      return () => send(contender.size)
     }
     case 'signing': {
       const { signers } = await import('./signing.ts')
       return signers[contender.signer](new Uint8Array(contender.size).fill(120))
     }
     case 'invocation':
-      return (await import('./handlers.ts')).createInvocation(contender)
+      return (await import('./handlers.ts')).createInvocation(contender.services)
     case 'setup':
-      return (await import('./handlers.ts')).createSetup(contender)
+      return (await import('./handlers.ts')).createSetup(contender.services)
   }
+}
+
+async function loadClient(name: ClientName): Promise<(body?: Body) => Promise<unknown>> {
+  return (await import('./clients.ts')).clients[name]()
 }
 
 async function measure(run: () => unknown, { count, concurrency = 1 }: Task): Promise<Round> {
@@ -33,24 +44,22 @@ async function measure(run: () => unknown, { count, concurrency = 1 }: Task): Pr
   const isCall = contender.kind === 'call'
   const lane = async () => {
     for (let left = count / concurrency; left > 0; left -= 1) {
-      // Two looks at the clock are nothing beside a call, but something beside an invocation.
+      // Reading the clock twice costs nothing beside a call, but much beside an invocation.
       if (isCall) times.push(await time(run))
       else await run()
     }
   }
-  const heapBefore = collectGarbage()
+  const peak = contender.kind === 'memory' ? watchMemory() : () => Number.NaN
   const start = performance.now()
   const before = process.cpuUsage()
   await Promise.all(Array.from({ length: concurrency }, lane))
   const { user, system } = process.cpuUsage(before)
-  const wall = (performance.now() - start) * 1000
-  const bytes = (process.memoryUsage().heapUsed - heapBefore) / count
   return {
     cpu: (user + system) / count,
-    latency: isCall ? median(times) : wall / count,
-    p99: isCall ? quantile(times, 0.99) : Number.NaN,
-    wall,
-    bytes,
+    latency: median(times),
+    p99: quantile(times, 0.99),
+    wall: performance.now() - start,
+    peak: peak(),
   }
 }
 
@@ -60,8 +69,22 @@ async function time(run: () => unknown): Promise<number> {
   return (performance.now() - start) * 1000
 }
 
-/** Only with `--expose-gc`, where bytes are counted. */
-function collectGarbage(): number {
-  globalThis.gc?.()
-  return process.memoryUsage().heapUsed
+/**
+ * Watches the resident set in every turn of the event loop until the returned function is called. The kernel's own peak
+ * (`maxRSS`) also counts the process's start, and its parent's memory at that time.
+ */
+function watchMemory(): () => number {
+  const before = process.memoryUsage.rss()
+  let peak = 0
+  let next: NodeJS.Immediate
+  const look = () => {
+    peak = Math.max(peak, process.memoryUsage.rss() - before)
+    next = setImmediate(look)
+  }
+  look()
+  return () => {
+    look()
+    clearImmediate(next)
+    return peak
+  }
 }
