@@ -31,21 +31,29 @@ export async function sendByFetch(
     headers: response.headers,
     url: response.url || url.href,
   }
-  const source = response.body === null ? null : Readable.from(readBody(response.body, signal), { objectMode: false })
+  const source = response.body === null ? null : toReadable(response.body, signal)
   return new ReceivedResponse(head, source, toError)
 }
 
-async function* readBody(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+/** The body as a stream that ends with the signal, whether or not `fetch` knows of it. */
+function toReadable(body: ReadableStream<Uint8Array>, signal: AbortSignal): Readable {
   const reader = body.getReader()
-  try {
-    for (;;) {
-      const { done, value } = await unlessAborted(reader.read(), signal)
-      if (done) return
-      yield value
-    }
-  } finally {
-    reader.cancel().catch(() => {})
-  }
+  const abort = () => source.destroy(signal.reason)
+  const source = new Readable({
+    read() {
+      reader.read().then(
+        ({ done, value }) => source.push(done ? null : value),
+        (error) => source.destroy(error),
+      )
+    },
+    destroy(error, callback) {
+      signal.removeEventListener('abort', abort)
+      reader.cancel(error).catch(() => {})
+      callback(error)
+    },
+  })
+  signal.addEventListener('abort', abort)
+  return source
 }
 
 /** Settles as `promise` does, or rejects with the signal's reason where that comes first. */

@@ -31,6 +31,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   #isCollected = false
   /** Made when the body is asked for as a stream. */
   #native: Response | undefined
+  #listener: ((error: unknown) => void) | undefined
 
   constructor(head: ResponseHead, source: Readable | null, toError: ToError) {
     super()
@@ -39,7 +40,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
     this.#toError = toError
     if (source === null) return
     // A body that fails unread must not end the process.
-    source.on('error', () => {})
+    source.on('error', () => {}).once('close', () => this.#end(undefined))
     setImmediate(() => {
       if (!this.#isRead) this.#source = pipeline(source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
     })
@@ -47,10 +48,8 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
   /** Calls `listener` when nothing more of the body will come, with the error that reading it failed with. */
   onEnd(listener: (error: unknown) => void): void {
-    const source = this.#source
-    if (source === null || source.closed) listener(undefined)
-    else
-      source.once('close', () => listener(this.#isRead && source.errored ? this.#toError(source.errored) : undefined))
+    this.#listener = listener
+    if (this.#source === null || this.#source.closed) this.#end(undefined)
   }
 
   get status(): number {
@@ -133,32 +132,58 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
   #toStream(): ReadableStream<Uint8Array> | null {
     if (this.#source === null) return null
-    const stream = ReadableStream.from(this.#chunks(this.#source)) as ReadableStream<Uint8Array>
+    const source = this.#source
+    const chunks = source[Symbol.asyncIterator]()
+    const stream = new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          try {
+            const { done, value } = await chunks.next()
+            if (!done) return controller.enqueue(value)
+            this.#end(undefined)
+            controller.close()
+          } catch (error) {
+            controller.error(this.#fail(error))
+          }
+        },
+        cancel: () => {
+          this.#end(undefined)
+          source.destroy()
+        },
+      },
+      { highWaterMark: 0 },
+    )
     // The body has been collected: every further reader must find it locked.
     if (this.#isCollected) stream.getReader()
     return stream
   }
 
-  async *#chunks(source: Readable): AsyncGenerator<Uint8Array> {
-    try {
-      yield* source
-    } catch (error) {
-      throw this.#toError(error)
-    }
+  #fail(error: unknown): unknown {
+    const failure = this.#toError(error)
+    this.#end(failure)
+    return failure
+  }
+
+  #end(error: unknown): void {
+    this.#listener?.(error)
+    this.#listener = undefined
   }
 
   #collect(source: Readable): Promise<Buffer> {
     this.#isCollected = true
     return new Promise((resolve, reject) => {
-      const fail = () => {
-        if (!source.readableEnded) reject(this.#toError(source.errored ?? new Error('the response was closed')))
-      }
+      const fail = () => reject(this.#fail(source.errored ?? new Error('the response was closed')))
       if (source.destroyed) return fail()
       const chunks: Buffer[] = []
       source
         .on('data', (chunk: Buffer) => chunks.push(chunk))
-        .on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
-        .on('close', fail)
+        .on('end', () => {
+          this.#end(undefined)
+          resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+        })
+        .on('close', () => {
+          if (!source.readableEnded) fail()
+        })
     })
   }
 }

@@ -100,9 +100,7 @@ describe('signedServices', () => {
   it('keeps names that are there, and adds the missing ones to an object of its own', async () => {
     class Mocks {
       readonly ai = { post: vi.fn() }
-      shared() {
-        return 'method'
-      }
+      readonly shared = () => 'method'
     }
     const services = new Mocks()
     const handler = middy()
@@ -112,7 +110,7 @@ describe('signedServices', () => {
     expect(result.ai).toBe(services.ai)
     expect(result.integration?.name).toBe('integration')
     expect(result.shared()).toBe('method')
-    expect(Object.keys(services)).toEqual(['ai'])
+    expect(Object.keys(services)).toEqual(['ai', 'shared'])
   })
 
   it("makes clients of its own where a context holds another middleware's from the past", async () => {
@@ -396,13 +394,13 @@ describe("the invocation's deadline", () => {
     vi.useRealTimers()
   })
 
-  it('is one timer, however many calls are under way', async () => {
+  it('is one timer for each call that is under way', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { before: begin } = signedServices({ ...OPTIONS, fetch: hang, deadlineMargin: 0 })
     const context = { getRemainingTimeInMillis: () => 1000 } as unknown as ServicesContext<['ai']>
     begin?.({ context } as never)
     const calls = ['x', 'y'].map((path) => rejection(context.services.ai.get(path, { timeout: false })))
-    expect(vi.getTimerCount()).toBe(1)
+    expect(vi.getTimerCount()).toBe(2)
     await vi.advanceTimersByTimeAsync(1000)
     expect(await Promise.all(calls)).toMatchObject([{ deadline: true }, { deadline: true }])
     vi.useRealTimers()
