@@ -1,5 +1,5 @@
 import { isHTTPError, type RetryOptions } from 'ky'
-import { readErrorType } from '../errors/refusal.ts'
+import { readErrorType } from '../errors/index.ts'
 import { readRetryAfter } from '../errors/retry-after.ts'
 import { ServiceNetworkError, ServiceTimeoutError } from '../errors/service-errors.ts'
 import type { RetryQuota } from './retry-budget.ts'

@@ -21,7 +21,7 @@ import { describe, expect, it } from 'vitest'
 import { defaults } from '../../src/config/options.ts'
 
 const src = join(import.meta.dirname, '..', '..', 'src')
-const ENTRIES = ['index.ts', 'request-signer.ts', 'testing/index.ts', 'undici.ts']
+const ENTRIES = ['index.ts', 'request-signer.ts', 'testing/index.ts']
 
 /** What they are given cannot make them fail. */
 const NEVER_FAIL = ['fail', 'mockEnv', 'reply', 'verifySignature']

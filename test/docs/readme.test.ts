@@ -36,12 +36,6 @@ describe('the README', () => {
     expect(listed).toEqual(chapters.slice(0, -1))
   })
 
-  it('leads to every file of the sources', () => {
-    const map = readme.text.slice(readme.text.indexOf('## Where the code is'))
-    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-    for (const file of sources.filter((name) => name.endsWith('.ts'))) expect(map).toContain(`](src/${file})`)
-  })
-
   it('tells of every error class its code, and what may be answered', () => {
     const call = { service: 'ai', method: 'GET', path: '/', attempts: 1 }
     const details = {

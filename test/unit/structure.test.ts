@@ -1,64 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
-/** Data flows one way: a file imports only files of lower levels. */
-const LEVELS: readonly (readonly string[])[] = [
-  ['transport/node.ts'],
-  [
-    'client/abort.ts',
-    'client/call-promise.ts',
-    'transport/freeze-guard.ts',
-    'signing/clock-skew.ts',
-    'transport/keep-alive.ts',
-    'signing/service-table.ts',
-    'errors/service-errors.ts',
-    'invoke-options.ts',
-    'middleware/lazy-services.ts',
-    'transport/received-body.ts',
-    'errors/redact.ts',
-    'errors/retry-after.ts',
-    'client/retry-budget.ts',
-    'config/service-variable.ts',
-    'signing/sha256.ts',
-    'signing/signing-key.ts',
-    'signing/signing-channel.ts',
-    'client/trace.ts',
-    'signing/wire-url.ts',
-  ],
-  [
-    'config/base-url.ts',
-    'client/call-log.ts',
-    'signing/canonical-request.ts',
-    'client/circuit-breaker.ts',
-    'transport/content-coding.ts',
-    'signing/credentials.ts',
-    'middleware/deadline.ts',
-    'errors/hint.ts',
-    'signing/request-body.ts',
-    'transport/received-response.ts',
-    'errors/refusal.ts',
-    'client/trace-header.ts',
-    'client/watched-response.ts',
-  ],
-  ['transport/exchange.ts', 'middleware/pending-calls.ts', 'client/retry-policy.ts', 'signing/signer.ts'],
-  ['signing/signed-fetch.ts', 'undici.ts'],
-  ['errors/failure.ts', 'config/options.ts'],
-  ['config/resolve-config.ts'],
-  ['client/service-call.ts'],
-  ['client/attempt.ts', 'client/ky-options.ts', 'client/settle.ts', 'client/request-url.ts'],
-  ['client/service-client.ts'],
-  ['client/create-services.ts'],
-  ['request-signer.ts', 'middleware/signed-services.ts'],
-  ['index.ts'],
-]
-const TESTING_MAY_IMPORT = ['errors/service-errors.ts', 'config/service-variable.ts', 'signing/credentials.ts']
-/** The mocks are real clients; the gateway listens to what they sign. */
-const TESTING_MAY_ALSO_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'testing/mock-env.ts': ['config/options.ts'],
-  'testing/mock-services.ts': ['client/service-client.ts', 'client/retry-budget.ts', 'client/create-services.ts'],
-  'testing/signed-requests.ts': ['signing/signing-channel.ts'],
-}
+/** Data flows one way: a folder imports only folders that stand below it, and only their `index.ts`. */
+const FOLDERS = ['testing', 'middleware', 'client', 'config', 'signing', 'transport', 'errors'] as const
 
 const root = join(import.meta.dirname, '..', '..', 'src')
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
@@ -69,41 +14,62 @@ const localImports = (file: string) =>
   imports(file)
     .filter((name) => name.startsWith('.'))
     .map((name) => normalize(join(dirname(file), name)))
-const levelOf = (file: string) => LEVELS.findIndex((level) => level.includes(file))
+const levelOf = (file: string) => FOLDERS.findIndex((folder) => file.startsWith(`${folder}/`))
 
 describe('src', () => {
-  it.each(files.filter((file) => !file.startsWith('testing/')))('%s imports lower levels only', (file) => {
-    expect(levelOf(file), 'has a level').toBeGreaterThanOrEqual(0)
-    for (const imported of localImports(file)) expect(levelOf(imported), imported).toBeLessThan(levelOf(file))
+  it('has at most ten entries, and the folders of the architecture page', () => {
+    const entries = readdirSync(root)
+    expect(entries.length).toBeLessThanOrEqual(10)
+    const folders = readdirSync(root, { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? entry.name : [],
+    )
+    expect(folders.toSorted()).toEqual([...FOLDERS].sort())
+    const page = readFileSync(join(root, '..', 'docs', 'architecture.md'), 'utf8')
+    for (const folder of FOLDERS) expect(page).toContain(`\`${folder}/\``)
   })
 
-  it.each(files.filter((file) => file.startsWith('testing/')))('%s leaves the signer alone', (file) => {
-    const mayImport = [...TESTING_MAY_IMPORT, ...(TESTING_MAY_ALSO_IMPORT[file] ?? [])]
+  it.each(files)('%s imports from folders below its own, through their index.ts', (file) => {
     for (const imported of localImports(file)) {
-      if (!imported.startsWith('testing/')) expect(mayImport).toContain(imported)
+      const isInside = dirname(imported) === dirname(file)
+      if (isInside) continue
+      expect(levelOf(imported), `${imported} stands below`).toBeGreaterThan(levelOf(file))
+      expect(imported).toMatch(/\/index\.ts$/)
     }
+  })
+
+  it('has no cycle of imports', () => {
+    const done = new Set<string>()
+    const visit = (file: string, path: readonly string[]) => {
+      expect(path, `${file} imports itself`).not.toContain(file)
+      if (done.has(file)) return
+      for (const imported of localImports(file)) visit(imported, [...path, file])
+      done.add(file)
+    }
+    for (const file of files) visit(file, [])
+  })
+
+  it('has files for all that it imports', () => {
+    for (const file of files)
+      for (const imported of localImports(file)) expect(existsSync(join(root, imported))).toBe(true)
   })
 
   it('lets the verifier share nothing with the signer but a type', () => {
     expect(read('testing/verify-signature.ts')).not.toMatch(/import (?!type)[^\n]*'\.\.?\//)
-    expect(imports('testing/verify-signature.ts')).toEqual(['@aws-crypto/sha256-js', '../signing/credentials.ts'])
     const others = files.filter((file) => imports(file).includes('@aws-crypto/sha256-js'))
     expect(others).toEqual(['testing/verify-signature.ts'])
   })
 
-  it('has one importer of the signer, and one lazy importer of the provider chain', () => {
+  it('imports the key derivation of the AWS SDK in one file, and its provider chain only when it is needed', () => {
     expect(files.filter((file) => imports(file).includes('@aws-sdk/signature-v4'))).toEqual(['signing/signing-key.ts'])
     expect(files.filter((file) => read(file).includes("from '@aws-sdk/credential-provider-node'"))).toEqual([])
-    expect(read('signing/credentials.ts')).toContain("import('@aws-sdk/credential-provider-node')")
   })
 
-  it('loads undici, which nobody has to have, for its own transport alone', () => {
-    expect(files.filter((file) => imports(file).includes('undici'))).toEqual(['undici.ts', 'transport/exchange.ts'])
-    expect(read('transport/exchange.ts')).toContain("import type { Dispatcher } from 'undici'")
-    expect(files.filter((file) => localImports(file).includes('undici.ts'))).toEqual([])
-  })
-
-  it.each(files)('%s can be read in one sitting', (file) => {
-    expect(read(file).split('\n').length).toBeLessThanOrEqual(260)
+  it('uses the documented means of the platform', () => {
+    const source = files.map(read).join('\n')
+    for (const means of ['setPrototypeOf', 'new Proxy', 'prepareStackTrace', 'diagnostics_channel', "from 'undici'"]) {
+      expect(source).not.toContain(means)
+    }
+    // Whether somebody has set a dispatcher is looked at in one place.
+    expect(files.filter((file) => read(file).includes("Symbol.for('undici"))).toEqual(['transport/fetch-transport.ts'])
   })
 })
