@@ -53,11 +53,9 @@ export interface Reporter {
 /** Without a logger, warnings go to the console as it is at that moment, and nothing else anywhere. */
 export function createReporter(logger?: ServicesLogger, onCall?: (record: CallRecord) => void): Reporter {
   const write = (level: keyof ServicesLogger, message: string, details: LogDetails) => {
-    try {
-      ;(logger ?? console)[level](message, details)
-    } catch {
-      // Nobody is left to tell, and a call must not fail because of its log.
-    }
+    // A promise, because a logger may return one. A call must not fail because of its log, whatever that throws.
+    const log = async (): Promise<void> => (logger ?? console)[level](message, details)
+    log().catch(() => {})
   }
   const tell = async (record: CallRecord): Promise<void> => onCall?.(record)
   const call = (record: CallRecord) => {

@@ -2,6 +2,7 @@ import { type CircuitBreakerOptions, circuitBreakerDefaults } from '../config/in
 import {
   type CallInfo,
   CircuitOpenError,
+  isOutOfDescriptors,
   ServiceError,
   ServiceNetworkError,
   ServiceResponseError,
@@ -111,8 +112,11 @@ export class CircuitBreaker {
 /** What an error says of the service's health. */
 export function outcomeOf(error: unknown): CircuitOutcome {
   if (error instanceof ServiceResponseError) return error.status >= 500 ? 'failure' : 'neutral'
-  if (error instanceof ServiceNetworkError) return 'failure'
+  if (error instanceof ServiceNetworkError) return isOutOfDescriptors(error.networkCode) ? 'neutral' : 'failure'
   if (error instanceof ServiceTimeoutError) return error.deadline ? 'neutral' : 'failure'
   if (error instanceof ServiceError || error instanceof ServicesConfigurationError) return 'neutral'
-  return (error as { name?: unknown } | null)?.name === 'AbortError' ? 'neutral' : 'failure'
+  const { name, code, errors } = Object(error) as { name?: unknown; code?: unknown; errors?: readonly unknown[] }
+  if (code === 'ERR_BATCH_INVOKE') return errors?.some((one) => outcomeOf(one) === 'failure') ? 'failure' : 'neutral'
+  // What the caller's own signal ended, `AbortSignal.timeout()` too.
+  return name === 'AbortError' || name === 'TimeoutError' ? 'neutral' : 'failure'
 }

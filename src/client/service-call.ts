@@ -6,19 +6,22 @@ import {
   deadlineError,
   type FailingCall,
   handlerEndedError,
-  isNeverSent,
+  idleTimeoutError,
+  type RefusalRules,
+  type Remedy,
+  readTransportError,
   retryRefused,
   ServiceRequestError,
   ServiceResponseError,
   timeoutError,
 } from '../errors/index.ts'
-import type { SendSigned, SignedCall, UnsignedRequest } from '../signing/index.ts'
+import { findKind, type SendSigned, type SignedCall, type UnsignedRequest } from '../signing/index.ts'
 import { forwardAbort, sleep } from './abort.ts'
 import { codeOf, lineOf, nameOf, type Reporter, recordOf } from './call-log.ts'
 import { CallPromise } from './call-promise.ts'
 import { type CircuitBreaker, outcomeOf, type Permit } from './circuit-breaker.ts'
 import { pathBelow, type RequestUrl, resolveRequestUrl } from './request-url.ts'
-import type { RetryQuota } from './retry-budget.ts'
+import type { RetryBudget } from './retry-budget.ts'
 import { type Attempt, type AttemptRequest, narrowRetry, type RetryRules } from './retry-policy.ts'
 import { TRACE_HEADER } from './trace.ts'
 
@@ -43,7 +46,7 @@ export interface PendingCallRegistry {
 /** What the calls of one service share in an environment. */
 export interface ServiceState {
   readonly sendSigned: SendSigned
-  readonly quota: RetryQuota
+  readonly retryBudget: RetryBudget
   readonly breaker: CircuitBreaker | undefined
   readonly report: Reporter
 }
@@ -79,9 +82,11 @@ export class ServiceCall implements SignedCall, FailingCall {
   path = '/'
   attempts = 0
   readonly secrets: Set<string> = new Set()
+  readonly tried: Set<Remedy> = new Set()
   canonicalRequest?: string
   timeout: number | false
-  readonly trace: string | undefined
+  /** What goes out as the trace header. */
+  trace: string | undefined
   callerSignal: AbortSignal | undefined
   lastResponse: Response | undefined
   /** True for a call that was aborted at its handler's end, and named there. */
@@ -124,6 +129,15 @@ export class ServiceCall implements SignedCall, FailingCall {
   /** Aborts when the call must end; its reason is the error that the call ends with. */
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  get scope(): { readonly region: string; readonly signingName: string } {
+    return this.#config
+  }
+
+  /** How the service's gateway refuses, which depends on the path. */
+  get refusals(): RefusalRules {
+    return findKind(this.#config.signingName, `${this.#config.base?.path}${this.path}`)
   }
 
   get durationMs(): number {
@@ -192,7 +206,8 @@ export class ServiceCall implements SignedCall, FailingCall {
   /** The retry policy for ky: the caller's, within the rules of the package. */
   retryOptions(wanted: RetryOptions): RetryOptions {
     this.#retryRules = narrowRetry(wanted, {
-      quota: this.#state.quota,
+      budget: this.#state.retryBudget,
+      refusals: () => this.refusals,
       random: () => Math.random(),
       wait: (ms) => sleep(ms, this.signal),
       lastAttempt: () => this.#lastAttempt,
@@ -221,6 +236,7 @@ export class ServiceCall implements SignedCall, FailingCall {
 
   #run(start: () => Started): { promise: CallPromise<Response>; started: Started } {
     this.#invocation.pending?.add(this)
+    this.#state.retryBudget.deposit()
     let started: Started
     try {
       started = start()
@@ -244,7 +260,9 @@ export class ServiceCall implements SignedCall, FailingCall {
     const attempt = { method, idempotencyKey: headers.get(IDEMPOTENCY_KEY) }
     this.#admit(request, attempt)
     this.#permit ??= this.#state.breaker?.acquire(this)
-    if (this.trace !== undefined && !headers.has(TRACE_HEADER)) headers.set(TRACE_HEADER, this.trace)
+    const ownTrace = headers.get(TRACE_HEADER)
+    if (ownTrace !== null) this.trace = ownTrace
+    else if (this.trace !== undefined) headers.set(TRACE_HEADER, this.trace)
 
     const controller = new AbortController()
     const { signal } = controller
@@ -254,6 +272,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     const timer =
       timeout === false ? undefined : setTimeout(() => controller.abort(timeoutError(this, timeout)), timeout)
     this.#open += 1
+    const before = this.attempts
     const end = () => {
       clearTimeout(timer)
       for (const stop of stops) stop()
@@ -261,7 +280,17 @@ export class ServiceCall implements SignedCall, FailingCall {
     }
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
     try {
-      const response = await this.#state.sendSigned(request, this, { signal, toError })
+      const { idleTimeout, maxConnections } = this.#config
+      const idle = idleTimeout && {
+        ms: idleTimeout,
+        expire: () => controller.abort(idleTimeoutError(this, idleTimeout)),
+      }
+      const response = await this.#state.sendSigned(request, this, {
+        signal,
+        toError,
+        maxConnections,
+        idle: idle || undefined,
+      })
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()
@@ -274,7 +303,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       return response
     } catch (error) {
       end()
-      if (isNeverSent(error)) this.attempts -= 1
+      if (this.attempts > before && readTransportError(error).neverSent) this.attempts = before
       const failure = toError(error)
       this.#lastAttempt = { ...attempt, outcome: failure as Error }
       throw failure
@@ -342,8 +371,8 @@ export class ServiceCall implements SignedCall, FailingCall {
   #end(response: Response | undefined, failure?: unknown): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    const { quota, report } = this.#state
-    if (response?.ok) quota.succeed(this.#retryRules?.lastCost() ?? 0)
+    const { retryBudget, report } = this.#state
+    if (response?.ok) retryBudget.refill()
     this.#settlePermit(response, failure)
     report.call?.(recordOf(this, response, failure))
     const { pending } = this.#invocation

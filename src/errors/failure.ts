@@ -1,7 +1,7 @@
 import { isHTTPError, isKyError, SchemaValidationError } from 'ky'
-import { hintFor } from './hint.ts'
+import { hintFor, type Remedy, throttlingHint } from './hint.ts'
 import { redactCause, redactData, redactHeaders, redactText } from './redact.ts'
-import { classifyRefusal, readErrorType, readMessage } from './refusal.ts'
+import { classifyRefusal, type RefusalRules, readRefusalText } from './refusal.ts'
 import { readRetryAfter } from './retry-after.ts'
 import {
   type CallInfo,
@@ -14,6 +14,7 @@ import {
   ServiceThrottledError,
   ServiceTimeoutError,
 } from './service-errors.ts'
+import { readTransportError } from './transport-error.ts'
 
 /** What of a call decides which error its failure is. */
 export interface FailingCall extends CallInfo {
@@ -30,10 +31,13 @@ export interface FailingCall extends CallInfo {
   readonly canonicalRequest?: string
   /** Base URL of the service. */
   readonly url?: string | undefined
+  /** What signatures are for. */
+  readonly scope: { readonly region: string; readonly signingName: string }
+  /** How the service's gateway refuses. */
+  readonly refusals: RefusalRules
+  /** What the call has tried before it gave up. */
+  readonly tried: ReadonlySet<Remedy>
 }
-
-/** undici's codes for what it refuses to send. */
-const REFUSED: readonly unknown[] = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'ERR_INVALID_CHAR']
 
 /** Longest message that is looked into; a gateway's own is a few kilobytes. */
 const MAX_MESSAGE = 20_000
@@ -41,30 +45,22 @@ const MAX_MESSAGE = 20_000
 /** Longest part of a response's own words in a message. */
 const MAX_DETAIL = 300
 
-/** Whether a transport's error says that the request could not be sent at all. */
-export function isNeverSent(error: unknown): boolean {
-  const { code, cause } = Object(error) as { code?: unknown; cause?: { code?: unknown } | null }
-  return REFUSED.includes(code) || REFUSED.includes(cause?.code)
-}
-
 /** Why an attempt gave no response: `error` is what its transport failed with. */
 export function attemptFailure(error: unknown, call: FailingCall): unknown {
   if (error instanceof ServiceError) return error
   if (call.signal.aborted) return call.signal.reason
-  // A transport with a bound of its own, such as `AbortSignal.timeout()`.
-  if (error instanceof DOMException && error.name === 'TimeoutError') {
-    return new ServiceTimeoutError(call, `no complete answer: ${error.message}`, {
-      timeoutMs: call.timeout || 0,
-      deadline: false,
-    })
+  const { code, message, neverConnected, neverSent, notAResponse, timedOut } = readTransportError(error)
+  const shown = redactText(message, call.secrets)
+  if (timedOut) {
+    const timeoutMs = call.timeout || 0
+    return new ServiceTimeoutError(call, `no complete answer: ${shown}`, { timeoutMs, deadline: false })
   }
-  const underlying = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const cause = redactCause(underlying, call.secrets)
-  const { code, message } = Object(cause) as { code?: unknown; message?: unknown }
-  if (isNeverSent(error)) return new ServiceRequestError(call, `cannot be sent: ${message}`, { cause })
-  const networkCode = typeof code === 'string' ? code : 'UNKNOWN'
-  const problem = `no answer: ${networkCode}`
-  return new ServiceNetworkError(call, message ? `${problem}, ${message}` : problem, { networkCode, cause })
+  const cause = redactCause(error, call.secrets)
+  if (notAResponse) return new ServiceRequestError(call, shown, { cause })
+  if (neverSent) return new ServiceRequestError(call, `cannot be sent: ${shown}`, { cause })
+  const problem = ['no answer', code].join(': ')
+  const details = { networkCode: code, neverConnected, cause }
+  return new ServiceNetworkError(call, shown ? `${problem}, ${shown}` : problem, details)
 }
 
 /** What a caller gets for whatever ended its call: a `ServiceError`, or one of the two that pass through. */
@@ -75,7 +71,7 @@ export function callFailure(error: unknown, call: FailingCall): unknown {
   if (call.signal.aborted) return call.signal.reason
   // What is left was thrown by the caller's own hooks, or by ky on the caller's options.
   const cause = redactCause(isKyError(error) ? error.cause : error, call.secrets)
-  const problem = redactText(error instanceof Error ? error.message : String(error), call.secrets)
+  const problem = redactText(messageOf(error), call.secrets)
   if (call.lastResponse === undefined) return new ServiceRequestError(call, problem, { cause })
   return responseError(call, call.lastResponse, `${call.lastResponse.status}, then: ${problem}`, undefined, { cause })
 }
@@ -99,6 +95,11 @@ export function handlerEndedError(call: CallInfo): ServiceTimeoutError {
   return new ServiceTimeoutError(call, 'the handler ended first', { timeoutMs: 0, deadline: true })
 }
 
+/** The error of a response that sent nothing for `timeoutMs`. */
+export function idleTimeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutError {
+  return new ServiceTimeoutError(call, `no byte of the answer for ${timeoutMs} ms`, { timeoutMs, deadline: false })
+}
+
 export function timeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutError {
   return new ServiceTimeoutError(call, `no complete answer within ${timeoutMs} ms`, { timeoutMs, deadline: false })
 }
@@ -118,17 +119,20 @@ export function notJsonError(
 
 function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
-  const type = readErrorType(headers)
-  const message = readMessage(answer).slice(0, MAX_MESSAGE)
+  const { type, message: whole } = readRefusalText(headers, answer, call.refusals)
+  const message = whole.slice(0, MAX_MESSAGE)
   const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const words = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
   const problem = redactText(words.filter(Boolean).join(': '), call.secrets)
   const details = describe(call, response, redactData(answer, call.secrets))
-  const refusal = classifyRefusal(status, type, message)
+  const refusal = classifyRefusal(status, { type, message }, call.refusals)
   if (refusal === undefined) return new ServiceResponseError(call, problem, details)
   if (refusal === 'throttled' || refusal === 'quota') {
-    return new ServiceThrottledError(call, problem, { ...details, retryAfterMs: readRetryAfter(headers) })
+    const quota = refusal === 'quota'
+    const hint = type === undefined ? undefined : throttlingHint(quota)
+    const told = hint === undefined ? problem : `${problem}\n${hint}`
+    return new ServiceThrottledError(call, told, { ...details, retryAfterMs: readRetryAfter(headers), quota, hint })
   }
   const hint = redactText(hintFor(refusal, call, message), call.secrets)
   return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: refusal, hint })
@@ -155,6 +159,12 @@ function describe(call: FailingCall, { status, headers }: Response, data: unknow
 /** What REST APIs and HTTP APIs call a request. */
 export function requestIdOf(headers: Headers): string | undefined {
   return headers.get('x-amzn-requestid') ?? headers.get('apigw-requestid') ?? undefined
+}
+
+/** The message of whatever was thrown, of another realm too. */
+export function messageOf(error: unknown): string {
+  const { message } = Object(error) as { message?: unknown }
+  return typeof message === 'string' ? message : String(error)
 }
 
 function shorten(text: string): string {

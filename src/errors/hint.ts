@@ -1,14 +1,23 @@
+import type { RefusalRules } from './refusal.ts'
 import type { AuthReason } from './service-errors.ts'
 
 /** What is known of a refused call. */
 export interface RefusedCall {
   readonly method: string
   readonly path: string
-  /** Where the service is. */
+  /** Base URL of the service. */
   readonly url?: string | undefined
-  /** What was signed. */
+  /** What was signed last. */
   readonly canonicalRequest?: string | undefined
+  /** What signatures are for. */
+  readonly scope: { readonly region: string; readonly signingName: string }
+  readonly refusals: RefusalRules
+  /** What the call has tried before it gave up. */
+  readonly tried: ReadonlySet<Remedy>
 }
+
+/** What another signature was tried with. */
+export type Remedy = 'other credentials' | 'corrected clock' | 'fresh signature'
 
 /** More of them tell no more. */
 const MAX_DIFFERENCES = 5
@@ -17,31 +26,50 @@ const MAX_DIFFERENCES = 5
 export function hintFor(reason: AuthReason, call: RefusedCall, message: string): string {
   switch (reason) {
     case 'access-denied':
-      return accessHint(message)
+      return accessHint(message, call)
     case 'signature-mismatch':
       return mismatchHint(call, message)
     case 'signature-expired':
     case 'signature-not-yet-current':
-      return "The machine's clock and the gateway's differ by more than five minutes, and stayed so after one correction: check the machine's clock."
+      return timeHint(call)
     case 'expired-token':
-      return 'The session token has expired, and no other credentials were to be had: credentials that are handed over must be renewed, or a provider function given in their place.'
+      return `The session token has expired, and ${call.tried.has('other credentials') ? 'the credentials that were tried next were refused, too' : 'the credential source gave no other one'}: renew the credentials, or give a provider function in their place.`
     case 'invalid-token':
       return 'The access key or session token is unknown to AWS: key, secret and token must come from one identity, of an account and partition that this gateway belongs to.'
     case 'missing-token':
       return `A REST API answers so for a route, method or stage that it does not have: check that ${call.method} ${call.path} exists and is deployed${call.url ? ` below ${call.url}` : ''}.`
+    case 'wrong-scope':
+      return `The request was signed for the region '${call.scope.region}' and the service '${call.scope.signingName}', which this gateway is not: set the option region or signingName to what it asks for.`
     case 'forbidden':
-      return 'Refused by a gateway that says no more, or by the service itself: check the execute-api:Invoke permission, the API key, WAF rules, the resource policy, and for private APIs the VPC endpoint and the stage.'
+      return `The gateway refused the call and says no more: check the permission ${list(call.refusals.actions)}, the API key, WAF rules, the resource policy, and for private APIs the VPC endpoint and the stage.`
   }
 }
 
-function accessHint(message: string): string {
-  const {
-    principal,
-    action = 'execute-api:Invoke',
-    resource,
-  } = /User: (?<principal>\S+) is not authorized to perform: (?<action>\S+)(?: on resource: (?<resource>\S+))?/.exec(
-    message,
-  )?.groups ?? {}
+/** What a person can do about too many calls. */
+export function throttlingHint(quota: boolean): string {
+  return quota
+    ? "The usage plan's quota is used up, so the call was not retried: raise the quota, or wait until its period ends."
+    : "The gateway rejected the call for its rate limit before any code ran: raise the stage's or the account's limits, or send fewer calls at once."
+}
+
+function timeHint({ tried }: RefusedCall): string {
+  if (tried.has('corrected clock')) {
+    return "The machine's clock and the gateway's differ by more than five minutes, and stayed so after one correction: check the machine's clock."
+  }
+  return tried.has('fresh signature')
+    ? 'The signature was more than five minutes old when it arrived, and so was a fresh one: look for a proxy or a queue that holds requests back.'
+    : "The signature's time is more than five minutes off the gateway's, but the response's Date header does not say so: check the machine's clock, and what lies between."
+}
+
+function list(actions: readonly string[]): string {
+  return actions.length === 0 ? 'to call it' : actions.join(' and ')
+}
+
+function accessHint(message: string, { refusals }: RefusedCall): string {
+  const { principal, action, resource } =
+    /User: (?<principal>\S+) is not authorized to perform: (?<action>\S+)(?: on resource: (?<resource>\S+))?/.exec(
+      message,
+    )?.groups ?? {}
   const policy =
     /\b(identity|resource|session|permissions boundary|service control|VPC endpoint)(?:-based)? polic(?:y|ies)/.exec(
       message,
@@ -53,9 +81,17 @@ function accessHint(message: string): string {
   if (principal === 'anonymous') {
     return 'The gateway took the call for unsigned: something on the way has removed its signature, or the route has another kind of authorization.'
   }
+  // A function URL needs two permissions, of which a refusal names one.
+  const isListed = action === undefined || refusals.actions.includes(action)
+  const actions = isListed && refusals.actions.length > 0 ? refusals.actions : [action ?? 'execute-api:Invoke']
+  const [service] = (actions[0] as string).split(':')
   // API Gateway masks the account id, which a policy needs whole, or as a wildcard.
-  const arn = resource?.replace(/:\*+\d+:/, ':*:') ?? 'arn:aws:execute-api:*:*:*'
-  const statement = JSON.stringify({ Effect: 'Allow', Action: action, Resource: arn })
+  const arn = resource?.replace(/:\*+\d+:/, ':*:') ?? `arn:aws:${service}:*:*:*`
+  const statement = JSON.stringify({
+    Effect: 'Allow',
+    Action: actions.length === 1 ? actions[0] : actions,
+    Resource: arn,
+  })
   const place =
     policy === undefined || policy === 'identity'
       ? `the policy of ${roleOf(principal)}`

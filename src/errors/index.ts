@@ -4,13 +4,18 @@ export {
   deadlineError,
   type FailingCall,
   handlerEndedError,
-  isNeverSent,
+  idleTimeoutError,
+  messageOf,
   notJsonError,
   requestIdOf,
   retryRefused,
   timeoutError,
 } from './failure.ts'
+export type { Remedy } from './hint.ts'
+export { nearestName } from './nearest-name.ts'
+export { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from './option-checks.ts'
 export { redactCause } from './redact.ts'
-export { readErrorType, readHealable } from './refusal.ts'
+export { isQuotaExhausted, type RefusalRules, readErrorType, readHealable } from './refusal.ts'
 export { readRetryAfter } from './retry-after.ts'
 export * from './service-errors.ts'
+export { isOutOfDescriptors, NOT_A_RESPONSE, readTransportError } from './transport-error.ts'

@@ -45,8 +45,8 @@ const MADE = Symbol('made')
 /**
  * Middy middleware that puts one signed client a service on `context.services`. Names already there are kept.
  * @param options Where the services are and how they are called; all have defaults.
- * @throws TypeError for the first mistake in the options
- * @throws ServicesConfigurationError listing everything that is wrong with the environment, when the module loads
+ * @throws ServicesConfigurationError listing every mistake in the options and every problem of the environment, when the module
+ * loads
  */
 export function signedServices<const S extends ServicesOption = DefaultServices>(
   options?: SignedServicesOptions<S>,

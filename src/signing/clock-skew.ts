@@ -7,7 +7,7 @@ export interface ClockSkew {
 }
 
 /** As far as AWS's SDK lets a clock be off: a signature is good for five minutes. */
-const TOLERANCE_MS = 240_000
+export const TOLERANCE_MS = 240_000
 
 /** `machine` tells milliseconds since the epoch. */
 export function createClockSkew(machine: () => number = Date.now): ClockSkew {

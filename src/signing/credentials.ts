@@ -1,5 +1,3 @@
-import type { OneOfRule } from '@middy/util'
-
 /** Keys that sign requests, as the AWS SDK writes them: printable ASCII, or the call is refused. */
 export interface AwsCredentialIdentity {
   /** Goes out with each request, as part of its `authorization`. */
@@ -35,17 +33,10 @@ export interface ProviderSource extends CredentialSource {
   get(): Promise<AwsCredentialIdentity>
 }
 
-/** Schema of a `credentials` option. */
-export const credentialsRule: OneOfRule = {
-  oneOf: [
-    { instanceof: 'Function' },
-    {
-      type: 'object',
-      required: ['accessKeyId', 'secretAccessKey'],
-      properties: { accessKeyId: { type: 'string' }, secretAccessKey: { type: 'string' } },
-      additionalProperties: true,
-    },
-  ],
+/** Whether a value has the form of an identity. */
+export function isIdentity(value: unknown): value is AwsCredentialIdentity {
+  const { accessKeyId, secretAccessKey } = Object(value) as Partial<AwsCredentialIdentity>
+  return typeof accessKeyId === 'string' && typeof secretAccessKey === 'string'
 }
 
 const REFRESH_MS = 300_000

@@ -5,10 +5,10 @@ export {
   type CredentialSource,
   checkIdentity,
   createCredentialSource,
-  credentialsRule,
+  isIdentity,
 } from './credentials.ts'
 export { fromRequest, type PlainBody, readRequest, toPlainBody, type UnsignedRequest } from './request-body.ts'
 export { createSendSigned, type SendSigned, type SignedCall } from './send-signed.ts'
-export { resolveEndpoint } from './service-table.ts'
+export { findKind, isRegion, regionCheck, resolveEndpoint, signingNameCheck } from './service-table.ts'
 export { createSignedFetch, type SignedFetchOptions } from './signed-fetch.ts'
 export { encodePath } from './wire-url.ts'

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { createCanonicalRequest, createStringToSign } from './canonical-request.ts'
 import { type AwsCredentialIdentity, isSameIdentity } from './credentials.ts'
+import { findKind } from './service-table.ts'
 import { hmacHex } from './sha256.ts'
 import { deriveSigningKey } from './signing-key.ts'
 import type { WireUrl } from './wire-url.ts'
@@ -45,6 +46,7 @@ interface SigningKey {
 
 /** Signs with Signature Version 4. Keeps one key, so that a token is never sent with another identity's signature. */
 export function createSign({ region, service }: SigningScope): Sign {
+  const { pathEncoding } = findKind(service)
   let last: SigningKey | undefined
   return (request, identity, signingDate) => {
     const amzDate = signingDate.toISOString().replace(/[-:]|\.\d{3}/g, '')
@@ -68,7 +70,7 @@ export function createSign({ region, service }: SigningScope): Sign {
     if (sessionToken !== undefined) signed['x-amz-security-token'] = sessionToken
     const signable: [string, string][] = [['host', wire.host]]
     for (const name of Object.keys(signed)) if (isSigned(name)) signable.push([name, signed[name] as string])
-    const canonical = createCanonicalRequest(method, wire.path, wire.query, signable, payloadHash)
+    const canonical = createCanonicalRequest(method, wire.path, pathEncoding, wire.query, signable, payloadHash)
     const scope = `${shortDate}/${region}/${service}/aws4_request`
     const signature = hmacHex(key, createStringToSign(amzDate, scope, canonical.text))
     signed.authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${canonical.signedHeaders}, Signature=${signature}`

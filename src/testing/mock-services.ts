@@ -1,6 +1,6 @@
 import {
   bindServices,
-  createRetryQuota,
+  createRetryBudget,
   createServiceFactory,
   type ServiceClient,
   type ServiceNames,
@@ -67,7 +67,9 @@ export function mockServices<R extends object>(routes: ServiceRoutes<R>): MockSe
       fetch: createTransport(name, parseRoutes(name, own), calls),
     }
     // A quota would let one test's failures show in another.
-    const services = bindServices(createServiceFactory(options, () => createRetryQuota(Number.POSITIVE_INFINITY)))
+    const services = bindServices(
+      createServiceFactory(options, 'mockServices', () => createRetryBudget(Number.POSITIVE_INFINITY)),
+    )
     return [name, Object.assign(services[name] as ServiceClient, { calls })]
   })
   return Object.fromEntries(mocks)

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { NOT_A_RESPONSE } from '../errors/index.ts'
 import type { SendOptions, WireRequest } from './node-transport.ts'
 import { ReceivedResponse } from './received-response.ts'
 
@@ -11,7 +12,7 @@ export type Fetch = typeof globalThis.fetch
 export async function sendByFetch(
   fetch: Fetch,
   { method, url, headers, body }: WireRequest,
-  { signal, toError }: SendOptions,
+  { signal, toError, idle }: SendOptions,
   init: RequestInit | undefined,
 ): Promise<ReceivedResponse> {
   signal.throwIfAborted()
@@ -24,20 +25,37 @@ export async function sendByFetch(
     redirect: 'manual',
     signal,
   })
-  const response = await unlessAborted(Promise.resolve(answer), signal)
+  const response = checkResponse(await unlessAborted(Promise.resolve(answer), signal))
+  const { status, statusText } = response
+  const given = response.headers
   const head = {
-    status: response.status,
-    statusText: response.statusText,
-    headers: response.headers,
+    status,
+    statusText,
+    headers: given instanceof Headers ? given : new Headers(given),
     url: response.url || url.href,
   }
-  const source = response.body === null ? null : toReadable(response.body, signal)
-  return new ReceivedResponse(head, source, toError)
+  const source = response.body == null ? null : toReadable(response.body, signal)
+  return new ReceivedResponse(head, source, { toError, idle })
+}
+
+/** A response of any library or realm, with a body that nobody has read. */
+function checkResponse(response: unknown): Response {
+  const { status, headers, body, bodyUsed } = Object(response) as Partial<Response>
+  if (typeof status !== 'number' || typeof headers !== 'object' || body === undefined) {
+    throw notAResponse('the fetch gave something that is no Response')
+  }
+  if (bodyUsed || body?.locked) throw notAResponse('the fetch gave a Response whose body has been read already')
+  return response as Response
+}
+
+function notAResponse(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: NOT_A_RESPONSE })
 }
 
 /** The body as a stream that ends with the signal, whether or not `fetch` knows of it. */
-function toReadable(body: ReadableStream<Uint8Array>, signal: AbortSignal): Readable {
-  const reader = body.getReader()
+function toReadable(body: ReadableStream<Uint8Array> | Readable, signal: AbortSignal): Readable {
+  // As node-fetch has it.
+  const reader = ('getReader' in body ? body : Readable.toWeb(body)).getReader()
   const abort = () => source.destroy(signal.reason)
   const source = new Readable({
     read() {

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
 import { createFreezeGuard } from './freeze-guard.ts'
 import { KeepAlive } from './keep-alive.ts'
-import { ReceivedResponse, type ToError } from './received-response.ts'
+import { type IdleLimit, ReceivedResponse, type ResponseLimits, type ToError } from './received-response.ts'
 
 /** Where a request goes, and its request line. */
 export interface RequestTarget {
@@ -15,7 +15,7 @@ export interface RequestTarget {
   readonly hostname: string
   /** Empty for the protocol's own. */
   readonly port: string
-  /** Host name and port. */
+  /** Sent as `Host`, and without its port as TLS server name. */
   readonly host: string
   /** Path and query, sent as they are. */
   readonly target: string
@@ -35,6 +35,8 @@ export interface SendOptions {
   readonly signal: AbortSignal
   readonly toError: ToError
   readonly maxConnections?: number | undefined
+  /** Ends a response that sends nothing for a while. */
+  readonly idle?: IdleLimit | undefined
 }
 
 /** Sends requests over Node.js's own clients, with connections that outlive pauses and freezes. */
@@ -73,7 +75,7 @@ export function createNodeTransport(now: () => number = Date.now): NodeTransport
 function exchange(
   { method, url, headers, body }: WireRequest,
   agent: http.Agent,
-  { signal, toError }: SendOptions,
+  { signal, toError, idle }: SendOptions,
   resolve: (response: ReceivedResponse) => void,
   reject: (reason: unknown) => void,
 ): void {
@@ -83,8 +85,9 @@ function exchange(
     protocol: url.protocol,
     hostname: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port,
+    servername: url.host.replace(/:\d+$/, ''),
     path: url.target,
-    headers: completeHeaders(headers, method, body),
+    headers: { host: url.host, ...completeHeaders(headers, method, body) },
     agent,
   })
   let incoming: IncomingMessage | undefined
@@ -97,7 +100,7 @@ function exchange(
       incoming = message
       message.once('close', release)
       try {
-        resolve(toResponse(message, method, url, toError))
+        resolve(toResponse(message, method, url, { toError, idle }))
       } catch (error) {
         message.destroy()
         reject(error)
@@ -125,10 +128,10 @@ function completeHeaders(
 }
 
 /** Node.js itself waits for a connection as long as the operating system does. */
-function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestTarget): void {
+function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, hostname }: RequestTarget): void {
   if (!socket.connecting) return
   const expire = () => {
-    const error = new Error(`no connection to ${host} within ${CONNECT_TIMEOUT_MS} ms`)
+    const error = new Error(`no connection to ${hostname} within ${CONNECT_TIMEOUT_MS} ms`)
     outgoing.destroy(Object.assign(error, { code: 'ETIMEDOUT', syscall: 'connect' }))
   }
   const timer = setTimeout(expire, CONNECT_TIMEOUT_MS)
@@ -136,7 +139,12 @@ function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, ho
   socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', stop).once('close', stop)
 }
 
-function toResponse(message: IncomingMessage, method: string, url: RequestTarget, toError: ToError): ReceivedResponse {
+function toResponse(
+  message: IncomingMessage,
+  method: string,
+  url: RequestTarget,
+  limits: ResponseLimits,
+): ReceivedResponse {
   const { rawHeaders, statusMessage = '' } = message
   const status = message.statusCode as number
   const headers = new Headers()
@@ -146,8 +154,8 @@ function toResponse(message: IncomingMessage, method: string, url: RequestTarget
   const head = { status, statusText: statusMessage, headers, url: url.href }
   if (method === 'HEAD' || NULL_BODY_STATUSES.includes(status)) {
     message.resume()
-    return new ReceivedResponse(head, null, toError)
+    return new ReceivedResponse(head, null, limits)
   }
   const encoding = headers.get('content-encoding')
-  return new ReceivedResponse(head, encoding === null ? message : decode(message, encoding), toError)
+  return new ReceivedResponse(head, encoding === null ? message : decode(message, encoding), limits)
 }

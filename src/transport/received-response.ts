@@ -14,6 +14,18 @@ export interface ResponseHead {
 /** Gives the error that reading a body rejects with for what its stream failed with. */
 export type ToError = (error: unknown) => unknown
 
+/** The longest time between two chunks of a body. */
+export interface IdleLimit {
+  readonly ms: number
+  /** Called when it has passed. */
+  readonly expire: () => void
+}
+
+export interface ResponseLimits {
+  readonly toError: ToError
+  readonly idle?: IdleLimit | undefined
+}
+
 /** Bytes that are taken off the connection of a body that nobody reads. A smaller body frees its connection. */
 const READ_AHEAD = 65_536
 
@@ -33,8 +45,9 @@ export class ReceivedResponse extends NativeResponse implements Response {
   #native: Response | undefined
   #listener: ((error: unknown) => void) | undefined
 
-  constructor(head: ResponseHead, source: Readable | null, toError: ToError) {
+  constructor(head: ResponseHead, received: Readable | null, { toError, idle }: ResponseLimits) {
     super()
+    const source = received !== null && idle !== undefined ? limitIdle(received, idle) : received
     this.#head = head
     this.#source = source
     this.#toError = toError
@@ -116,7 +129,9 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   clone(): ReceivedResponse {
-    const clone = new ReceivedResponse({ ...this.#head, headers: new Headers(this.headers) }, null, this.#toError)
+    const clone = new ReceivedResponse({ ...this.#head, headers: new Headers(this.headers) }, null, {
+      toError: this.#toError,
+    })
     clone.#native = this.#streamed.clone()
     return clone
   }
@@ -186,4 +201,15 @@ export class ReceivedResponse extends NativeResponse implements Response {
         })
     })
   }
+}
+
+/** The same stream, watched. While its reader holds it back, no time is counted. */
+function limitIdle(source: Readable, { ms, expire }: IdleLimit): Readable {
+  const timer = setTimeout(() => {
+    if (source.isPaused()) timer.refresh()
+    else expire()
+  }, ms).unref()
+  const watched = new PassThrough()
+  source.on('data', () => timer.refresh())
+  return pipeline(source, watched, () => clearTimeout(timer))
 }
