@@ -1,7 +1,5 @@
 import { isHTTPError, type RetryOptions } from 'ky'
-import { readErrorType } from '../errors/index.ts'
-import { readRetryAfter } from '../errors/retry-after.ts'
-import { ServiceNetworkError, ServiceTimeoutError } from '../errors/service-errors.ts'
+import { readErrorType, readRetryAfter, ServiceNetworkError, ServiceTimeoutError } from '../errors/index.ts'
 import type { RetryQuota } from './retry-budget.ts'
 
 /** Methods that may run twice without doing more than once (RFC 9110, section 9.2.2). */

@@ -160,7 +160,6 @@ describe('doc comments', () => {
       'InvokeService().path',
       'CircuitBreaker.execute().call',
       'StatusFault.status',
-      'fetch',
     ]
     expect(paths).toEqual(expect.arrayContaining(samples))
   })

@@ -1,11 +1,9 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { defaults } from '../../src/config/options.ts'
 import * as errors from '../../src/errors/service-errors.ts'
 import { signedServicesValidateOptions } from '../../src/index.ts'
 import { FAULT_NAMES } from '../../src/testing/faults.ts'
-import { cellsOf, pageAt, pages, read, readme, root, tableOf } from './pages.ts'
+import { cellsOf, pageAt, pages, read, readme, tableOf } from './pages.ts'
 
 const bare = (cell: string | undefined) => (cell ?? '').replaceAll('`', '')
 
