@@ -1,4 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices, createSignedFetch, ServiceRequestError, type SignedFetchOptions } from '../../../src/index.ts'
 import { sha256Hex } from '../../../src/signing/sha256.ts'
 import { createSign } from '../../../src/signing/signer.ts'
@@ -274,6 +277,53 @@ describe('createSignedFetch refuses, before anything is sent,', () => {
     [{ ...OPTIONS, regoin: 'x' }, "Unknown option 'regoin'"],
   ])('wrong options, %o', (options, message) => {
     expect(() => createSignedFetch(options as SignedFetchOptions)).toThrow(new TypeError(message))
+  })
+})
+
+describe('createSignedFetch fails as fetch does:', () => {
+  const startServer = async (listener: RequestListener) => {
+    const server = createServer(listener).listen(0, '127.0.0.1')
+    onTestFinished(() => {
+      server.close()
+    })
+    await once(server, 'listening')
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`
+  }
+
+  it('without a connection', async () => {
+    const url = await startServer((request) => request.destroy())
+    const error = await rejection(createSignedFetch(OPTIONS)(url))
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error).toMatchObject({ message: 'fetch failed', cause: { code: 'ECONNRESET' } })
+  })
+
+  it('with a body that is cut off', async () => {
+    const url = await startServer((_, response) => {
+      response.writeHead(200, { 'content-length': 100 })
+      response.write('half', () => response.destroy())
+    })
+    const response = await createSignedFetch(OPTIONS)(url)
+    const error = await rejection(response.text())
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error).toMatchObject({ message: 'terminated', cause: { code: 'ECONNRESET' } })
+  })
+
+  it("with its caller's reason", async () => {
+    const url = await startServer(() => {})
+    const controller = new AbortController()
+    setTimeout(() => controller.abort('mine'), 20)
+    const fetch = createSignedFetch(OPTIONS)
+    expect(await rejection(fetch(url, { signal: controller.signal }))).toBe('mine')
+    expect(await rejection(fetch(new Request(url, { signal: AbortSignal.abort('early') })))).toBe('early')
+  })
+
+  it("with a transport's own TypeError", async () => {
+    const error = new TypeError('fetch failed')
+    expect(await rejection(record({ fetch: () => Promise.reject(error) }).fetch(URL_))).toBe(error)
+  })
+
+  it('for what is no URL', async () => {
+    expect(await rejection(record().fetch('jobs'))).toBeInstanceOf(TypeError)
   })
 })
 
