@@ -1,0 +1,125 @@
+import { getEventListeners } from 'node:events'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createReporter } from '../../../src/client/call-log.ts'
+import { createRetryQuota } from '../../../src/client/retry-budget.ts'
+import { type CallBounds, type Invocation, ServiceCall, type ServiceState } from '../../../src/client/service-call.ts'
+import { parseBaseUrl } from '../../../src/config/base-url.ts'
+import { MAX_TIMER_MS } from '../../../src/config/options.ts'
+import type { ServiceConfig } from '../../../src/config/resolve-config.ts'
+import { readRequest } from '../../../src/signing/request-body.ts'
+import type { SendSigned } from '../../../src/signing/send-signed.ts'
+import { ReceivedResponse } from '../../../src/transport/received-response.ts'
+import { rejection } from '../../support/helpers.ts'
+
+const URL_ = new URL('https://h.example/prod/x')
+const CONFIG = { name: 'ai', timeout: 1000, base: parseBaseUrl('https://h.example/prod') } as ServiceConfig
+const HEAD = { status: 200, statusText: '', headers: new Headers(), url: URL_.href }
+
+const respond: SendSigned = async (_, __, { toError }) => new ReceivedResponse(HEAD, null, toError)
+/** Answers only to the end of the attempt. */
+const hang: SendSigned = (_, __, { signal }) =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })
+
+/** A call of one attempt, as `.fetch` makes it. */
+function create({ sendSigned = respond, ...invocation }: Partial<Invocation & ServiceState> = {}) {
+  const state = { sendSigned, quota: createRetryQuota(), breaker: undefined, report: createReporter() }
+  const call = new ServiceCall(CONFIG, state, { readTrace: () => undefined, ...invocation })
+  call.locate(URL_)
+  const run = (bounds: CallBounds = {}) =>
+    call.run(async () => {
+      call.bound(bounds)
+      return call.send(readRequest(URL_))
+    })
+  return { call, run }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe("the invocation's deadline", () => {
+  const deadline = { name: 'ServiceTimeoutError', deadline: true, statusCode: 504 }
+
+  it('aborts the call with its error when the time that was left is over', async () => {
+    const { call, run } = create({ sendSigned: hang, remaining: () => 800 })
+    const ended = rejection(run({ timeout: false }))
+    await vi.advanceTimersByTimeAsync(799)
+    expect(call.signal.aborted).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await ended).toBe(call.signal.reason)
+    expect(await ended).toMatchObject({ ...deadline, timeoutMs: 800 })
+  })
+
+  it.each([0, -100])('lets nothing be sent where %d ms are left', async (ms) => {
+    const sendSigned = vi.fn(respond)
+    const { run } = create({ sendSigned, remaining: () => ms })
+    expect(await rejection(run())).toMatchObject({ ...deadline, timeoutMs: 0, attempts: 0 })
+    expect(sendSigned).not.toHaveBeenCalled()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each([
+    [1, MAX_TIMER_MS],
+    [0, MAX_TIMER_MS + 1],
+    [0, 2 ** 40],
+    [0, Number.POSITIVE_INFINITY],
+    [0, undefined],
+  ])('takes %d timers where %s ms are left: some are longer than a timer can be', (timers, ms) => {
+    const { call } = create({ remaining: ms === undefined ? undefined : () => ms })
+    call.bound({})
+    expect(vi.getTimerCount()).toBe(timers)
+    expect(call.signal.aborted).toBe(false)
+  })
+})
+
+describe('the bounds of a call', () => {
+  it('leave neither timer nor listener behind', async () => {
+    const caller = new AbortController()
+    for (const sendSigned of [respond, () => Promise.reject(new Error('no connection'))]) {
+      const { run } = create({ sendSigned, remaining: () => 800 })
+      const ended = run({ signal: caller.signal, totalTimeout: 500 }).catch(() => {})
+      expect(vi.getTimerCount()).toBe(3)
+      await ended
+      expect(vi.getTimerCount()).toBe(0)
+      expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+    }
+  })
+
+  it.each([
+    ['of an attempt', { timeout: 300 }, { timeoutMs: 300 }],
+    ['of the whole call', { totalTimeout: 200 }, { timeoutMs: 200 }],
+  ])('%s end it with its own error', async (_, bounds, expected) => {
+    const ended = rejection(create({ sendSigned: hang }).run(bounds))
+    await vi.advanceTimersByTimeAsync(expected.timeoutMs)
+    expect(await ended).toMatchObject({ name: 'ServiceTimeoutError', deadline: false, ...expected })
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it("give way to the caller's own signal, whose reason passes through", async () => {
+    const caller = new AbortController()
+    const ended = rejection(create({ sendSigned: hang }).run({ signal: caller.signal }))
+    caller.abort('mine')
+    expect(await ended).toBe('mine')
+    expect(await rejection(create().run({ signal: AbortSignal.abort('early') }))).toBe('early')
+  })
+})
+
+describe('an error that cannot be shown', () => {
+  it("is the call's own", async () => {
+    const { call } = create()
+    const evil = Object.defineProperty(new Error('x'), 'message', {
+      get() {
+        throw new Error('no message')
+      },
+    })
+    expect(await rejection(call.run(() => Promise.reject(evil)))).toMatchObject({
+      code: 'ERR_SERVICE_REQUEST',
+      message: 'ai: GET /x: something was thrown that cannot be shown',
+    })
+  })
+})
