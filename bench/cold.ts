@@ -96,6 +96,8 @@ async function bundle(program: string, outdir: string): Promise<Metafile> {
   const { metafile } = await build({
     stdin: { contents, resolveDir: import.meta.dirname },
     outdir,
+    // The package as it is built: the repository's own configuration leads to its sources.
+    tsconfigRaw: '{}',
     bundle: true,
     minify: true,
     splitting: true,

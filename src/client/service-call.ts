@@ -1,4 +1,4 @@
-import type { RetryOptions } from 'ky'
+import type { ResponsePromise, RetryOptions } from 'ky'
 import { MAX_TIMER_MS, type ServiceConfig } from '../config/index.ts'
 import {
   attemptFailure,
@@ -205,7 +205,21 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   /** Runs the call to its end: within its bounds, and with its errors. */
-  run(start: () => Started): CallPromise<Response> {
+  run(start: () => Promise<Response>): CallPromise<Response> {
+    return this.#run(start).promise
+  }
+
+  /** The same for ky's promise, whose body methods fail as the promise does. */
+  runKy(start: () => ResponsePromise): ResponsePromise {
+    const { promise, started } = this.#run(start)
+    const readers = BODY_METHODS.map((name) => [
+      name,
+      (schema?: unknown) => this.#settle(started[name]?.(schema) ?? started, () => this.#end(this.#response)),
+    ])
+    return Object.assign(promise, Object.fromEntries(readers))
+  }
+
+  #run(start: () => Started): { promise: CallPromise<Response>; started: Started } {
     this.#invocation.pending?.add(this)
     let started: Started
     try {
@@ -218,11 +232,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       // The first promise; each further one is a body's reader, by which the call ends.
       if (this.#promises.length === 1) this.#end(response)
     })
-    const readers = BODY_METHODS.map((name) => [
-      name,
-      (schema?: unknown) => this.#settle(started[name]?.(schema) ?? started, () => this.#end(this.#response)),
-    ])
-    return Object.assign(promise, Object.fromEntries(readers))
+    return { promise, started }
   }
 
   /**

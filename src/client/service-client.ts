@@ -69,20 +69,25 @@ function createClient(
 ): ServiceClient {
   const send = <T>(input: Input, given?: CallOptions, byName?: string): ResponsePromise<T> => {
     const call = new ServiceCall(service, state, invocation)
-    return call.run(() => {
+    return call.runKy(() => {
       call.nameMethod(byName ?? given?.method ?? (input instanceof Request ? input.method : undefined))
       const options = normalizeCallOptions(given)
       const target = call.locate(input)
       const merged = mergeOptions(defaults, byName === undefined ? options : { ...options, method: byName })
       return ky(target, finishOptions(call, merged, target))
-    }) as unknown as ResponsePromise<T>
+    }) as ResponsePromise<T>
   }
+  let forFetch: Options | undefined
   const by =
     (method: string): CallMethod =>
     (input, options) =>
       send(input, options, method)
 
-  const client = Object.assign(<T>(input: Input, options?: CallOptions) => send<T>(input, options), {
+  // Named by its key, as functions are.
+  const { [service.name]: client } = {
+    [service.name]: <T>(input: Input, options?: CallOptions) => send<T>(input, options),
+  }
+  return Object.assign(client as typeof send, {
     get: by('get'),
     post: by('post'),
     put: by('put'),
@@ -93,21 +98,20 @@ function createClient(
       createClient(service, state, invocation, extend(defaults, options))) satisfies ServiceClient['extend'],
     fetch: ((input, init) => {
       const call = new ServiceCall(service, state, invocation)
-      return call.run(async () => sendFetch(call, defaults, input, init))
+      forFetch ??= mergeOptions(defaults)
+      return call.run(async () => sendFetch(call, forFetch as Options, input, init))
     }) satisfies ServiceClient['fetch'],
     url: service.base?.href ?? '',
   })
-  return Object.defineProperty(client, 'name', { value: service.name, enumerable: true })
 }
 
 function sendFetch(
   call: ServiceCall,
-  defaults: KyInstance,
+  { headers, timeout }: Options,
   input: string | URL | Request,
   init: RequestInit | undefined,
 ): Promise<Response> {
   call.nameMethod(init?.method)
-  const { headers, timeout } = mergeOptions(defaults)
   const target = call.locate(input, { absolute: true })
   const request = readRequest(target, init)
   for (const [name, value] of new Headers(headers as Record<string, string>)) {

@@ -30,8 +30,17 @@ interface ServedRequest {
   readonly response?: unknown
 }
 
-/** The request that each client was made for: a context that is used again still carries the clients of another one. */
-const requestOf = new WeakMap<object, object>()
+/** The clients that stand in a context's services, and the request that they were made for. */
+interface Made {
+  readonly request: object
+  readonly clients: Readonly<Record<string, ServiceClient>>
+}
+
+/**
+ * Where services keep what was made for them: a context that is used again still carries the clients of an earlier request.
+ * A WeakMap beside the services would cost 6 us an invocation.
+ */
+const MADE = Symbol('made')
 
 /**
  * Middy middleware that puts one signed client a service on `context.services`. Names already there are kept.
@@ -45,25 +54,30 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
 ): MiddlewareObj<unknown, any, Error, ServicesContext<ServiceNames<S>>> {
   const factory = createServiceFactory(options)
   const { config } = factory
-  const invocations = new WeakMap<object, HandlerInvocation>()
+  // Where an invocation is found again on Middy's request. A chain may have several of these middlewares.
+  const key = Symbol('signedServices')
 
   const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<ServiceNames<S>>>) => {
     const invocation = new HandlerInvocation(request.context, factory)
-    invocations.set(request, invocation)
+    Object.assign(request, { [key]: invocation })
     // Without internal values there is nothing to await.
     if (config.internals.size === 0) return attach(request, invocation, config.services)
     return readInternals(request).then((values) => attach(request, invocation, config.withInternals(values)))
   }
   const signedServicesAfter = (request: ServedRequest) =>
-    invocations.get(request)?.pending.finish(isStream(request.response))
-  const signedServicesOnError = (request: ServedRequest) => invocations.get(request)?.pending.finish(false)
+    invocationOf(request)?.pending.finish(isStream(request.response))
+  const signedServicesOnError = (request: ServedRequest) => invocationOf(request)?.pending.finish(false)
 
   return { before: signedServicesBefore, after: signedServicesAfter, onError: signedServicesOnError }
 
+  /** Undefined where another middleware has answered before. */
+  function invocationOf(request: ServedRequest): HandlerInvocation | undefined {
+    return Reflect.get(request, key)
+  }
+
   function attach(request: ServedRequest, invocation: HandlerInvocation, services: ServiceConfigs): void {
     const clients = factory.createClients(services, invocation)
-    for (const client of Object.values(clients)) requestOf.set(client, request)
-    request.context.services = mergeServices(request.context.services, clients, request)
+    request.context.services = mergeServices(request.context.services, { request, clients })
   }
 
   async function readInternals(request: MiddyRequest): Promise<InternalValues> {
@@ -75,21 +89,18 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
 }
 
 /** What a context has already is kept, mocks for instance, but for clients of another request. */
-function mergeServices(
-  given: object | undefined,
-  clients: Readonly<Record<string, ServiceClient>>,
-  request: object,
-): object {
-  if (given === undefined) return clients
-  const isKept = (value: unknown) => value !== undefined && (requestOf.get(value as object) ?? request) === request
-  const kept = Object.entries(given).filter(([, value]) => isKept(value))
-  const services: Record<string, unknown> = { ...clients, ...Object.fromEntries(kept) }
-  // Members that the given object inherits, or makes up when it is asked.
-  for (const name of Object.keys(clients)) {
-    const value: unknown = Reflect.get(given, name)
-    if (isKept(value)) services[name] = value
+function mergeServices(given: object | undefined, { request, clients }: Made): object {
+  const before: Made | undefined = given && Reflect.get(given, MADE)
+  const isStale = (name: string, value: unknown) =>
+    before !== undefined && before.request !== request && before.clients[name] === value
+  const services: Record<string, unknown> = { ...clients }
+  // The names of clients as well, because the given object may inherit them, or make them up when it is asked.
+  for (const name of new Set([...Object.keys(given ?? {}), ...Object.keys(clients)])) {
+    const value: unknown = given && Reflect.get(given, name)
+    if (value !== undefined && !isStale(name, value)) services[name] = value
   }
-  return services
+  const made: Made = { request, clients: { ...(before?.request === request && before.clients), ...clients } }
+  return Object.defineProperty(services, MADE, { value: made })
 }
 
 /** A response that flows on after the handler: a stream, or one as its body. */

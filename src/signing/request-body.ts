@@ -3,15 +3,15 @@ export interface UnsignedRequest {
   readonly method: string
   readonly url: URL
   readonly headers: Headers
-  /** Text or bytes, or the Request that holds the body. */
-  readonly body: string | Uint8Array<ArrayBuffer> | Request | undefined
+  /** The body's bytes, or the Request that holds it. */
+  readonly body: Uint8Array<ArrayBuffer> | Request | undefined
   /** What else a `fetch` is to be given. */
   readonly init?: RequestInit | undefined
 }
 
 /** A body that can be sent as it is, with the content type that `fetch` would give it. */
 export interface PlainBody {
-  readonly bytes: string | Uint8Array<ArrayBuffer>
+  readonly bytes: Uint8Array<ArrayBuffer>
   readonly contentType: string | undefined
 }
 
@@ -21,9 +21,11 @@ const PLAIN_MEMBERS: readonly string[] = ['method', 'headers', 'body', 'signal']
 /** Methods that `Request` neither changes nor refuses. */
 const PLAIN_METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
-/** Text, or a copy of bytes, which their owner may change. Undefined for bodies that only `Request` can write. */
+/** The bytes of a text, or a copy of bytes, which their owner may change. Undefined for bodies that only `Request` can write. */
 export function toPlainBody(body: unknown, contentType?: string): PlainBody | undefined {
-  if (typeof body === 'string') return { bytes: body, contentType: contentType ?? 'text/plain;charset=UTF-8' }
+  if (typeof body === 'string') {
+    return { bytes: new TextEncoder().encode(body), contentType: contentType ?? 'text/plain;charset=UTF-8' }
+  }
   return body instanceof Uint8Array ? { bytes: new Uint8Array(body), contentType } : undefined
 }
 

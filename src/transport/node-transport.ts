@@ -27,7 +27,7 @@ export interface WireRequest {
   readonly url: RequestTarget
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Uint8Array<ArrayBuffer> | undefined
+  readonly body: Uint8Array<ArrayBuffer> | undefined
 }
 
 export interface SendOptions {
