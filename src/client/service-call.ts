@@ -324,7 +324,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   #fail(error: unknown): unknown {
-    if (this.#failed?.error !== error) {
+    if (this.#failed === undefined || this.#failed.error !== error) {
       let failure: unknown
       try {
         failure = callFailure(error, this)
@@ -333,7 +333,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       }
       this.#failed = { error, failure }
     }
-    const { failure } = this.#failed as { failure: unknown }
+    const { failure } = this.#failed
     this.#end(this.#response, failure)
     return failure
   }

@@ -109,15 +109,20 @@ describe('the bounds of a call', () => {
   })
 })
 
-describe('an error that cannot be shown', () => {
-  it("is the call's own", async () => {
-    const { call } = create()
+describe('whatever is thrown', () => {
+  it.each([undefined, null, 0, '', 'text'])('is the cause of an error of the call: %j', async (thrown) => {
+    const error = (await rejection(create().call.run(() => Promise.reject(thrown)))) as Error
+    expect(error).toMatchObject({ code: 'ERR_SERVICE_REQUEST', message: `ai: GET /x: ${thrown}` })
+    expect(error.cause).toBe(thrown)
+  })
+
+  it('is named where it cannot be shown', async () => {
     const evil = Object.defineProperty(new Error('x'), 'message', {
       get() {
         throw new Error('no message')
       },
     })
-    expect(await rejection(call.run(() => Promise.reject(evil)))).toMatchObject({
+    expect(await rejection(create().call.run(() => Promise.reject(evil)))).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
       message: 'ai: GET /x: something was thrown that cannot be shown',
     })
