@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { fromRequest, readRequest, toPlainBody } from '../../../src/signing/request-body.ts'
 
 const URL_ = new URL('https://h.example/x?a=1')
+const bytesOf = (text: string) => new TextEncoder().encode(text)
 
 /** What comes of a body, and what a Request makes of the same. */
 async function read(init: RequestInit) {
@@ -66,7 +67,7 @@ describe('readRequest', () => {
     const request = new Request(URL_, { method: 'POST', body: 'a', integrity: 'sha256-x' })
     expect(readRequest(request)).toMatchObject({ method: 'POST', init: { integrity: 'sha256-x' } })
     const { body, headers } = fromRequest(new Request(URL_, { method: 'POST' }), undefined, toPlainBody('b'))
-    expect([body, headers.get('content-type')]).toEqual(['b', 'text/plain;charset=UTF-8'])
+    expect([body, headers.get('content-type')]).toEqual([bytesOf('b'), 'text/plain;charset=UTF-8'])
     expect(fromRequest(new Request(URL_)).body).toBeUndefined()
     const init = {}
     expect(fromRequest(new Request(URL_), init).init).toBe(init)
@@ -74,9 +75,9 @@ describe('readRequest', () => {
 })
 
 describe('toPlainBody', () => {
-  it('gives texts and bytes with the content type that fetch would give them', () => {
-    expect(toPlainBody('a')).toEqual({ bytes: 'a', contentType: 'text/plain;charset=UTF-8' })
-    expect(toPlainBody('{}', 'application/json')).toEqual({ bytes: '{}', contentType: 'application/json' })
+  it('gives the bytes of texts and bytes with the content type that fetch would give them', () => {
+    expect(toPlainBody('ü')).toEqual({ bytes: bytesOf('ü'), contentType: 'text/plain;charset=UTF-8' })
+    expect(toPlainBody('{}', 'application/json')).toEqual({ bytes: bytesOf('{}'), contentType: 'application/json' })
     expect(toPlainBody(new Uint8Array([1]))).toEqual({ bytes: new Uint8Array([1]), contentType: undefined })
   })
 
