@@ -157,7 +157,7 @@ describe('a body', () => {
     const { options, sent } = finish(given)
     expect(options).toMatchObject(taken)
     await options.fetch?.(new Request(TARGET, { method: 'POST' }), {})
-    expect(sent[0]?.body).toBe(body)
+    expect(Buffer.from(sent[0]?.body as Uint8Array).toString()).toBe(body)
     expect(sent[0]?.headers.get('content-type')).toBe(contentType)
   })
 
@@ -219,7 +219,12 @@ describe('a timeout', () => {
     expect(finish({ timeout }).call.timeout).toBe(timeout)
   })
 
-  it.each([0, -1, Number.NaN, 2 ** 31])('of %d is refused', (timeout) => {
-    expect(() => finish({ timeout })).toThrow('ai: GET /x: the timeout must be false or between 0 and 2147483647 ms')
+  it.each([0, -1, Number.NaN, 2 ** 31])('of %d is refused, for an attempt or the whole call', (ms) => {
+    expect(() => finish({ timeout: ms })).toThrow(
+      'ai: GET /x: the timeout must be false or between 0 and 2147483647 ms',
+    )
+    expect(() => finish({ totalTimeout: ms })).toThrow(
+      'ai: GET /x: the totalTimeout must be false or between 0 and 2147483647 ms',
+    )
   })
 })

@@ -100,6 +100,19 @@ describe('the bounds of a call', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('let nothing be sent that the timer would end at once', async () => {
+    const sendSigned = vi.fn(respond)
+    const { call } = create({ sendSigned })
+    const ended = call.run(async () => {
+      call.bound({ totalTimeout: 5 })
+      // The caller keeps the event loop busy.
+      while (call.durationMs < 10) performance.now()
+      return call.send(readRequest(URL_))
+    })
+    expect(await rejection(ended)).toMatchObject({ deadline: false, timeoutMs: 5, attempts: 0 })
+    expect(sendSigned).not.toHaveBeenCalled()
+  })
+
   it("give way to the caller's own signal, whose reason passes through", async () => {
     const caller = new AbortController()
     const ended = rejection(create({ sendSigned: hang }).run({ signal: caller.signal }))
