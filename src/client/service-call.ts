@@ -183,8 +183,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.callerSignal = signal
       this.#cleanUps.push(forwardAbort(signal, this.#controller))
     }
-    // Unreferenced: a response that nobody reads must not keep the process alive.
-    if (this.#budget <= MAX_TIMER_MS) this.#abortAfter(this.#budget, () => deadlineError(this, this.#budget)).unref()
+    if (this.#budget <= MAX_TIMER_MS) this.#abortAfter(this.#budget, () => deadlineError(this, this.#budget))
     if (totalTimeout !== false) {
       this.#totalTimeout = totalTimeout
       this.#abortAfter(totalTimeout, () => timeoutError(this, totalTimeout))
@@ -303,10 +302,10 @@ export class ServiceCall implements SignedCall, FailingCall {
     return this.#invocation.remaining?.() ?? Number.POSITIVE_INFINITY
   }
 
-  #abortAfter(ms: number, createReason: () => Error): NodeJS.Timeout {
-    const timer = setTimeout(() => this.#controller.abort(createReason()), Math.max(0, ms))
+  #abortAfter(ms: number, createReason: () => Error): void {
+    // Unreferenced: a response that nobody reads must not keep the process alive.
+    const timer = setTimeout(() => this.#controller.abort(createReason()), Math.max(0, ms)).unref()
     this.#cleanUps.push(() => clearTimeout(timer))
-    return timer
   }
 
   /** The outcome of `source` or the abort of the call, whichever comes first: hooks may never settle. */

@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Readable } from 'node:stream'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createReporter } from '../../../src/client/call-log.ts'
 import { createRetryQuota } from '../../../src/client/retry-budget.ts'
 import { type CallBounds, type Invocation, ServiceCall, type ServiceState } from '../../../src/client/service-call.ts'
@@ -111,6 +112,16 @@ describe('the bounds of a call', () => {
     })
     expect(await rejection(ended)).toMatchObject({ deadline: false, timeoutMs: 5, attempts: 0 })
     expect(sendSigned).not.toHaveBeenCalled()
+  })
+
+  it('do not keep the process alive for a response that nobody reads', async () => {
+    const started = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => started.mockRestore())
+    const unread: SendSigned = async (_, __, { toError }) =>
+      new ReceivedResponse(HEAD, new Readable({ read() {} }), toError)
+    await create({ sendSigned: unread, remaining: () => 800 }).run({ totalTimeout: 500 })
+    const timers = started.mock.results.map(({ value }) => value as NodeJS.Timeout)
+    expect(timers.map((timer) => timer.hasRef())).toEqual([false, false, false])
   })
 
   it("give way to the caller's own signal, whose reason passes through", async () => {
