@@ -84,7 +84,7 @@ describe('signedServices', () => {
     expect(before?.({ context: {} } as never)).toBeUndefined()
   })
 
-  it('makes a client when it is first touched, once an invocation', async () => {
+  it('makes clients once an invocation', async () => {
     const seen: ServiceClient[] = []
     const handler = middy()
       .use(signedServices(OPTIONS))
