@@ -79,16 +79,21 @@ describe("the invocation's deadline", () => {
 })
 
 describe('the bounds of a call', () => {
-  it('leave neither timer nor listener behind', async () => {
+  it.each<[string, SendSigned]>([
+    ['a response without a body', respond],
+    [
+      'a response that is read',
+      async (_, __, { toError }) => new ReceivedResponse(HEAD, Readable.from(['{}']), toError),
+    ],
+    ['no response', () => Promise.reject(new Error('no connection'))],
+  ])('leave neither timer nor listener behind, with %s', async (_, sendSigned) => {
     const caller = new AbortController()
-    for (const sendSigned of [respond, () => Promise.reject(new Error('no connection'))]) {
-      const { run } = create({ sendSigned, remaining: () => 800 })
-      const ended = run({ signal: caller.signal, totalTimeout: 500 }).catch(() => {})
-      expect(vi.getTimerCount()).toBe(3)
-      await ended
-      expect(vi.getTimerCount()).toBe(0)
-      expect(getEventListeners(caller.signal, 'abort')).toEqual([])
-    }
+    const ended = create({ sendSigned, remaining: () => 800 }).run({ signal: caller.signal, totalTimeout: 500 })
+    expect(vi.getTimerCount()).toBe(3)
+    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1)
+    await ended.then((response) => response.text()).catch(() => {})
+    expect(vi.getTimerCount()).toBe(0)
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
   })
 
   it.each([
