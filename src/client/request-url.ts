@@ -52,7 +52,7 @@ export function resolveRequestUrl(
 export function pathBelow(base: BaseUrl, url: URL, call: CallInfo): string {
   const outside = outsideBase(base, url)
   if (outside !== undefined) throw new ServiceRequestError(call, outside)
-  return url.pathname.slice(base.path.length) || '/'
+  return encodePath(url.pathname).slice(base.path.length) || '/'
 }
 
 /** True for a text that names its own host: `https://...`; `jobs:cancel` is a path. */

@@ -53,7 +53,12 @@ export class ReceivedResponse extends NativeResponse implements Response {
     this.#toError = toError
     if (source === null) return
     // A body that fails unread must not end the process.
-    source.on('error', () => {}).once('close', () => this.#end(undefined))
+    source
+      .on('error', () => {})
+      .once('close', () => {
+        // Before any reader of the body sees the error.
+        this.#end(this.#isRead && source.errored ? toError(source.errored) : undefined)
+      })
     setImmediate(() => {
       if (!this.#isRead) this.#source = pipeline(source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
     })
