@@ -1,4 +1,5 @@
 import { isHTTPError, type RetryOptions } from 'ky'
+import { MAX_TIMER_MS } from '../config/index.ts'
 import {
   isQuotaExhausted,
   type RefusalRules,
@@ -86,7 +87,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
         : readRetryAfter(outcome.headers)
     const ms = asked ?? backOff(wanted, retryCount, context.random)
     const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, context.patience)
-    return ms < context.remaining() && ms <= longest ? ms : undefined
+    return ms < context.remaining() && ms <= Math.min(longest, MAX_TIMER_MS) ? ms : undefined
   }
 
   return {

@@ -14,6 +14,7 @@ import {
   ServiceRequestError,
   ServiceResponseError,
   timeoutError,
+  withoutControls,
 } from '../errors/index.ts'
 import { findKind, type SendSigned, type SignedCall, type UnsignedRequest } from '../signing/index.ts'
 import { forwardAbort, sleep } from './abort.ts'
@@ -169,7 +170,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   nameMethod(method: string | undefined): void {
-    if (method !== undefined) this.method = String(method).toUpperCase()
+    if (method !== undefined) this.method = withoutControls(String(method)).toUpperCase()
   }
 
   /**
@@ -378,9 +379,13 @@ export class ServiceCall implements SignedCall, FailingCall {
     if (this.#hasEnded) return
     this.#hasEnded = true
     const { retryBudget, report } = this.#state
-    if (response?.ok) retryBudget.refill()
-    this.#settlePermit(response, failure)
-    report.call?.(recordOf(this, response, failure))
+    try {
+      if (response?.ok) retryBudget.refill()
+      this.#settlePermit(response, failure)
+      report.call?.(recordOf(this, response, failure))
+    } catch {
+      // A hook's own response may lack anything: what is told of a call must not keep it from its end.
+    }
     const { pending } = this.#invocation
     if (pending !== undefined) pending.remove(this)
     else if (failure !== undefined) setImmediate(() => this.warnUnheard())

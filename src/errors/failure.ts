@@ -1,6 +1,6 @@
 import { isHTTPError, isKyError, SchemaValidationError } from 'ky'
 import { hintFor, type Remedy, throttlingHint } from './hint.ts'
-import { redactCause, redactData, redactHeaders, redactText } from './redact.ts'
+import { redactCause, redactData, redactHeaders, redactMessage, redactText, withoutControls } from './redact.ts'
 import { classifyRefusal, type RefusalRules, readRefusalText } from './refusal.ts'
 import { readRetryAfter } from './retry-after.ts'
 import {
@@ -50,7 +50,7 @@ export function attemptFailure(error: unknown, call: FailingCall): unknown {
   if (error instanceof ServiceError) return error
   if (call.signal.aborted) return call.signal.reason
   const { code, message, neverConnected, neverSent, notAResponse, timedOut } = readTransportError(error)
-  const shown = redactText(message, call.secrets)
+  const shown = redactMessage(message, call.secrets)
   if (timedOut) {
     const timeoutMs = call.timeout || 0
     return new ServiceTimeoutError(call, `no complete answer: ${shown}`, { timeoutMs, deadline: false })
@@ -71,7 +71,7 @@ export function callFailure(error: unknown, call: FailingCall): unknown {
   if (call.signal.aborted) return call.signal.reason
   // What is left was thrown by the caller's own hooks, or by ky on the caller's options.
   const cause = redactCause(isKyError(error) ? error.cause : error, call.secrets)
-  const problem = redactText(messageOf(error), call.secrets)
+  const problem = redactMessage(messageOf(error), call.secrets)
   if (call.lastResponse === undefined) return new ServiceRequestError(call, problem, { cause })
   return responseError(call, call.lastResponse, `${call.lastResponse.status}, then: ${problem}`, undefined, { cause })
 }
@@ -120,7 +120,7 @@ export function notJsonError(
 function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
   const { type, message: whole } = readRefusalText(headers, answer, call.refusals)
-  const message = whole.slice(0, MAX_MESSAGE)
+  const message = redactText(whole, call.secrets).slice(0, MAX_MESSAGE)
   const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const words = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
@@ -164,10 +164,11 @@ export function requestIdOf(headers: Headers): string | undefined {
 /** The message of whatever was thrown, of another realm too. */
 export function messageOf(error: unknown): string {
   const { message } = Object(error) as { message?: unknown }
-  return typeof message === 'string' ? message : String(error)
+  if (typeof message === 'string') return message
+  return typeof error === 'symbol' || Object(error) !== error ? String(error) : 'something that is no error'
 }
 
 function shorten(text: string): string {
-  const line = text.trim().split('\n', 1)[0] as string
+  const line = withoutControls(text.trim().split('\n', 1)[0] as string)
   return line.length > MAX_DETAIL ? `${line.slice(0, MAX_DETAIL)}...` : line
 }

@@ -19,6 +19,9 @@ export interface RefusedCall {
 /** What another signature was tried with. */
 export type Remedy = 'other credentials' | 'corrected clock' | 'fresh signature'
 
+/** Longest part of a canonical request in a hint. */
+const MAX_PART = 200
+
 /** More of them tell no more. */
 const MAX_DIFFERENCES = 5
 
@@ -159,5 +162,6 @@ function findDifferences(ours: Parts, theirs: Parts): string[] {
 }
 
 function show(part: string | undefined): string {
-  return part === undefined ? 'nothing' : `'${part}'`
+  if (part === undefined) return 'nothing'
+  return `'${part.length > MAX_PART ? `${part.slice(0, MAX_PART)}...` : part}'`
 }

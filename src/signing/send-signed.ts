@@ -76,8 +76,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
     const payloadHash = payload === 'unsigned' ? 'UNSIGNED-PAYLOAD' : sha256Hex(body ?? '')
 
     const sendOnce = async (identity: AwsCredentialIdentity, signedAt: number) => {
-      const signing = sign({ method, wire, headers: own, payloadHash }, identity, new Date(signedAt))
-      const signed = signing instanceof Promise ? await signing : signing
+      const signed = await signOrRefuse(identity, signedAt)
       call.canonicalRequest = signed.canonicalRequest
       const { accessKeyId, secretAccessKey, sessionToken } = identity
       for (const secret of [signed.signature, accessKeyId, secretAccessKey, sessionToken]) {
@@ -90,6 +89,13 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       return send({ method, url: wire, headers: signed.headers, body }, { ...options, fetch, init })
     }
 
+    const signOrRefuse = (identity: AwsCredentialIdentity, signedAt: number) => {
+      try {
+        return sign({ method, wire, headers: own, payloadHash }, identity, new Date(signedAt))
+      } catch (cause) {
+        throw refuse('the clock gives no time that a signature can hold', { cause })
+      }
+    }
     const found = getIdentity(credentials, signal, refuse)
     const identity = found instanceof Promise ? await found : found
     const signedAt = clock.now(wire.origin)
@@ -102,13 +108,19 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
     if (remedy === undefined) return response
     call.tried.add(remedy.name)
     await response.body?.cancel()
-    return sendOnce(remedy.identity, clock.now(wire.origin))
+    const second = await sendOnce(remedy.identity, clock.now(wire.origin))
+    if (remedy.name === 'corrected clock' && second.status >= 400) {
+      const again = await readHealable(second, kind)
+      // The date was not the gateway's own, but a proxy's for instance.
+      if (again === 'time' || again === 'expired') clock.forget(wire.origin)
+    }
+    return second
 
     async function findRemedy(
       refused: typeof healable,
     ): Promise<{ readonly name: Remedy; readonly identity: AwsCredentialIdentity } | undefined> {
       if (refused === 'token') {
-        const renewed = await unlessAborted(credentials.renew(identity), signal).catch(() => identity)
+        const renewed = await credentials.renew(identity, signal).catch(() => identity)
         return isSameIdentity(renewed, identity) ? undefined : { name: 'other credentials', identity: renewed }
       }
       if (refused === undefined) return undefined
@@ -159,8 +171,8 @@ function getIdentity(
     throw refuse(`no credentials: ${messageOf(cause)}`, { cause })
   }
   try {
-    const identity = credentials.get()
-    return identity instanceof Promise ? unlessAborted(identity, signal).catch(fail) : identity
+    const identity = credentials.get(signal)
+    return identity instanceof Promise ? identity.catch(fail) : identity
   } catch (cause) {
     return fail(cause)
   }
