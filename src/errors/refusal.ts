@@ -92,8 +92,8 @@ export function classifyRefusal(
   const byType = BY_TYPE.get(type)
   const candidates = AMBIGUOUS.get(type)
   if (byType !== undefined && candidates === undefined) return byType
-  const isDenied = status === 401 || status === 403 || (rules.hasErrorList === true && status >= 400)
-  if (byType !== undefined || isDenied) {
+  const isDenied = status === 401 || status === 403
+  if (byType !== undefined || isDenied || (rules.hasErrorList === true && status >= 400)) {
     const byMessage = BY_MESSAGE.find(
       ([pattern, refusal]) => (candidates?.includes(refusal) ?? true) && pattern.test(message),
     )
