@@ -26,7 +26,7 @@ export interface SigningTarget {
   readonly clock: ClockSkew
 }
 
-export interface SendSignedOptions {
+interface SendSignedOptions {
   /** Ends request and response; both fail with its reason. */
   readonly signal: AbortSignal
   readonly toError: ToError
