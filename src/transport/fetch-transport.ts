@@ -10,7 +10,7 @@ export type Fetch = typeof globalThis.fetch
  */
 export async function sendByFetch(
   fetch: Fetch,
-  { method, url, headers, body }: WireRequest,
+  { method, url, headers, body, text }: WireRequest,
   { signal, toError }: SendOptions,
   init: RequestInit | undefined,
 ): Promise<ReceivedResponse> {
@@ -20,7 +20,7 @@ export async function sendByFetch(
     ...init,
     method,
     headers: new Headers(headers),
-    body: body ?? null,
+    body: text ?? body ?? null,
     redirect: 'manual',
     signal,
   })
