@@ -14,7 +14,6 @@ export {
 export type { Remedy } from './hint.ts'
 export { nearestName } from './nearest-name.ts'
 export { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from './option-checks.ts'
-export { redactCause } from './redact.ts'
 export { isQuotaExhausted, type RefusalRules, readErrorType, readHealable } from './refusal.ts'
 export { readRetryAfter } from './retry-after.ts'
 export * from './service-errors.ts'

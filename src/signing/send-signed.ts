@@ -62,7 +62,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
   const kind = findKind(signingName)
   const { pathEncoding, payload, maxBodySize = Number.POSITIVE_INFINITY } = kind
 
-  return async ({ method, url, headers, body: given, init }, call, options) => {
+  return async ({ method, url, headers, body: given, text, init }, call, options) => {
     const { signal } = options
     const refuse: Refuse = (problem, details) => new ServiceRequestError(call, problem, details)
     if (host !== undefined && !sendsByNode({ fetch, init })) {
@@ -87,7 +87,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       if (call.attempts === 0) await ready({ fetch, init })
       signal.throwIfAborted()
       call.attempts += 1
-      return send({ method, url: wire, headers: signed.headers, body }, { ...options, fetch, init })
+      return send({ method, url: wire, headers: signed.headers, body, text }, { ...options, fetch, init })
     }
 
     const found = getIdentity(credentials, signal, refuse)
