@@ -112,10 +112,10 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
         return isSameIdentity(renewed, identity) ? undefined : { name: 'other credentials', identity: renewed }
       }
       if (refused === undefined) return undefined
-      if (clock.learn(wire.origin, response.headers, signedAt)) return { name: 'corrected clock', identity }
-      // Signed before a freeze, and sent after it: the clocks agree.
-      const isOld = refused === 'expired' && clock.now(wire.origin) - signedAt >= TOLERANCE_MS
-      return isOld ? { name: 'fresh signature', identity } : undefined
+      if (clock.learn(wire.origin, response.headers)) return { name: 'corrected clock', identity }
+      // Signed before a freeze and sent after it, or signed before another call has corrected the clock.
+      const isStale = Math.abs(clock.now(wire.origin) - signedAt) >= TOLERANCE_MS
+      return isStale ? { name: 'fresh signature', identity } : undefined
     }
   }
 }

@@ -216,9 +216,10 @@ describe('a hint claims only what was tried:', () => {
     ['signature-expired', 'corrected clock', /stayed so after one correction/],
     ['signature-not-yet-current', 'corrected clock', /stayed so after one correction/],
     ['signature-expired', 'fresh signature', /and so was a fresh one: look for a proxy or a queue/],
+    ['signature-not-yet-current', 'fresh signature', /the response's Date header does not say so/],
     ['expired-token', 'other credentials', /the credentials that were tried next were refused, too/],
   ] as const)('%s after %s', (reason, remedy, expected) => {
-    const words = /correction|fresh one|tried next/
+    const words = /one correction|fresh one|tried next/
     expect(hintFor(reason, { ...CALL, tried: new Set([remedy]) }, '')).toMatch(expected)
     expect(hintFor(reason, CALL, '')).not.toMatch(words)
   })
