@@ -305,7 +305,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       return response
     } catch (error) {
       end()
-      if (this.attempts > before && readTransportError(error).neverSent) this.attempts = before
+      if (this.attempts > before && readTransportError(error).neverSent) this.attempts -= 1
       const failure = toError(error)
       this.#lastAttempt = { ...attempt, outcome: failure as Error }
       throw failure

@@ -50,10 +50,10 @@ const AMBIGUOUS: ReadonlyMap<string | undefined, readonly Refusal[]> = new Map([
 ])
 
 /** What another attempt may heal. */
-const HEALABLE: ReadonlyMap<Refusal | undefined, 'token' | 'expired' | 'time'> = new Map([
+const HEALABLE: ReadonlyMap<Refusal | undefined, 'token' | 'time'> = new Map([
   ['expired-token', 'token'],
   ['invalid-token', 'token'],
-  ['signature-expired', 'expired'],
+  ['signature-expired', 'time'],
   ['signature-not-yet-current', 'time'],
 ])
 
@@ -92,8 +92,8 @@ export function classifyRefusal(
   const byType = BY_TYPE.get(type)
   const candidates = AMBIGUOUS.get(type)
   if (byType !== undefined && candidates === undefined) return byType
-  const isDenied = status === 401 || status === 403 || (rules.hasErrorList === true && status >= 400)
-  if (byType !== undefined || isDenied) {
+  const isDenied = status === 401 || status === 403
+  if (byType !== undefined || isDenied || (rules.hasErrorList === true && status >= 400)) {
     const byMessage = BY_MESSAGE.find(
       ([pattern, refusal]) => (candidates?.includes(refusal) ?? true) && pattern.test(message),
     )
@@ -113,10 +113,7 @@ export function isQuotaExhausted(headers: Headers, rules: RefusalRules): boolean
  * The refusal of a response that another signature may heal: of its token, or of its time. It must come from the gateway
  * itself, which names its error's type; an integration may write the same words into a body of its own.
  */
-export async function readHealable(
-  response: Response,
-  rules: RefusalRules,
-): Promise<'token' | 'expired' | 'time' | undefined> {
+export async function readHealable(response: Response, rules: RefusalRules): Promise<'token' | 'time' | undefined> {
   const type = readErrorType(response.headers)
   const isAsked = AMBIGUOUS.has(type) || (rules.hasErrorList === true && response.status >= 400)
   if (type === undefined && !isAsked) return undefined

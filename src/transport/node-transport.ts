@@ -1,7 +1,7 @@
 // The module objects, because tracers and mocks replace their `request`.
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
 import { createFreezeGuard } from './freeze-guard.ts'
 import { KeepAlive } from './keep-alive.ts'
@@ -28,6 +28,8 @@ export interface WireRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array<ArrayBuffer> | undefined
+  /** The same as a text, where it was one: tests read it where a `fetch` is given it. */
+  readonly text?: string | undefined
 }
 
 export interface SendOptions {
@@ -83,9 +85,9 @@ function exchange(
   const outgoing = (url.protocol === 'https:' ? https : http).request({
     method,
     protocol: url.protocol,
-    hostname: url.hostname.replace(/^\[|\]$/g, ''),
+    hostname: withoutBrackets(url.hostname),
     port: url.port,
-    servername: url.host.replace(/:\d+$/, ''),
+    servername: serverName(url.host),
     path: url.target,
     headers: { host: url.host, ...completeHeaders(headers, method, body) },
     agent,
@@ -111,6 +113,16 @@ function exchange(
       reject(error)
     })
     .end(body)
+}
+
+/** The TLS server name for a `Host`; an IP address must not be one (RFC 6066, section 3). */
+function serverName(host: string): string {
+  const name = withoutBrackets(host.replace(/:\d+$/, ''))
+  return isIP(name) === 0 ? name : ''
+}
+
+function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '')
 }
 
 function completeHeaders(
