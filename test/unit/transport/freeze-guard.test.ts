@@ -1,12 +1,10 @@
-import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices, createSignedFetch } from '../../../src/index.ts'
 import { createFreezeGuard } from '../../../src/transport/freeze-guard.ts'
 import { IDENTITY } from '../../support/helpers.ts'
-import { TLS_CERTIFICATE, TLS_KEY } from '../../support/tls-certificate.ts'
-import { startService as startQuietService, trustServices } from './loopback.ts'
+import { startService, trustServices } from './loopback.ts'
+import { startThreadService, type ThreadService } from './thread-service.ts'
 
 /** Turns of the event loop that a promise takes: up to the third. */
 async function countTurns(promise: Promise<void> | undefined): Promise<number> {
@@ -72,65 +70,13 @@ describe('createFreezeGuard', () => {
   })
 })
 
-type End = 'destroy' | 'resetAndDestroy'
-
-interface Service {
-  readonly url: string
-  /** The requests that have arrived. */
-  readonly seen: () => Promise<string[]>
-  /** Blocks the event loop until so many connections have ended. */
-  readonly block: (count: number) => void
-}
-
-/**
- * A service on a thread of its own that does to each connection what `end` names, 30 ms after its response. This thread is
- * blocked by then, which is to it what a freeze is: it learns of nothing.
- */
-async function startService(protocol: 'http' | 'https', end: End): Promise<Service> {
-  const ended = new Int32Array(new SharedArrayBuffer(4))
-  const source = `
-    const { createServer } = require('node:${protocol}')
-    const { parentPort, workerData: { ended, key, cert } } = require('node:worker_threads')
-    const seen = []
-    const sockets = new Map()
-    const note = () => {
-      Atomics.add(ended, 0, 1)
-      Atomics.notify(ended, 0)
-    }
-    const server = createServer({ key, cert, keepAliveTimeout: 0 }, async (incoming, response) => {
-      let body = ''
-      for await (const chunk of incoming) body += chunk
-      seen.push(incoming.method + ' ' + body)
-      const socket = sockets.get(incoming.socket.remotePort)
-      response.end('{}', () => setTimeout(() => socket.${end}().once('close', note), 30))
-    })
-    // Without TLS's own end, as when a load balancer drops a connection.
-    server.on('connection', (socket) => sockets.set(socket.remotePort, socket))
-    server.listen(0, 'localhost', () => parentPort.postMessage(server.address().port))
-    parentPort.on('message', () => parentPort.postMessage(seen))
-  `
-  const worker = new Worker(source, { eval: true, workerData: { ended, key: TLS_KEY, cert: TLS_CERTIFICATE } })
-  onTestFinished(async () => {
-    await worker.terminate()
-  })
-  const [port] = await once(worker, 'message')
-  const seen = async () => {
-    worker.postMessage('seen')
-    return (await once(worker, 'message'))[0]
-  }
-  const block = (count: number) => {
-    while (Atomics.load(ended, 0) < count) Atomics.wait(ended, 0, count - 1)
-  }
-  return { url: `${protocol}://localhost:${port}`, seen, block }
-}
-
 describe('a POST after a pause', () => {
   const ROUNDS = 6
   const expected = Array.from({ length: ROUNDS }, (_, round) => `POST {"round":${round}}`)
 
   /** Blocks after each call: at once, within the callback that has brought the response, or when all of it is over. */
   async function callAndBlock(
-    { block }: Service,
+    { block }: ThreadService,
     when: 'at once' | 'later',
     post: (json: object) => Promise<unknown>,
   ): Promise<void> {
@@ -152,7 +98,7 @@ describe('a POST after a pause', () => {
     ['https', 'resetAndDestroy', 'later'],
   ] as const)('is not lost to a connection that ended meanwhile: %s, %s, %s', async (protocol, end, when) => {
     trustServices()
-    const service = await startService(protocol, end)
+    const service = await startThreadService(protocol, end)
     const { ai } = createServices({
       services: { ai: { url: `${service.url}/ai`, region: 'us-east-1', signingName: 'execute-api', retry: 0 } },
       credentials: IDENTITY,
@@ -162,7 +108,7 @@ describe('a POST after a pause', () => {
   })
 
   it('is not lost by createSignedFetch either', async () => {
-    const service = await startService('http', 'resetAndDestroy')
+    const service = await startThreadService('http', 'resetAndDestroy')
     const fetch = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'execute-api' })
     const post = async (json: object) =>
       (await fetch(service.url, { method: 'POST', body: JSON.stringify(json) })).json()
@@ -171,7 +117,7 @@ describe('a POST after a pause', () => {
   })
 
   it('that its caller aborts while it waits is not sent', async () => {
-    const service = await startQuietService()
+    const service = await startService()
     const fetch = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'lambda' })
     // Derives the signing key.
     await (await fetch(service.url)).text()
