@@ -84,7 +84,7 @@ describe('a connection', () => {
     await call(recent.url)
     clock.now += 10_000
     await call(other.url)
-    await vi.waitFor(() => expect(former.live()).toEqual([]))
+    await vi.waitFor(() => expect(former.live()).toHaveLength(0))
     expect(recent.live()).toHaveLength(1)
   })
 
@@ -163,7 +163,7 @@ describe('a connection', () => {
     await new Promise((resolve) => setTimeout(resolve, 150))
     await answer(reused, 2)
     expect(service.connections).toHaveLength(2)
-    await vi.waitFor(() => expect(service.live()).toEqual([]))
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0))
   })
 
   it("is kept as long as the service's own header says, and no longer", async () => {
@@ -188,7 +188,7 @@ describe('a connection', () => {
     const { call } = useTransport()
     const startedAt = performance.now()
     await call(service.url)
-    await vi.waitFor(() => expect(service.live()).toEqual([]), { timeout: 3_000 })
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0), { timeout: 3_000 })
     expect(performance.now() - startedAt).toBeGreaterThan(900)
   })
 })

@@ -1,0 +1,451 @@
+import { getEventListeners, once } from 'node:events'
+import http, { type ClientRequest } from 'node:http'
+import https from 'node:https'
+import { createServer, type LookupFunction } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createServices } from '../../../src/index.ts'
+import type { ReceivedResponse } from '../../../src/transport/index.ts'
+import { IDENTITY, rejection } from '../../support/helpers.ts'
+import {
+  findClosedPort,
+  type Respond,
+  startRawService,
+  startService,
+  trustServices,
+  turn,
+  useAbort,
+  useTransport,
+} from './loopback.ts'
+
+const LONG = Uint8Array.from({ length: 5_000_000 }, (_, at) => at % 251)
+
+/** Changes the options that requests are made with, and gives the requests. */
+function watchRequests(options: object = {}, protocol: 'http' | 'https' = 'http'): ClientRequest[] {
+  const requests: ClientRequest[] = []
+  const module = protocol === 'https' ? https : http
+  const { request } = module
+  const spy = vi.spyOn(module, 'request').mockImplementation(((given: http.RequestOptions) => {
+    const made = request({ ...given, ...options })
+    requests.push(made)
+    return made
+  }) as typeof request)
+  onTestFinished(() => spy.mockRestore())
+  return requests
+}
+
+/** A name that never turns into an address. */
+const LOST_NAME: { readonly lookup: LookupFunction } = { lookup: () => {} }
+
+describe('a request', () => {
+  it('goes out with this path and query, byte by byte', async () => {
+    const service = await startService()
+    const { call } = useTransport()
+    for (const target of ['/', "/a%20b/%C3%BC//c/../d/.?e=1&d=2&e&f=%7E!'()*", '/?', '/%2F%2f;a=b@c:d']) {
+      await call(service.url + target)
+      expect(service.seen.pop()).toMatchObject({ method: 'POST', target, body: '{}' })
+    }
+  })
+
+  it.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('is a %s', async (method) => {
+    const service = await startService()
+    const { call } = useTransport()
+    await call(service.url, { method })
+    expect(service.seen).toMatchObject([{ method, body: '' }])
+  })
+
+  it.each([
+    ['GET', undefined, undefined],
+    ['DELETE', undefined, undefined],
+    ['POST', undefined, '0'],
+    ['PUT', undefined, '0'],
+    ['PATCH', undefined, '0'],
+    ['POST', '', '0'],
+    ['POST', 'é', '2'],
+    ['DELETE', '{"a":1}', '7'],
+    ['DELETE', '', '0'],
+    ['OPTIONS', 'x', '1'],
+  ])('says how long its body is: %s %j', async (method, body, expected) => {
+    const service = await startService()
+    const { call } = useTransport()
+    await call(service.url, { method, ...(body !== undefined && { body }) })
+    const [seen] = service.seen
+    expect(seen?.headers['content-length']).toBe(expected)
+    expect(seen?.headers).not.toHaveProperty('transfer-encoding')
+    expect(Buffer.from(seen?.body ?? '', 'latin1').toString()).toBe(body ?? '')
+  })
+
+  it('takes a body of 5 MB, and a part of a larger memory', async () => {
+    const service = await startService()
+    const { call } = useTransport()
+    await call(service.url, { method: 'POST', body: LONG })
+    expect(Buffer.from(service.seen[0]?.body ?? '', 'latin1').equals(LONG)).toBe(true)
+    await call(service.url, { method: 'POST', body: new Uint8Array([0, 1, 2, 255, 4]).subarray(1, 4) })
+    expect(service.seen[1]).toMatchObject({ body: '\x01\x02\xff', headers: { 'content-length': '3' } })
+  })
+
+  it('has the headers that are given, and few more', async () => {
+    const service = await startService()
+    const { call } = useTransport()
+    await call(service.url, { headers: { 'x-a': 'é', 'x-amzn-trace-id': 'Root=1' } })
+    expect(service.seen[0]?.headers).toEqual({
+      host: new URL(service.url).host,
+      connection: 'keep-alive',
+      accept: '*/*',
+      'accept-encoding': 'gzip, br',
+      'user-agent': 'middy-signed-services',
+      'x-a': 'é',
+      'x-amzn-trace-id': 'Root=1',
+    })
+  })
+
+  it("leaves the caller's own headers as they are", async () => {
+    const service = await startService()
+    const { call } = useTransport()
+    const headers = { accept: 'a/b', 'accept-encoding': 'zstd', 'user-agent': 'me', range: 'bytes=0-1' }
+    await call(service.url, { headers })
+    expect(service.seen[0]?.headers).toMatchObject(headers)
+  })
+
+  it('for a range asks for the bytes as they are', async () => {
+    const service = await startService()
+    const { call } = useTransport()
+    await call(service.url, { headers: { range: 'bytes=0-1' } })
+    expect(service.seen[0]?.headers).toMatchObject({ range: 'bytes=0-1', 'accept-encoding': 'identity' })
+  })
+
+  it('reaches a host that is named by its IPv6 address', async () => {
+    const service = await startService(undefined, { host: '::1' })
+    const { call } = useTransport()
+    expect(await call(`${service.url}/x`)).toBe('{}')
+    expect(service.seen).toMatchObject([{ target: '/x', headers: { host: new URL(service.url).host } }])
+  })
+
+  it('goes over TLS, to whom this process trusts', async () => {
+    const service = await startService(undefined, { isTls: true, host: 'localhost' })
+    const { call, send } = useTransport()
+    expect(await rejection(send(service.url))).toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+    trustServices()
+    expect(await call(service.url)).toBe('{}')
+    const elsewhere = service.url.replace('localhost', '127.0.0.1')
+    expect(await rejection(send(elsewhere))).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+  })
+
+  it('goes to the port of its protocol where the URL names none', async () => {
+    const options: http.RequestOptions[] = []
+    for (const module of [http, https]) {
+      const spy = vi.spyOn(module, 'request').mockImplementation(((given: http.RequestOptions) => {
+        options.push(given)
+        throw new Error('not sent')
+      }) as never)
+      onTestFinished(() => spy.mockRestore())
+    }
+    const { send } = useTransport()
+    for (const url of ['http://a.example/x', 'https://a.example/x', 'https://a.example:8443/x']) {
+      await rejection(send(url))
+    }
+    expect(options.map(({ protocol, hostname, port }) => [protocol, hostname, port])).toEqual([
+      ['http:', 'a.example', ''],
+      ['https:', 'a.example', ''],
+      ['https:', 'a.example', '8443'],
+    ])
+  })
+
+  it('is made by the function that the module has at that moment, as tracers and mocks replace it', async () => {
+    const service = await startService()
+    const { call } = useTransport()
+    await call(service.url)
+    const requests = watchRequests()
+    await call(service.url)
+    expect(requests).toHaveLength(1)
+  })
+})
+
+type Read = (response: ReceivedResponse) => unknown
+
+const RESPONSES: Readonly<Record<string, Respond>> = {
+  json: (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"a":"é"}'),
+  empty: (_, response) => response.end(),
+  created: (_, response) => response.writeHead(201, { location: '/jobs/7' }).end('{}'),
+  'no content': (_, response) => response.writeHead(204).end(),
+  'reset content': (_, response) => response.writeHead(205).end(),
+  'multiple choices': (_, response) => response.writeHead(300).end('{}'),
+  'not modified': (_, response) => response.writeHead(304, { etag: '"1"' }).end(),
+  redirect: (_, response) => response.writeHead(302, { location: '/elsewhere' }).end('moved'),
+  error: (_, response) => response.writeHead(503, 'Out of Order').end('{"message":"later"}'),
+  'no reason': (_, response) => response.writeHead(200, '').end('{}'),
+  'odd status': (_, response) => response.writeHead(599, 'Odd').end('{}'),
+  cookies: (_, response) => response.setHeader('set-cookie', ['a=1; Path=/', 'b=2']).setHeader('x-b', ['1', '2']).end(),
+  latin1: (_, response) => response.setHeader('x-name', 'é').end(),
+  interim: (_, response) => {
+    response.writeEarlyHints({ link: '</a>; rel=preload' })
+    response.end('{}')
+  },
+  processing: (_, response) => {
+    response.writeProcessing()
+    response.end('{}')
+  },
+  chunked: (_, response) => {
+    response.write('{"a"')
+    setTimeout(() => response.end(':1}'), 10)
+  },
+  trailers: (request, response) => {
+    if (request.method === 'GET') {
+      response.writeHead(200, { trailer: 'x-a' }).write('{}')
+      response.addTrailers({ 'x-a': '1' })
+    }
+    response.end()
+  },
+  long: (_, response) => response.end(LONG),
+  'long, chunked': (_, response) => {
+    for (let at = 0; at < LONG.length; at += 100_000) response.write(LONG.subarray(at, at + 100_000))
+    response.end()
+  },
+  'until the end of the connection': (request) => {
+    request.socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}')
+  },
+  'HTTP 1.0': (request) => {
+    request.socket.end('HTTP/1.0 200 OK\r\n\r\n{}')
+  },
+  gzip: encoded('gzip', gzipSync('{"a":"é"}')),
+  brotli: encoded('br', brotliCompressSync('{"a":"é"}')),
+  'several codings': encoded('gzip, BR', brotliCompressSync(gzipSync('{"a":"é"}'))),
+  'an unknown coding': encoded('gzip, rot13', gzipSync('{}')),
+  'gzip, long': encoded('gzip', gzipSync(LONG)),
+  'gzip, empty': encoded('gzip', Buffer.alloc(0)),
+  'gzip, no content': (_, response) => response.writeHead(204, { 'content-encoding': 'gzip' }).end(),
+}
+
+function encoded(contentEncoding: string, body: Buffer): Respond {
+  return (_, response) => response.setHeader('content-encoding', contentEncoding).end(body)
+}
+
+describe('a response is what the built-in fetch gives', () => {
+  const describeResponse = async (response: Response) => {
+    const { status, statusText, ok, type, redirected, headers, url, body } = response
+    const head = { status, statusText, ok, type, redirected, url, isEmpty: body === null }
+    // The built-in fetch ends the connection of a HEAD.
+    const shown = [...headers].filter(([name]) => name !== 'connection')
+    return { ...head, cookies: headers.getSetCookie(), headers: shown, text: await response.text() }
+  }
+
+  it.each(Object.keys(RESPONSES))('%s', async (name) => {
+    const service = await startService((request, response, body) => {
+      response.setHeader('date', 'Tue, 24 Nov 2026 12:00:00 GMT')
+      RESPONSES[name]?.(request, response, body)
+    })
+    const { send } = useTransport()
+    for (const method of ['GET', 'HEAD']) {
+      const url = `${service.url}/path?q=1`
+      const expected = await describeResponse(await fetch(url, { method, redirect: 'manual' }))
+      expect(await describeResponse(await send(url, { method }))).toEqual(expected)
+    }
+  })
+
+  it('and has any status of three digits', async () => {
+    const service = await startRawService('HTTP/1.1 999 \r\ncontent-length: 2\r\n\r\n{}')
+    const { send } = useTransport()
+    const response = await send(service.url)
+    expect([response.status, response.statusText, response.ok, await response.text()]).toEqual([999, '', false, '{}'])
+  })
+
+  it.each(['no content', 'reset content', 'not modified', 'empty', 'gzip, empty', 'json'])(
+    'and leaves its connection to the next request: %s',
+    async (name) => {
+      const service = await startService(RESPONSES[name])
+      const { call } = useTransport()
+      for (let count = 0; count < 3; count += 1) await call(service.url)
+      expect(service.connections).toHaveLength(1)
+    },
+  )
+
+  it('and leaves its connection after a HEAD', async () => {
+    const service = await startService((_, response) => response.setHeader('content-length', '2').end())
+    const { call } = useTransport()
+    for (let count = 0; count < 3; count += 1) await call(service.url, { method: 'HEAD' })
+    expect(service.connections).toHaveLength(1)
+  })
+
+  it('and may have been put together by a mock', async () => {
+    const service = await startService()
+    const { send } = useTransport()
+    const [changed, refused] = [{ statusMessage: undefined }, { rawHeaders: ['x-a', '\u{1f600}'] }]
+    const { request } = http
+    const spy = vi.spyOn(http, 'request')
+    onTestFinished(() => spy.mockRestore())
+    const change = (members: object) =>
+      spy.mockImplementationOnce(((given: http.RequestOptions) =>
+        request(given).prependListener('response', (message) => void Object.assign(message, members))) as never)
+    change(changed)
+    expect((await send(service.url)).statusText).toBe('')
+    await turn()
+    change(refused)
+    expect(await rejection(send(service.url))).toBeInstanceOf(TypeError)
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0))
+  })
+})
+
+describe('a body that breaks off fails its reader', () => {
+  const half = (head: string) => `HTTP/1.1 200 OK\r\n${head}\r\n\r\n`
+  const BROKEN: Readonly<Record<string, readonly [answer: string | Buffer, end: 'end' | 'resetAndDestroy']>> = {
+    'less than its length': [`${half('content-length: 100')}half`, 'end'],
+    'no last chunk': [`${half('transfer-encoding: chunked')}4\r\nhalf\r\n`, 'end'],
+    'half a chunk': [`${half('transfer-encoding: chunked')}64\r\nhalf`, 'end'],
+    reset: [`${half('content-length: 100')}half`, 'resetAndDestroy'],
+    'no chunk': [`${half('transfer-encoding: chunked')}no chunk`, 'end'],
+    'half, in gzip': [
+      Buffer.concat([Buffer.from(half('content-length: 1000\r\ncontent-encoding: gzip')), gzipSync('{"a":1}')]),
+      'end',
+    ],
+    'nothing yet, in gzip': [half('content-length: 1000\r\ncontent-encoding: gzip'), 'resetAndDestroy'],
+    'not gzip': [`${half('content-length: 8\r\ncontent-encoding: gzip')}not gzip`, 'end'],
+  }
+  const READS: Readonly<Record<string, Read>> = {
+    whole: (response) => response.text(),
+    'as a stream': (response) => response.blob(),
+    'as a clone': (response) => response.clone().text(),
+    'after a while': async (response) => {
+      await wait(40)
+      return response.arrayBuffer()
+    },
+  }
+
+  it.each(Object.keys(BROKEN))('%s', async (name) => {
+    const [answer, end] = BROKEN[name] as (typeof BROKEN)[string]
+    for (const [way, read] of Object.entries(READS)) {
+      const service = await startRawService(answer, (socket) => setTimeout(() => socket[end](), 20))
+      const { send } = useTransport()
+      const { signal } = useAbort()
+      const response = await send(service.url, { signal })
+      const listener = vi.fn()
+      response.onEnd(listener)
+      expect(await rejection(read(response) as Promise<unknown>), way).toMatchObject({
+        code: expect.stringMatching(/^(ECONNRESET|HPE_|Z_)/),
+      })
+      expect(listener).toHaveBeenCalledOnce()
+      await turn()
+      expect(getEventListeners(signal, 'abort')).toEqual([])
+    }
+  })
+
+  it('and nobody else', async () => {
+    const service = await startRawService(`${half('content-length: 100')}half`, (socket) => socket.resetAndDestroy())
+    const { send } = useTransport()
+    await send(service.url)
+    await wait(30)
+    expect(service.live()).toHaveLength(0)
+  })
+})
+
+describe('a connection that is never made', () => {
+  function useFakeTimers() {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+  }
+
+  it.each([
+    ['in plain', 'http://a.example:81/', 'a.example:81'],
+    ['over TLS', 'https://a.example/', 'a.example'],
+  ])('is given up after 10 s, %s', async (_, url, host) => {
+    useFakeTimers()
+    for (const module of [http, https]) {
+      const { request } = module
+      const spy = vi
+        .spyOn(module, 'request')
+        .mockImplementation(((given: http.RequestOptions) => request({ ...given, ...LOST_NAME })) as never)
+      onTestFinished(() => spy.mockRestore())
+    }
+    const { send } = useTransport()
+    const { signal } = useAbort()
+    const failed = vi.fn()
+    const call = send(url, { signal }).catch(failed)
+    await vi.advanceTimersByTimeAsync(9_999)
+    expect(failed).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(1)
+    await call
+    const [error] = failed.mock.calls[0] as [Error]
+    expect(error).toMatchObject({ code: 'ETIMEDOUT', syscall: 'connect' })
+    expect(error.message).toBe(`no connection to ${host} within 10000 ms`)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('includes the TLS handshake', async () => {
+    const server = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => {
+      server.close()
+    })
+    useFakeTimers()
+    const { send } = useTransport()
+    const call = rejection(send(`https://127.0.0.1:${(server.address() as { port: number }).port}/`))
+    await once(server, 'connection')
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await call).toMatchObject({ code: 'ETIMEDOUT', syscall: 'connect' })
+  })
+
+  it('has nothing to do with one that was made, or that failed', async () => {
+    trustServices()
+    const services = [await startService(), await startService(undefined, { isTls: true, host: 'localhost' })]
+    const { send } = useTransport()
+    const port = await findClosedPort()
+    useFakeTimers()
+    for (const service of services) {
+      expect(await (await send(service.url)).text()).toBe('{}')
+      expect(vi.getTimerCount()).toBe(0)
+      expect(await (await send(service.url)).text()).toBe('{}')
+    }
+    await rejection(send(`http://127.0.0.1:${port}`))
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0))
+  })
+})
+
+describe('a slow response', () => {
+  /** Each limit that a socket, an agent or a request of Node.js has, far below the time that the service takes. */
+  const LIMIT_MS = 30
+  const SLOW_MS = 200
+
+  const respond: Respond = (_, response) => {
+    setTimeout(() => response.write('{"slow":'), SLOW_MS)
+    setTimeout(() => response.end('true}'), 2 * SLOW_MS)
+  }
+
+  it('is bounded by `timeout` alone', async () => {
+    const service = await startService(respond)
+    const timeouts: string[] = []
+    const { request } = http
+    const spy = vi.spyOn(http, 'request').mockImplementation(((given: http.RequestOptions) => {
+      Object.assign((given.agent as unknown as { options: object }).options, { timeout: LIMIT_MS })
+      const made = request(given)
+      made
+        .on('timeout', () => timeouts.push('request'))
+        .on('socket', (socket) => {
+          socket.setTimeout(LIMIT_MS).on('timeout', () => timeouts.push('socket'))
+        })
+      return made
+    }) as typeof request)
+    onTestFinished(() => spy.mockRestore())
+    const createAi = (timeout: number) =>
+      createServices({
+        services: { ai: { url: service.url, region: 'us-east-1', signingName: 'execute-api' } },
+        credentials: IDENTITY,
+        timeout,
+      }).ai
+    expect(await createAi(600_000).get('first').json()).toEqual({ slow: true })
+    expect(await createAi(600_000).get('reused').json()).toEqual({ slow: true })
+    expect(await createAi(600_000).post('any', { timeout: false }).json()).toEqual({ slow: true })
+    // The limits were there, and have passed.
+    expect(new Set(timeouts)).toEqual(new Set(['request', 'socket']))
+    expect(service.seen.map(({ target }) => target)).toEqual(['/first', '/reused', '/any'])
+    expect(
+      await rejection(
+        createAi(SLOW_MS / 2)
+          .post('late')
+          .json(),
+      ),
+    ).toMatchObject({ name: 'ServiceTimeoutError' })
+  })
+})
