@@ -88,9 +88,14 @@ function exchange(
     agent,
   })
   let incoming: IncomingMessage | undefined
-  const abort = () => (incoming ?? outgoing).destroy(signal.reason)
+  const abort = () => {
+    // A request that waits for a connection says nothing before it gets one.
+    reject(signal.reason)
+    const exchanged = incoming ?? outgoing
+    exchanged.destroy(signal.reason)
+  }
   const release = () => signal.removeEventListener('abort', abort)
-  signal.addEventListener('abort', abort)
+  signal.addEventListener('abort', abort, { once: true })
   outgoing
     .on('socket', (socket) => limitConnecting(outgoing, socket, url))
     .on('response', (message) => {

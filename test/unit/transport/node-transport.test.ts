@@ -338,6 +338,153 @@ describe('a body that breaks off fails its reader', () => {
   })
 })
 
+describe('a signal', () => {
+  it.each([[new Error('the reason')], ['text'], [5], [null], [undefined]])(
+    'ends request and response with its very reason: %s',
+    async (reason) => {
+      const service = await startService((request, response) => {
+        if (request.url === '/half') response.write('half')
+      })
+      const { send } = useTransport()
+      const before = useAbort(reason)
+      before.abort()
+      expect(await rejection(send(service.url, { signal: before.signal }))).toBe(before.signal.reason)
+
+      const waiting = useAbort(reason)
+      const call = send(service.url, { signal: waiting.signal })
+      await vi.waitFor(() => expect(service.seen).toHaveLength(1))
+      waiting.abort()
+      expect(await rejection(call)).toBe(waiting.signal.reason)
+
+      const reading = useAbort(reason)
+      const response = await send(`${service.url}/half`, { signal: reading.signal })
+      const text = response.text()
+      await turn()
+      reading.abort()
+      expect(await rejection(text)).toBe(reading.signal.reason)
+      await vi.waitFor(() => expect(service.live()).toHaveLength(0))
+    },
+  )
+
+  it('that has aborted lets nothing out', async () => {
+    const service = await startService()
+    const { send } = useTransport()
+    const signal = AbortSignal.abort()
+    await rejection(send(service.url, { signal }))
+    await turn()
+    expect(service.connections).toEqual([])
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it('ends a request for which a connection is made', async () => {
+    const requests = watchRequests(LOST_NAME)
+    const { send } = useTransport()
+    const { signal, reason, abort } = useAbort()
+    const call = send('http://a.example/', { signal })
+    await turn()
+    abort()
+    expect(await rejection(call)).toBe(reason)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    await vi.waitFor(() => expect(requests[0]?.socket?.destroyed).toBe(true))
+  })
+
+  it('ends a request that has just been made, which is never written', async () => {
+    const service = await startService()
+    const { call, send } = useTransport()
+    const { signal, reason, abort } = useAbort()
+    const aborted = send(service.url, { signal })
+    abort()
+    expect(await rejection(aborted)).toBe(reason)
+    await turn()
+    expect(service.seen).toEqual([])
+    // Its connection serves the next request.
+    await call(service.url)
+    expect([service.seen.length, service.connections.length]).toEqual([1, 1])
+  })
+
+  it('ends a request that waits for a connection, and lets the others behind it go on', async () => {
+    let finish = () => {}
+    const service = await startService((request, response) => {
+      if (request.url === '/first') finish = () => response.end('first')
+      else response.end('other')
+    })
+    const { call, send } = useTransport()
+    const options = { maxConnections: 1 }
+    const first = call(`${service.url}/first`, options)
+    await vi.waitFor(() => expect(service.seen).toHaveLength(1))
+    const { signal, reason, abort } = useAbort()
+    const second = send(`${service.url}/second`, { ...options, signal })
+    const third = call(`${service.url}/third`, options)
+    await turn()
+    abort()
+    expect(await rejection(second)).toBe(reason)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    finish()
+    expect([await first, await third]).toEqual(['first', 'other'])
+    expect(service.seen.map(({ target }) => target)).toEqual(['/first', '/third'])
+    expect(service.connections).toHaveLength(1)
+  })
+
+  it('ends a request that is being written', async () => {
+    const service = await startRawService('', (socket) => socket.pause())
+    const { send } = useTransport()
+    const requests = watchRequests()
+    const { signal, reason, abort } = useAbort()
+    const call = send(service.url, { method: 'POST', body: LONG, signal })
+    await vi.waitFor(() => expect(service.connections).toHaveLength(1))
+    await turn()
+    abort()
+    expect(await rejection(call)).toBe(reason)
+    await vi.waitFor(() => expect(requests[0]?.socket?.destroyed).toBe(true))
+  })
+
+  it.each([
+    ['whole', 'identity', (response: Response) => response.text()],
+    ['as a stream', 'identity', (response: Response) => response.blob()],
+    ['as a clone', 'identity', (response: Response) => response.clone().text()],
+    ['whole', 'gzip', (response: Response) => response.text()],
+    ['as a stream', 'gzip', (response: Response) => response.blob()],
+  ])('ends a body that is read, %s, %s', async (_, coding, read) => {
+    const service = await startService((_, response) => {
+      response.setHeader('content-encoding', coding).write(coding === 'gzip' ? gzipSync('half') : 'half')
+    })
+    const { send } = useTransport()
+    const { signal, reason, abort } = useAbort()
+    const response = await send(service.url, { signal })
+    const reading = read(response)
+    await turn()
+    abort()
+    expect(await rejection(reading)).toBe(reason)
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0))
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it.each([0, 10])('ends a body that nobody reads, %d ms after its head', async (ms) => {
+    const service = await startService((_, response) => response.write('half'))
+    const { send } = useTransport()
+    const { signal, reason, abort } = useAbort()
+    const response = await send(service.url, { signal })
+    if (ms > 0) await wait(ms)
+    abort()
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0))
+    expect(await rejection(response.text())).toBe(reason)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it('keeps nothing of a call that has ended, and does nothing to it', async () => {
+    const service = await startService((_, response) => response.setHeader('content-length', '2').end('{}'))
+    const { send } = useTransport()
+    const { signal, abort } = useAbort()
+    const [unread, head] = [await send(service.url, { signal }), await send(service.url, { signal, method: 'HEAD' })]
+    await turn()
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    abort()
+    expect([await unread.text(), head.status]).toEqual(['{}', 200])
+    await turn()
+    expect(service.live()).toHaveLength(service.connections.length)
+  })
+})
+
 describe('a connection that is never made', () => {
   function useFakeTimers() {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
