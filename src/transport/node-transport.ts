@@ -112,6 +112,11 @@ function exchange(
       release()
       reject(error)
     })
+    .on('close', () => {
+      release()
+      // As after a response that switches protocols.
+      if (incoming === undefined) reject(networkError('ECONNRESET', 'the connection was closed without a response'))
+    })
     .end(body)
 }
 
@@ -133,12 +138,17 @@ function completeHeaders(
 function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestTarget): void {
   if (!socket.connecting) return
   const expire = () => {
-    const error = new Error(`no connection to ${host} within ${CONNECT_TIMEOUT_MS} ms`)
-    outgoing.destroy(Object.assign(error, { code: 'ETIMEDOUT', syscall: 'connect' }))
+    const error = networkError('ETIMEDOUT', `no connection to ${host} within ${CONNECT_TIMEOUT_MS} ms`)
+    outgoing.destroy(Object.assign(error, { syscall: 'connect' }))
   }
   const timer = setTimeout(expire, CONNECT_TIMEOUT_MS)
   const stop = () => clearTimeout(timer)
   socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', stop).once('close', stop)
+}
+
+/** An error as Node.js's own client gives them. */
+function networkError(code: string, message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), { code })
 }
 
 function toResponse(message: IncomingMessage, method: string, url: RequestTarget, toError: ToError): ReceivedResponse {

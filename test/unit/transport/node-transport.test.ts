@@ -9,6 +9,7 @@ import { createServices } from '../../../src/index.ts'
 import type { ReceivedResponse } from '../../../src/transport/index.ts'
 import { IDENTITY, rejection } from '../../support/helpers.ts'
 import {
+  type CallOptions,
   findClosedPort,
   type Respond,
   startRawService,
@@ -282,6 +283,76 @@ describe('a response is what the built-in fetch gives', () => {
     await turn()
     change(refused)
     expect(await rejection(send(service.url))).toBeInstanceOf(TypeError)
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0))
+  })
+})
+
+describe('a request fails', () => {
+  it('where nobody listens', async () => {
+    const { send } = useTransport()
+    const error = await rejection(send(`http://127.0.0.1:${await findClosedPort()}`))
+    expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect' })
+  })
+
+  it('where no host has the name', async () => {
+    const { send } = useTransport()
+    const error = await rejection(send('http://no-such-host.invalid/'))
+    expect(error).toMatchObject({ syscall: 'getaddrinfo' })
+  })
+
+  it.each([
+    ['a path', { url: '/a b' }, 'ERR_UNESCAPED_CHARACTERS'],
+    ['a header', { headers: { 'x-a': '\n' } }, 'ERR_INVALID_CHAR'],
+    ["a header's name", { headers: { 'x a': '1' } }, 'ERR_INVALID_HTTP_TOKEN'],
+    ['a method', { method: 'a b' }, 'ERR_INVALID_HTTP_TOKEN'],
+  ])('that cannot be written for %s', async (_, { url = '/', ...options }: CallOptions & { url?: string }, code) => {
+    const service = await startService()
+    const { send } = useTransport()
+    const { signal } = useAbort()
+    expect(await rejection(send(service.url + url, { ...options, signal }))).toMatchObject({ code })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    expect(service.connections).toEqual([])
+  })
+
+  it.each([
+    ['closes', 'destroy'],
+    ['resets', 'resetAndDestroy'],
+  ] as const)('where the service %s the connection, and leaves nothing on its signal', async (_, end) => {
+    const service = await startService((request) => request.socket[end]())
+    const { send } = useTransport()
+    const { signal } = useAbort()
+    expect(await rejection(send(service.url, { signal }))).toMatchObject({ code: 'ECONNRESET' })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it.each([
+    ['not HTTP', 'SSH-2.0-OpenSSH_9.9\r\n', 'HPE_INVALID_CONSTANT'],
+    ['half a head', 'HTTP/1.1 200 OK\r\nx-a: ', 'ECONNRESET'],
+    ['a head of 20 KB', `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(20_000)}\r\n\r\n`, 'HPE_HEADER_OVERFLOW'],
+    [
+      'two lengths',
+      'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na',
+      expect.stringMatching(/^HPE_/),
+    ],
+    [
+      'a switch of protocols',
+      'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
+      'ECONNRESET',
+    ],
+  ])('where the service answers by %s', async (_, answer, code) => {
+    const service = await startRawService(answer, (socket) => socket.end())
+    const { send } = useTransport()
+    const { signal } = useAbort()
+    expect(await rejection(send(service.url, { signal }))).toMatchObject({ code })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0))
+  })
+
+  it('at once where the service switches protocols and keeps the connection', async () => {
+    const head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'
+    const service = await startRawService(head)
+    const { send } = useTransport()
+    expect(await rejection(send(service.url))).toMatchObject({ message: expect.stringContaining('without a response') })
     await vi.waitFor(() => expect(service.live()).toHaveLength(0))
   })
 })
