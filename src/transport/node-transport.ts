@@ -2,6 +2,8 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
+// Imported, so that fake timers leave it alone.
+import { setImmediate } from 'node:timers'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
 import { createFreezeGuard } from './freeze-guard.ts'
 import { KeepAlive } from './keep-alive.ts'
@@ -88,19 +90,31 @@ function exchange(
     agent,
   })
   let incoming: IncomingMessage | undefined
+  let isSent = false
   const abort = () => {
     // A request that waits for a connection says nothing before it gets one.
     reject(signal.reason)
     const exchanged = incoming ?? outgoing
     exchanged.destroy(signal.reason)
   }
+  // A service that has answered early may never read the rest of the request. Asked a turn later: over TLS, a response may
+  // come before the news that the request has gone out.
+  const destroyUnsent = () => {
+    if (!isSent) outgoing.destroy()
+  }
   const release = () => signal.removeEventListener('abort', abort)
   signal.addEventListener('abort', abort, { once: true })
   outgoing
     .on('socket', (socket) => limitConnecting(outgoing, socket, url))
+    .on('finish', () => {
+      isSent = true
+    })
     .on('response', (message) => {
       incoming = message
-      message.once('close', release)
+      message.once('close', () => {
+        release()
+        if (!isSent) setImmediate(destroyUnsent)
+      })
       try {
         resolve(toResponse(message, method, url, toError))
       } catch (error) {

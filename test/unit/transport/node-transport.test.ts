@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices } from '../../../src/index.ts'
 import type { ReceivedResponse } from '../../../src/transport/index.ts'
 import { IDENTITY, rejection } from '../../support/helpers.ts'
+import { TLS_CERTIFICATE } from '../../support/tls-certificate.ts'
 import {
   type CallOptions,
   findClosedPort,
@@ -19,6 +20,7 @@ import {
   useAbort,
   useTransport,
 } from './loopback.ts'
+import { startThreadService } from './thread-service.ts'
 
 const LONG = Uint8Array.from({ length: 5_000_000 }, (_, at) => at % 251)
 
@@ -407,6 +409,58 @@ describe('a body that breaks off fails its reader', () => {
     await wait(30)
     expect(service.live()).toHaveLength(0)
   })
+})
+
+describe('a service that answers before it has read the request', () => {
+  const head = 'HTTP/1.1 413 Payload Too Large\r\ncontent-length: 2\r\n\r\n{}'
+
+  it('is heard, and its connection is not used again', async () => {
+    const service = await startRawService(head, (socket) => socket.pause())
+    const { send } = useTransport()
+    const requests = watchRequests()
+    const { signal } = useAbort()
+    const response = await send(service.url, { method: 'POST', body: LONG, signal })
+    expect([response.status, await response.text()]).toEqual([413, '{}'])
+    await vi.waitFor(() => expect(requests[0]?.socket?.destroyed).toBe(true))
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it('may leave its response unread, too', async () => {
+    const service = await startRawService(head, (socket) => socket.pause())
+    const { send } = useTransport()
+    const requests = watchRequests()
+    const response = await send(service.url, { method: 'POST', body: LONG })
+    await vi.waitFor(() => expect(requests[0]?.socket?.destroyed).toBe(true))
+    expect(await response.text()).toBe('{}')
+  })
+
+  it('may end the connection', async () => {
+    const service = await startRawService(head, (socket) => socket.resume().end())
+    const { send } = useTransport()
+    const response = await send(service.url, { method: 'POST', body: LONG })
+    expect([response.status, await response.text()]).toEqual([413, '{}'])
+  })
+
+  it.each(['http', 'https'] as const)(
+    'keeps its connection where the request has gone out, over %s',
+    async (protocol) => {
+      const service = await startThreadService(protocol)
+      const { call, send } = useTransport()
+      const requests = watchRequests({ ca: TLS_CERTIFICATE }, protocol)
+      await call(service.url)
+      for (let count = 2; count < 5; count += 1) {
+        // Written in this phase of the event loop, TLS learns that the bytes have gone out after the response has come.
+        await new Promise((resolve) => setImmediate(resolve))
+        const response = send(service.url, { method: 'POST', body: 'a' })
+        for (let ticks = 0; ticks < 20; ticks += 1) await new Promise<void>((resolve) => process.nextTick(resolve))
+        service.block(count)
+        expect(await (await response).text()).toBe('{}')
+        await turn()
+      }
+      expect(requests.map(({ reusedSocket }) => reusedSocket)).toEqual([false, true, true, true])
+      expect(await service.seen()).toHaveLength(4)
+    },
+  )
 })
 
 describe('a signal', () => {
