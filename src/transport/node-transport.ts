@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
 import { createFreezeGuard } from './freeze-guard.ts'
 import { KeepAlive } from './keep-alive.ts'
-import { ReceivedResponse, type ToError } from './received-response.ts'
+import { type BodyHold, ReceivedResponse, type ToError } from './received-response.ts'
 
 /** Where a request goes, and its request line. */
 export interface RequestTarget {
@@ -178,5 +178,18 @@ function toResponse(message: IncomingMessage, method: string, url: RequestTarget
     return new ReceivedResponse(head, null, toError)
   }
   const encoding = headers.get('content-encoding')
-  return new ReceivedResponse(head, encoding === null ? message : decode(message, encoding), toError)
+  const body = encoding === null ? message : decode(message, encoding)
+  return new ReceivedResponse(head, body, toError, createHold(message))
+}
+
+/** The body's hold on the process, until the message has ended: then its connection may serve another request. */
+function createHold(message: IncomingMessage): BodyHold {
+  const { socket } = message
+  message.once('end', () => socket.ref())
+  return {
+    ref: () => {
+      if (!message.readableEnded) socket.ref()
+    },
+    unref: () => socket.unref(),
+  }
 }

@@ -11,6 +11,12 @@ export interface ResponseHead {
   readonly url: string
 }
 
+/** What keeps the process alive for a body that is being read: its connection. */
+export interface BodyHold {
+  readonly ref: () => void
+  readonly unref: () => void
+}
+
 /** Gives the error that reading a body rejects with for what its stream failed with. */
 export type ToError = (error: unknown) => unknown
 
@@ -27,22 +33,32 @@ const NativeResponse: new () => object = Response
 export class ReceivedResponse extends NativeResponse implements Response {
   readonly #head: ResponseHead
   readonly #toError: ToError
+  readonly #hold: BodyHold | undefined
   #source: Readable | null
+  /** Somebody reads the body. */
+  #isReading = false
+  /** Somebody has asked for the whole of it. */
   #isCollected = false
   /** Made when the body is asked for as a stream. */
   #native: Response | undefined
   #listener: ((error: unknown) => void) | undefined
 
-  constructor(head: ResponseHead, source: Readable | null, toError: ToError) {
+  constructor(head: ResponseHead, source: Readable | null, toError: ToError, hold?: BodyHold) {
     super()
     this.#head = head
     this.#source = source
     this.#toError = toError
+    this.#hold = hold
     if (source === null) return
     // A body that fails unread must not end the process.
-    source.on('error', () => {}).once('close', () => this.#end(undefined))
+    source
+      .on('error', () => {})
+      .once('close', () => {
+        // Before any reader of the body sees the error.
+        this.#end(this.#isReading && source.errored ? toError(source.errored) : undefined)
+      })
     setImmediate(() => {
-      if (!this.#isRead) this.#source = pipeline(source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
+      if (!this.#isReading) this.#readAhead(source)
     })
   }
 
@@ -89,8 +105,8 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   async text(): Promise<string> {
-    if (this.#source === null || this.#isRead) return this.#streamed.text()
-    const text = (await this.#collect(this.#source)).toString()
+    if (this.#isStreamed) return this.#streamed.text()
+    const text = (await this.#collect()).toString()
     return text.startsWith('\ufeff') ? text.slice(1) : text
   }
 
@@ -99,8 +115,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#source === null || this.#isRead) return new Uint8Array(await this.#streamed.arrayBuffer())
-    return new Uint8Array(await this.#collect(this.#source))
+    return new Uint8Array(await (this.#isStreamed ? this.#streamed.arrayBuffer() : this.#collect()))
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -121,41 +136,55 @@ export class ReceivedResponse extends NativeResponse implements Response {
     return clone
   }
 
-  get #isRead(): boolean {
-    return this.#isCollected || this.#native !== undefined
+  /** Whether the body is read by the native `Response`, or not at all. */
+  get #isStreamed(): boolean {
+    return this.#source === null || this.#isCollected || this.#native !== undefined
   }
 
   get #streamed(): Response {
-    this.#native ??= new Response(this.#toStream(), { headers: this.headers })
+    if (this.#native === undefined) {
+      this.#native = new Response(this.#toStream(), { headers: this.headers })
+      // The body has been collected: every further reader must find it locked.
+      if (this.#isCollected) this.#native.body?.getReader()
+    }
     return this.#native
   }
 
   #toStream(): ReadableStream<Uint8Array> | null {
     if (this.#source === null) return null
-    const source = this.#source
-    const chunks = source[Symbol.asyncIterator]()
-    const stream = new ReadableStream<Uint8Array>(
-      {
-        pull: async (controller) => {
-          try {
-            const { done, value } = await chunks.next()
-            if (!done) return controller.enqueue(value)
-            this.#end(undefined)
-            controller.close()
-          } catch (error) {
-            controller.error(this.#fail(error))
-          }
-        },
-        cancel: () => {
+    let chunks: AsyncIterator<Buffer> | undefined
+    return new ReadableStream({
+      type: 'bytes',
+      pull: async (controller) => {
+        try {
+          chunks ??= this.#startReading()[Symbol.asyncIterator]()
+          const { done, value } = await chunks.next()
+          // A copy: the stream takes a chunk's memory, which others may share.
+          if (!done) return controller.enqueue(new Uint8Array(value))
           this.#end(undefined)
-          source.destroy()
-        },
+          controller.close()
+          controller.byobRequest?.respond(0)
+        } catch (error) {
+          controller.error(this.#fail(error))
+        }
       },
-      { highWaterMark: 0 },
-    )
-    // The body has been collected: every further reader must find it locked.
-    if (this.#isCollected) stream.getReader()
-    return stream
+      cancel: () => {
+        this.#end(undefined)
+        this.#source?.destroy()
+      },
+    })
+  }
+
+  /** Lets go of a small body's connection, and of the process: nobody may ever read the body. */
+  #readAhead(source: Readable): void {
+    this.#source = pipeline(source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
+    this.#hold?.unref()
+  }
+
+  #startReading(): Readable {
+    this.#isReading = true
+    this.#hold?.ref()
+    return this.#source as Readable
   }
 
   #fail(error: unknown): unknown {
@@ -169,8 +198,9 @@ export class ReceivedResponse extends NativeResponse implements Response {
     this.#listener = undefined
   }
 
-  #collect(source: Readable): Promise<Buffer> {
+  #collect(): Promise<Buffer> {
     this.#isCollected = true
+    const source = this.#startReading()
     return new Promise((resolve, reject) => {
       const fail = () => reject(this.#fail(source.errored ?? new Error('the response was closed')))
       if (source.destroyed) return fail()

@@ -3,7 +3,7 @@ import http, { type ClientRequest } from 'node:http'
 import https from 'node:https'
 import { createServer, type LookupFunction } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, createGzip, gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices } from '../../../src/index.ts'
 import type { ReceivedResponse } from '../../../src/transport/index.ts'
@@ -408,6 +408,86 @@ describe('a body that breaks off fails its reader', () => {
     await send(service.url)
     await wait(30)
     expect(service.live()).toHaveLength(0)
+  })
+})
+
+describe('a response that nobody reads', () => {
+  it.each([
+    ['identity', (_: unknown, response: http.ServerResponse) => response.end('a'.repeat(60_000))],
+    ['gzip', encoded('gzip', gzipSync('a'.repeat(60_000)))],
+  ] as const)('leaves its connection where it is small, and can still be read: %s', async (_, respond) => {
+    const service = await startService(respond as Respond)
+    const { send } = useTransport()
+    const { signal } = useAbort()
+    const responses: Response[] = []
+    for (let count = 0; count < 3; count += 1) {
+      responses.push(await send(service.url, { signal, maxConnections: 1 }))
+      await turn()
+    }
+    expect(service.connections).toHaveLength(1)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    for (const response of responses) expect(await response.text()).toHaveLength(60_000)
+  })
+
+  it.each([
+    ['looked at', (response: Response) => response.body],
+    ['cloned', (response: Response) => response.clone()],
+    ['cancelled', (response: Response) => response.body?.cancel()],
+  ])('leaves the place of its connection to others when it was only %s', async (_, touch) => {
+    const service = await startService()
+    const { send } = useTransport()
+    for (let count = 0; count < 3; count += 1) touch(await send(service.url, { maxConnections: 1 }))
+    expect(service.seen).toHaveLength(3)
+  })
+
+  it('leaves its connection when it is cancelled after all of it has come', async () => {
+    const service = await startService()
+    const { send, call } = useTransport()
+    const response = await send(service.url)
+    await turn()
+    await response.body?.cancel()
+    await call(service.url)
+    expect(service.connections).toHaveLength(1)
+  })
+
+  it.each(['identity', 'gzip'])('holds its service back, and comes whole all the same: %s', async (coding) => {
+    const size = 64_000_000
+    let sent = 0
+    const block = Buffer.from(Array.from({ length: 1_000_000 }, () => Math.floor(Math.random() * 256)))
+    const service = await startService(async (_, response) => {
+      const target = coding === 'gzip' ? createGzip({ level: 0 }) : response
+      response.setHeader('content-encoding', coding)
+      if (target !== response) target.pipe(response)
+      for (; sent < size; sent += block.length) if (!target.write(block)) await once(target, 'drain')
+      target.end()
+    })
+    const { send } = useTransport()
+    const response = await send(service.url)
+    let before = -1
+    while (before !== sent) {
+      before = sent
+      await wait(100)
+    }
+    expect(sent).toBeLessThan(size / 2)
+    let received = 0
+    if (coding === 'gzip') for await (const chunk of response.body ?? []) received += chunk.length
+    else received = (await response.arrayBuffer()).byteLength
+    expect(received).toBe(size)
+  })
+
+  it.each(['identity', 'gzip'])('lets go of its connection when it is cancelled: %s', async (coding) => {
+    const service = await startService((_, response) => {
+      response.setHeader('content-encoding', coding).write(coding === 'gzip' ? gzipSync('half') : 'half')
+    })
+    const { send } = useTransport()
+    const { signal } = useAbort()
+    const reader = (await send(service.url, { signal })).body?.getReader()
+    expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('half')
+    const pending = reader?.read()
+    await reader?.cancel(new Error('enough'))
+    expect(await pending).toEqual({ done: true, value: undefined })
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0))
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 })
 
