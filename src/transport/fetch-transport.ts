@@ -25,6 +25,7 @@ export async function sendByFetch(
     signal,
   })
   const response = await unlessAborted(Promise.resolve(answer), signal)
+  checkResponse(response)
   const head = {
     status: response.status,
     statusText: response.statusText,
@@ -33,6 +34,15 @@ export async function sendByFetch(
   }
   const source = response.body === null ? null : toReadable(response.body, signal)
   return new ReceivedResponse(head, source, toError)
+}
+
+/** A replaced `fetch` may give anything. */
+function checkResponse(response: Partial<Response> | null | undefined): void {
+  const { status, headers, body } = response ?? {}
+  if (typeof status !== 'number' || typeof headers?.get !== 'function' || body === undefined) {
+    throw new TypeError('fetch gave something that is not a Response')
+  }
+  if (response?.bodyUsed || body?.locked) throw new TypeError('fetch gave a Response whose body somebody has read')
 }
 
 /** The body as a stream that ends with the signal, whether or not `fetch` knows of it. */
@@ -52,7 +62,8 @@ function toReadable(body: ReadableStream<Uint8Array>, signal: AbortSignal): Read
       callback(error)
     },
   })
-  signal.addEventListener('abort', abort)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
   return source
 }
 
