@@ -20,8 +20,9 @@ export const signers = {
   'signing alone': async (body: Uint8Array) => {
     const { createSign } = (await loadBuilt('signing/signer')) as typeof import('../src/signing/signer.ts')
     const { sha256Hex } = (await loadBuilt('signing/sha256')) as typeof import('../src/signing/sha256.ts')
+    const { toWireUrl } = (await loadBuilt('signing/wire-url')) as typeof import('../src/signing/wire-url.ts')
     const sign = createSign({ region, service })
-    const wire = { href: url, host, path, query: [] }
+    const wire = toWireUrl(new URL(url))
     const headers = { 'content-type': contentType }
     return () => sign({ method: 'POST', wire, headers, payloadHash: sha256Hex(body) }, credentials, new Date())
   },

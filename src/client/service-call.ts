@@ -118,7 +118,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.url = config.base?.href
     this.timeout = config.timeout
     this.trace = invocation.readTrace()
-    this.#budget = invocation.remaining?.() ?? Number.POSITIVE_INFINITY
+    this.#budget = this.#untilDeadline()
   }
 
   /** Aborts when the call must end; its reason is the error that the call ends with. */
@@ -172,18 +172,19 @@ export class ServiceCall implements SignedCall, FailingCall {
    * Starts the call's timers, and follows its caller's signal.
    * @throws ServiceRequestError for a timeout that is none
    */
-  bound({ signal, timeout = this.timeout, totalTimeout }: CallBounds): void {
-    if (timeout !== false && !(timeout > 0 && timeout <= MAX_TIMER_MS)) {
-      throw new ServiceRequestError(this, `the timeout must be false or between 0 and ${MAX_TIMER_MS} ms`)
+  bound({ signal, timeout = this.timeout, totalTimeout = false }: CallBounds): void {
+    for (const [name, ms] of Object.entries({ timeout, totalTimeout })) {
+      if (ms !== false && !(ms > 0 && ms <= MAX_TIMER_MS)) {
+        throw new ServiceRequestError(this, `the ${name} must be false or between 0 and ${MAX_TIMER_MS} ms`)
+      }
     }
     this.timeout = timeout
     if (signal) {
       this.callerSignal = signal
       this.#cleanUps.push(forwardAbort(signal, this.#controller))
     }
-    // Unreferenced: a response that nobody reads must not keep the process alive.
-    if (this.#budget <= MAX_TIMER_MS) this.#abortAfter(this.#budget, () => deadlineError(this, this.#budget)).unref()
-    if (totalTimeout) {
+    if (this.#budget <= MAX_TIMER_MS) this.#abortAfter(this.#budget, () => deadlineError(this, this.#budget))
+    if (totalTimeout !== false) {
       this.#totalTimeout = totalTimeout
       this.#abortAfter(totalTimeout, () => timeoutError(this, totalTimeout))
     }
@@ -287,19 +288,24 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.path = pathBelow(this.#requestUrl.base, url, this)
     const last = this.#lastAttempt
     if (last !== undefined && !this.#retryRules?.allow(attempt, last)) throw retryRefused(this, last.outcome)
-    if (this.#remaining() <= 0) throw deadlineError(this, this.#budget)
+    if (this.#untilDeadline() <= 0) throw deadlineError(this, this.#budget)
+    if (this.#remaining() <= 0) throw timeoutError(this, this.#totalTimeout as number)
   }
 
   /** Milliseconds left for the call. */
   #remaining(): number {
     const total = this.#totalTimeout === undefined ? Number.POSITIVE_INFINITY : this.#totalTimeout - this.durationMs
-    return Math.min(this.#invocation.remaining?.() ?? Number.POSITIVE_INFINITY, total)
+    return Math.min(this.#untilDeadline(), total)
   }
 
-  #abortAfter(ms: number, createReason: () => Error): NodeJS.Timeout {
-    const timer = setTimeout(() => this.#controller.abort(createReason()), Math.max(0, ms))
+  #untilDeadline(): number {
+    return this.#invocation.remaining?.() ?? Number.POSITIVE_INFINITY
+  }
+
+  #abortAfter(ms: number, createReason: () => Error): void {
+    // Unreferenced: a response that nobody reads must not keep the process alive.
+    const timer = setTimeout(() => this.#controller.abort(createReason()), Math.max(0, ms)).unref()
     this.#cleanUps.push(() => clearTimeout(timer))
-    return timer
   }
 
   /** The outcome of `source` or the abort of the call, whichever comes first: hooks may never settle. */
@@ -324,7 +330,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   #fail(error: unknown): unknown {
-    if (this.#failed?.error !== error) {
+    if (this.#failed === undefined || this.#failed.error !== error) {
       let failure: unknown
       try {
         failure = callFailure(error, this)
@@ -333,7 +339,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       }
       this.#failed = { error, failure }
     }
-    const { failure } = this.#failed as { failure: unknown }
+    const { failure } = this.#failed
     this.#end(this.#response, failure)
     return failure
   }

@@ -43,6 +43,8 @@ const MAX_DETAIL = 300
 
 /** Whether a transport's error says that the request could not be sent at all. */
 export function isNeverSent(error: unknown): boolean {
+  // Not a transport's error. Its cause may belong to another request, such as a credential provider's.
+  if (error instanceof ServiceError) return false
   const { code, cause } = Object(error) as { code?: unknown; cause?: { code?: unknown } | null }
   return REFUSED.includes(code) || REFUSED.includes(cause?.code)
 }

@@ -10,7 +10,6 @@ export {
   retryRefused,
   timeoutError,
 } from './failure.ts'
-export { redactCause } from './redact.ts'
 export { readErrorType, readHealable } from './refusal.ts'
 export { readRetryAfter } from './retry-after.ts'
 export * from './service-errors.ts'

@@ -90,17 +90,20 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
 
 /** What a context has already is kept, mocks for instance, but for clients of another request. */
 function mergeServices(given: object | undefined, { request, clients }: Made): object {
-  const before: Made | undefined = given && Reflect.get(given, MADE)
-  const isStale = (name: string, value: unknown) =>
-    before !== undefined && before.request !== request && before.clients[name] === value
+  // Its own only: a mock may make up a value for every name.
+  const before: Made | undefined = given && Object.getOwnPropertyDescriptor(given, MADE)?.value
   const services: Record<string, unknown> = { ...clients }
+  const made: Record<string, ServiceClient> = { ...clients }
   // The names of clients as well, because the given object may inherit them, or make them up when it is asked.
   for (const name of new Set([...Object.keys(given ?? {}), ...Object.keys(clients)])) {
     const value: unknown = given && Reflect.get(given, name)
-    if (value !== undefined && !isStale(name, value)) services[name] = value
+    const client = before?.clients[name]
+    const isClient = client !== undefined && client === value
+    if (value === undefined || (isClient && before?.request !== request)) continue
+    services[name] = value
+    if (isClient) made[name] = client
   }
-  const made: Made = { request, clients: { ...(before?.request === request && before.clients), ...clients } }
-  return Object.defineProperty(services, MADE, { value: made })
+  return Object.defineProperty(services, MADE, { value: { request, clients: made } satisfies Made })
 }
 
 /** A response that flows on after the handler: a stream, or one as its body. */

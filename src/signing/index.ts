@@ -1,4 +1,4 @@
-export { type ClockSkew, createClockSkew } from './clock-skew.ts'
+export { createClockSkew } from './clock-skew.ts'
 export {
   type AwsCredentialIdentity,
   type AwsCredentialProvider,

@@ -26,7 +26,7 @@ export interface SigningTarget {
   readonly clock: ClockSkew
 }
 
-export interface SendSignedOptions {
+interface SendSignedOptions {
   /** Ends request and response; both fail with its reason. */
   readonly signal: AbortSignal
   readonly toError: ToError
@@ -63,7 +63,7 @@ type Refuse = (problem: string, details?: { cause: unknown }) => ServiceRequestE
 export function createSendSigned({ credentials, region, signingName, fetch, clock }: SigningTarget): SendSigned {
   const sign = createSign({ region, service: signingName })
 
-  return async ({ method, url, headers, body: given, init }, call, { signal, toError }) => {
+  return async ({ method, url, headers, body: given, text, init }, call, { signal, toError }) => {
     const refuse: Refuse = (problem, details) => new ServiceRequestError(call, problem, details)
     const wire = toWireUrl(url)
     const own = collectHeaders(headers, wire, refuse)
@@ -83,7 +83,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       if (call.attempts === 0) await ready({ fetch, init })
       signal.throwIfAborted()
       call.attempts += 1
-      return send({ method, url: wire, headers: signed.headers, body }, { signal, toError, fetch, init })
+      return send({ method, url: wire, headers: signed.headers, body, text }, { signal, toError, fetch, init })
     }
 
     const found = getIdentity(credentials, signal, refuse)

@@ -9,7 +9,7 @@ const IDLE_MS = 30_000
  * Connections to one origin at a time. Every TLS handshake costs about 1 ms of CPU, and of 1,000 calls at once fewest were
  * slow between 100 and 250 connections. Lambda allows 1,024 file descriptors.
  */
-export const DEFAULT_MAX_CONNECTIONS = 128
+const DEFAULT_MAX_CONNECTIONS = 128
 
 /** Keeps connections open between requests, and gives the agent to send a request with. */
 export class KeepAlive {

@@ -30,6 +30,8 @@ export interface WireRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array<ArrayBuffer> | undefined
+  /** The same as a text, where it was one: tests read it where a `fetch` is given it. */
+  readonly text?: string | undefined
 }
 
 export interface SendOptions {

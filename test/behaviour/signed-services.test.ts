@@ -84,7 +84,7 @@ describe('signedServices', () => {
     expect(before?.({ context: {} } as never)).toBeUndefined()
   })
 
-  it('makes a client when it is first touched, once an invocation', async () => {
+  it('makes clients once an invocation', async () => {
     const seen: ServiceClient[] = []
     const handler = middy()
       .use(signedServices(OPTIONS))
@@ -357,14 +357,8 @@ describe("the invocation's deadline", () => {
   it('holds for a streamed answer that flows after the handler has ended, and leaves no timer behind it', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const end = Date.now() + 300
-    const chunks = ['a', 'b']
     const stream: typeof fetch = () =>
-      answer(
-        new ReadableStream({
-          pull: (controller) =>
-            chunks.length ? controller.enqueue(Buffer.from(chunks.pop() as string)) : new Promise(() => {}),
-        }),
-      )
+      answer(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('a')) }))
     const handler = middy({ timeoutEarlyInMillis: 0 })
       .use(signedServices({ ...OPTIONS, fetch: stream, deadlineMargin: 0 }))
       .handler(async (_, { services }) => (await services.ai.get('x')).body)
@@ -372,7 +366,6 @@ describe("the invocation's deadline", () => {
     const others = vi.getTimerCount()
     const body = (await handler({}, context)) as ReadableStream
     const reader = body.getReader()
-    await reader.read()
     await reader.read()
     expect(vi.getTimerCount()).toBe(others + 2)
     const ended = rejection(reader.read())

@@ -4,6 +4,7 @@ import ky from 'ky'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { callFailure, handlerEndedError } from '../../../src/errors/failure.ts'
 import {
+  type CallRecord,
   createServices,
   type ServiceClient,
   ServiceError,
@@ -246,6 +247,32 @@ describe('no answer', () => {
       })
     },
   )
+
+  const refusal = Object.assign(new Error('invalid dispatcher'), { code: 'UND_ERR_INVALID_ARG' })
+
+  it.each([
+    ['a fetch', new TypeError('fetch failed', { cause: refusal })],
+    ['undici', refusal],
+    ['Node.js', Object.assign(new TypeError('invalid dispatcher'), { code: 'ERR_INVALID_CHAR' })],
+  ])('a request that %s cannot send is refused, and not sent again', async (_, thrown) => {
+    respond = () => Promise.reject(thrown)
+    const error = (await rejection(createClient().get('x'))) as Error
+    expect(error).toMatchObject({
+      code: 'ERR_SERVICE_REQUEST',
+      attempts: 0,
+      message: 'integration: GET /x: cannot be sent: invalid dispatcher',
+    })
+    expect(error.cause).toBe(thrown.cause ?? thrown)
+    expect(count).toBe(1)
+  })
+
+  it('a provider that fails in that way was not an attempt either', async () => {
+    const records: CallRecord[] = []
+    const onCall = (record: CallRecord) => void records.push(record)
+    const credentials = () => Promise.reject(refusal)
+    await rejection(createClient({ credentials, onCall }).get('x'))
+    expect(records).toMatchObject([{ attempts: 0, errorCode: 'ERR_SERVICE_REQUEST' }])
+  })
 
   it('an answer cut off is a ServiceNetworkError too, for every way to read it', async () => {
     const sockets: Socket[] = []

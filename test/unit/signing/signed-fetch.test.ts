@@ -1,10 +1,9 @@
-import { describe, expect, it, vi } from 'vitest'
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices, createSignedFetch, ServiceRequestError, type SignedFetchOptions } from '../../../src/index.ts'
-import { createClock } from '../../../src/signing/clock-skew.ts'
-import { createCredentialSource } from '../../../src/signing/credentials.ts'
-import { readOutgoing } from '../../../src/signing/request-body.ts'
 import { sha256Hex } from '../../../src/signing/sha256.ts'
-import { createSendSigned } from '../../../src/signing/signed-fetch.ts'
 import { createSign } from '../../../src/signing/signer.ts'
 import { toWireUrl } from '../../../src/signing/wire-url.ts'
 import { answer, IDENTITY, rejection, setEnv, useGateway } from '../../support/helpers.ts'
@@ -98,25 +97,6 @@ describe('createSignedFetch', () => {
     await fetch(URL_, { method: 'POST', body: bytes })
     expect(sent[0]?.headers).toBeInstanceOf(Headers)
     expect(sent[0]?.body).toEqual(bytes)
-  })
-
-  it('catches up with what happened in a pause once a call', async () => {
-    const catchUp = vi.fn(async () => {})
-    const { region, service: signingName } = OPTIONS
-    const credentials = createCredentialSource(IDENTITY)
-    const send = createSendSigned({
-      credentials,
-      region,
-      signingName,
-      fetch: () => answer(),
-      clock: createClock(),
-      catchUp,
-    })
-    const call = { service: 'ai', method: 'GET', path: '/x', attempts: 0, secrets: new Set<string>() }
-    const request = { ...readOutgoing(new URL(URL_)), signal: new AbortController().signal }
-    await send(request, call)
-    await send(request, call)
-    expect([catchUp.mock.calls.length, call.attempts]).toEqual([1, 2])
   })
 
   it('derives a signing key once for an identity and a day', async () => {
@@ -300,10 +280,57 @@ describe('createSignedFetch refuses, before anything is sent,', () => {
   })
 })
 
+describe('createSignedFetch fails as fetch does:', () => {
+  const startServer = async (listener: RequestListener) => {
+    const server = createServer(listener).listen(0, '127.0.0.1')
+    onTestFinished(() => {
+      server.close()
+    })
+    await once(server, 'listening')
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`
+  }
+
+  it('without a connection', async () => {
+    const url = await startServer((request) => request.destroy())
+    const error = await rejection(createSignedFetch(OPTIONS)(url))
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error).toMatchObject({ message: 'fetch failed', cause: { code: 'ECONNRESET' } })
+  })
+
+  it('with a body that is cut off', async () => {
+    const url = await startServer((_, response) => {
+      response.writeHead(200, { 'content-length': 100 })
+      response.write('half', () => response.destroy())
+    })
+    const response = await createSignedFetch(OPTIONS)(url)
+    const error = await rejection(response.text())
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error).toMatchObject({ message: 'terminated', cause: { code: 'ECONNRESET' } })
+  })
+
+  it("with its caller's reason", async () => {
+    const url = await startServer(() => {})
+    const controller = new AbortController()
+    setTimeout(() => controller.abort('mine'), 20)
+    const fetch = createSignedFetch(OPTIONS)
+    expect(await rejection(fetch(url, { signal: controller.signal }))).toBe('mine')
+    expect(await rejection(fetch(new Request(url, { signal: AbortSignal.abort('early') })))).toBe('early')
+  })
+
+  it("with a transport's own TypeError", async () => {
+    const error = new TypeError('fetch failed')
+    expect(await rejection(record({ fetch: () => Promise.reject(error) }).fetch(URL_))).toBe(error)
+  })
+
+  it('for what is no URL', async () => {
+    expect(await rejection(record().fetch('jobs'))).toBeInstanceOf(TypeError)
+  })
+})
+
 describe('a body of many bytes', () => {
   const LARGE = 300_000
 
-  it('is sent as it was when the call began, by the built-in fetch', async () => {
+  it("is sent as it was when the call began, by Node's own client", async () => {
     const gateway = await useGateway({
       ai: { 'PUT /files': ({ body }) => ({ bytes: body.length, last: body.at(-1) }) },
     })

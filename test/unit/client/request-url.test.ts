@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest'
+import { pathBelow, resolveRequestUrl } from '../../../src/client/request-url.ts'
+import { type BaseUrl, parseBaseUrl } from '../../../src/config/base-url.ts'
+import type { ServiceConfig } from '../../../src/config/resolve-config.ts'
+import { ServiceRequestError, ServicesConfigurationError } from '../../../src/errors/service-errors.ts'
+
+const HOST = 'https://id.execute-api.eu-central-1.amazonaws.com'
+const CALL = { service: 'ai', method: 'GET', path: '/', attempts: 0 }
+const base = (url: string) => parseBaseUrl(url) as BaseUrl
+const prod = base(`${HOST}/prod`)
+
+/** Where an input leads, and the path that its errors name. */
+function resolve(input: unknown, { at = prod, absolute = false } = {}) {
+  const { target, path } = resolveRequestUrl({ base: at } as ServiceConfig, CALL, input, { absolute })
+  return { target, path, href: target instanceof Request ? target.url : target.href }
+}
+
+function refusal(run: () => unknown): ServiceRequestError {
+  try {
+    run()
+  } catch (error) {
+    expect(error).toBeInstanceOf(ServiceRequestError)
+    return error as ServiceRequestError
+  }
+  throw new Error('was not refused')
+}
+
+describe('a path', () => {
+  it.each([
+    ['jobs', '/prod/jobs'],
+    ['/jobs', '/prod/jobs'],
+    ['//jobs', '/prod/jobs'],
+    ['\\jobs', '/prod/jobs'],
+    ['  \n/jobs', '/prod/jobs'],
+    ['jobs:cancel', '/prod/jobs:cancel'],
+    ['jobs?a=1', '/prod/jobs?a=1'],
+    ['a b', '/prod/a%20b'],
+    ['', '/prod'],
+    ['?a=1', '/prod?a=1'],
+    ['/', '/prod/'],
+    ['a/../b', '/prod/b'],
+    ['/https://evil.example/x', '/prod/https://evil.example/x'],
+    ['jobs/https://evil.example', '/prod/jobs/https://evil.example'],
+  ])('keeps the stage before %j', (input, expected) => {
+    expect(resolve(input).href).toBe(HOST + expected)
+  })
+
+  it('that is empty leaves the base as it was configured', () => {
+    expect(resolve('', { at: base('https://h.example/prod/') }).href).toBe('https://h.example/prod/')
+    expect(resolve('', { at: base('https://h.example') }).href).toBe('https://h.example/')
+  })
+
+  it.each([
+    ['jobs/1?key=1#part', '/jobs/1'],
+    ['', '/'],
+    ['a/../b', '/b'],
+    ["a b/it's", '/a%20b/it%27s'],
+  ])('%j is named %s in errors', (input, expected) => {
+    expect(resolve(input).path).toBe(expected)
+  })
+
+  it('that is refused is named as it was given, without its query', () => {
+    expect(refusal(() => resolve('/../admin?key=hunter2'))).toMatchObject({
+      path: '/../admin',
+      message: `ai: GET /../admin: the path leaves the base URL ${HOST}/prod`,
+    })
+  })
+})
+
+describe('an absolute URL given as text', () => {
+  it.each([
+    'https://h.example/x',
+    'HTTPS://h.example',
+    ' \thttps://h.example',
+    'ht\ntps://h.example',
+    'data://x',
+    's3://h.example',
+  ])('is told from a path: %j', (input) => {
+    expect(refusal(() => resolve(input)).message).toBe(`ai: GET /: an absolute URL is not a path below ${HOST}/prod`)
+  })
+
+  it('is taken by `.fetch`, where it is one below the base', () => {
+    expect(resolve(`${HOST}/prod/x`, { absolute: true })).toMatchObject({ href: `${HOST}/prod/x`, path: '/x' })
+    expect(refusal(() => resolve('https://evil.example/x', { absolute: true })).message).toContain(
+      'is not this service',
+    )
+    expect(refusal(() => resolve('https://:', { absolute: true })).message).toBe('ai: GET /: the input is not a URL')
+  })
+})
+
+describe('a URL or Request', () => {
+  it('is taken below the base, the Request as it is', () => {
+    const url = new URL(`${HOST}/prod/x?a=1`)
+    const request = new Request(url)
+    expect(resolve(url)).toMatchObject({ href: url.href, path: '/x' })
+    expect(resolve(request)).toMatchObject({ target: request, path: '/x' })
+    expect(resolve(request).target).toBe(request)
+  })
+
+  it('is copied, so that nobody changes it after it was checked', () => {
+    const url = new URL(`${HOST}/prod/x`)
+    const { target } = resolve(url)
+    url.pathname = '/admin'
+    expect((target as URL).href).toBe(`${HOST}/prod/x`)
+  })
+
+  it.each([undefined, null, 5, { href: `${HOST}/prod/x` }])('is all that is taken beside a text: not %o', (input) => {
+    expect(refusal(() => resolve(input)).message).toBe('ai: GET /: the input must be a path, a URL or a Request')
+  })
+})
+
+it('a service without a URL is named with the variable that is not set', () => {
+  const config = { missing: 'AI_URL: API Gateway URL not set' } as ServiceConfig
+  const error = refusal(() => resolveRequestUrl(config, CALL, 'jobs?a=1'))
+  expect(error.message).toBe('ai: GET /jobs: AI_URL: API Gateway URL not set')
+  expect(error.cause).toBeInstanceOf(ServicesConfigurationError)
+})
+
+describe('pathBelow', () => {
+  const refused = (at: BaseUrl, url: URL | string) => refusal(() => pathBelow(at, new URL(url), CALL)).message
+
+  it.each([
+    '/prod',
+    '/prod/',
+    '/prod/jobs',
+    '/prod/a%2Fb',
+    '/prod/...',
+    '/prod/a/%252e%252e',
+    '/prod/a%2F..%2Fb',
+    '/prod/.%2F./x',
+    '/prod/a.%2F..%2Fb',
+    '/prod/.a%2F..%2Fb',
+  ])('lets %s pass', (path) => {
+    expect(pathBelow(prod, new URL(HOST + path), CALL)).toBe(path.slice('/prod'.length) || '/')
+  })
+
+  it.each([
+    '/',
+    '/production',
+    '/prod/../admin',
+    '/prod/%2e%2e/admin',
+    '/prod/.%2E/admin',
+    '/prod/..%2f..%2fadmin',
+    '/prod/a/..%5c..%5c..',
+    '/prod/%2e%2e%2fx',
+  ])('refuses %s', (path) => {
+    expect(refused(prod, HOST + path)).toBe(`ai: GET /: the path leaves the base URL ${HOST}/prod`)
+  })
+
+  it.each([
+    'https://evil.example/prod/x',
+    'http://id.execute-api.eu-central-1.amazonaws.com/prod/x',
+    `${HOST}:8443/prod/x`,
+  ])('refuses another origin, %s', (url) => {
+    expect(refused(prod, url)).toMatch(/is not this service, whose base URL is /)
+  })
+
+  it('refuses credentials without repeating them', () => {
+    const withUser = new URL('/prod/x', HOST)
+    withUser.username = 'hunter2'
+    const withPassword = new URL('/prod/x', HOST)
+    withPassword.password = 'hunter2'
+    for (const url of [withUser, withPassword]) {
+      expect(refused(prod, url)).toBe('ai: GET /: the URL must not hold credentials')
+    }
+  })
+
+  it('takes any path below a bare host, and only the encoded form of an encoded base', () => {
+    expect(pathBelow(base('https://h.example'), new URL('https://h.example/x'), CALL)).toBe('/x')
+    expect(pathBelow(base("https://h.example/'a'"), new URL("https://h.example/'a'/x"), CALL)).toBe('/x')
+  })
+})

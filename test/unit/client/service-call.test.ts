@@ -1,0 +1,159 @@
+import { getEventListeners } from 'node:events'
+import { Readable } from 'node:stream'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createReporter } from '../../../src/client/call-log.ts'
+import { createRetryQuota } from '../../../src/client/retry-budget.ts'
+import { type CallBounds, type Invocation, ServiceCall, type ServiceState } from '../../../src/client/service-call.ts'
+import { parseBaseUrl } from '../../../src/config/base-url.ts'
+import { MAX_TIMER_MS } from '../../../src/config/options.ts'
+import type { ServiceConfig } from '../../../src/config/resolve-config.ts'
+import { readRequest } from '../../../src/signing/request-body.ts'
+import type { SendSigned } from '../../../src/signing/send-signed.ts'
+import { ReceivedResponse } from '../../../src/transport/received-response.ts'
+import { rejection } from '../../support/helpers.ts'
+
+const URL_ = new URL('https://h.example/prod/x')
+const CONFIG = { name: 'ai', timeout: 1000, base: parseBaseUrl('https://h.example/prod') } as ServiceConfig
+const HEAD = { status: 200, statusText: '', headers: new Headers(), url: URL_.href }
+
+const respond: SendSigned = async (_, __, { toError }) => new ReceivedResponse(HEAD, null, toError)
+/** Answers only to the end of the attempt. */
+const hang: SendSigned = (_, __, { signal }) =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason))
+  })
+
+/** A call of one attempt, as `.fetch` makes it. */
+function create({ sendSigned = respond, ...invocation }: Partial<Invocation & ServiceState> = {}) {
+  const state = { sendSigned, quota: createRetryQuota(), breaker: undefined, report: createReporter() }
+  const call = new ServiceCall(CONFIG, state, { readTrace: () => undefined, ...invocation })
+  call.locate(URL_)
+  const run = (bounds: CallBounds = {}) =>
+    call.run(async () => {
+      call.bound(bounds)
+      return call.send(readRequest(URL_))
+    })
+  return { call, run }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe("the invocation's deadline", () => {
+  const deadline = { name: 'ServiceTimeoutError', deadline: true, statusCode: 504 }
+
+  it('aborts the call with its error when the time that was left is over', async () => {
+    const { call, run } = create({ sendSigned: hang, remaining: () => 800 })
+    const ended = rejection(run({ timeout: false }))
+    await vi.advanceTimersByTimeAsync(799)
+    expect(call.signal.aborted).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await ended).toBe(call.signal.reason)
+    expect(await ended).toMatchObject({ ...deadline, timeoutMs: 800 })
+  })
+
+  it.each([0, -100])('lets nothing be sent where %d ms are left', async (ms) => {
+    const sendSigned = vi.fn(respond)
+    const { run } = create({ sendSigned, remaining: () => ms })
+    expect(await rejection(run())).toMatchObject({ ...deadline, timeoutMs: 0, attempts: 0 })
+    expect(sendSigned).not.toHaveBeenCalled()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each([
+    [1, MAX_TIMER_MS],
+    [0, MAX_TIMER_MS + 1],
+    [0, 2 ** 40],
+    [0, Number.POSITIVE_INFINITY],
+    [0, undefined],
+  ])('takes %d timers where %s ms are left: some are longer than a timer can be', (timers, ms) => {
+    const { call } = create({ remaining: ms === undefined ? undefined : () => ms })
+    call.bound({})
+    expect(vi.getTimerCount()).toBe(timers)
+    expect(call.signal.aborted).toBe(false)
+  })
+})
+
+describe('the bounds of a call', () => {
+  it.each<[string, SendSigned]>([
+    ['a response without a body', respond],
+    [
+      'a response that is read',
+      async (_, __, { toError }) => new ReceivedResponse(HEAD, Readable.from(['{}']), toError),
+    ],
+    ['no response', () => Promise.reject(new Error('no connection'))],
+  ])('leave neither timer nor listener behind, with %s', async (_, sendSigned) => {
+    const caller = new AbortController()
+    const ended = create({ sendSigned, remaining: () => 800 }).run({ signal: caller.signal, totalTimeout: 500 })
+    expect(vi.getTimerCount()).toBe(3)
+    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1)
+    await ended.then((response) => response.text()).catch(() => {})
+    expect(vi.getTimerCount()).toBe(0)
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([])
+  })
+
+  it.each([
+    ['of an attempt', { timeout: 300 }, { timeoutMs: 300 }],
+    ['of the whole call', { totalTimeout: 200 }, { timeoutMs: 200 }],
+  ])('%s end it with its own error', async (_, bounds, expected) => {
+    const ended = rejection(create({ sendSigned: hang }).run(bounds))
+    await vi.advanceTimersByTimeAsync(expected.timeoutMs)
+    expect(await ended).toMatchObject({ name: 'ServiceTimeoutError', deadline: false, ...expected })
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('let nothing be sent that the timer would end at once', async () => {
+    const sendSigned = vi.fn(respond)
+    const { call } = create({ sendSigned })
+    const ended = call.run(async () => {
+      call.bound({ totalTimeout: 5 })
+      // The caller keeps the event loop busy.
+      while (call.durationMs < 10) performance.now()
+      return call.send(readRequest(URL_))
+    })
+    expect(await rejection(ended)).toMatchObject({ deadline: false, timeoutMs: 5, attempts: 0 })
+    expect(sendSigned).not.toHaveBeenCalled()
+  })
+
+  it('do not keep the process alive for a response that nobody reads', async () => {
+    const started = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => started.mockRestore())
+    const unread: SendSigned = async (_, __, { toError }) =>
+      new ReceivedResponse(HEAD, new Readable({ read() {} }), toError)
+    await create({ sendSigned: unread, remaining: () => 800 }).run({ totalTimeout: 500 })
+    const timers = started.mock.results.map(({ value }) => value as NodeJS.Timeout)
+    expect(timers.map((timer) => timer.hasRef())).toEqual([false, false, false])
+  })
+
+  it("give way to the caller's own signal, whose reason passes through", async () => {
+    const caller = new AbortController()
+    const ended = rejection(create({ sendSigned: hang }).run({ signal: caller.signal }))
+    caller.abort('mine')
+    expect(await ended).toBe('mine')
+    expect(await rejection(create().run({ signal: AbortSignal.abort('early') }))).toBe('early')
+  })
+})
+
+describe('whatever is thrown', () => {
+  it.each([undefined, null, 0, '', 'text'])('is the cause of an error of the call: %j', async (thrown) => {
+    const error = (await rejection(create().call.run(() => Promise.reject(thrown)))) as Error
+    expect(error).toMatchObject({ code: 'ERR_SERVICE_REQUEST', message: `ai: GET /x: ${thrown}` })
+    expect(error.cause).toBe(thrown)
+  })
+
+  it('is named where it cannot be shown', async () => {
+    const evil = Object.defineProperty(new Error('x'), 'message', {
+      get() {
+        throw new Error('no message')
+      },
+    })
+    expect(await rejection(create().call.run(() => Promise.reject(evil)))).toMatchObject({
+      code: 'ERR_SERVICE_REQUEST',
+      message: 'ai: GET /x: something was thrown that cannot be shown',
+    })
+  })
+})

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { createClockSkew } from '../../../src/signing/clock-skew.ts'
+
+describe('createClockSkew', () => {
+  const MACHINE = Date.parse('2026-11-22T12:00:00Z')
+  const ORIGIN = 'https://h.example'
+  const clock = () => createClockSkew(() => MACHINE)
+  const dated = (offset: number, extra: Record<string, string> = {}) =>
+    new Headers({ date: new Date(MACHINE + offset).toUTCString(), ...extra })
+
+  it.each([240_000, -240_000, 86_400_000])('learns an offset of %d ms, for its origin alone', (offset) => {
+    const learning = clock()
+    expect(learning.now(ORIGIN)).toBe(MACHINE)
+    expect(learning.learn(ORIGIN, dated(offset), MACHINE)).toBe(true)
+    expect(learning.now(ORIGIN)).toBe(MACHINE + offset)
+    expect(learning.now('https://other.example')).toBe(MACHINE)
+  })
+
+  it.each([
+    ['a difference under 4 minutes', dated(239_000)],
+    ['an answer from a cache', dated(600_000, { age: '0' })],
+    ['an answer without a date', new Headers()],
+    ['a date that is none', new Headers({ date: 'yesterday' })],
+  ])('learns nothing from %s', (_, headers) => {
+    const learning = clock()
+    expect(learning.learn(ORIGIN, headers, MACHINE)).toBe(false)
+    expect(learning.now(ORIGIN)).toBe(MACHINE)
+  })
+
+  it('unlearns an offset that no longer fits', () => {
+    const learning = clock()
+    learning.learn(ORIGIN, dated(600_000), MACHINE)
+    expect(learning.learn(ORIGIN, dated(0), learning.now(ORIGIN))).toBe(true)
+    expect(learning.now(ORIGIN)).toBe(MACHINE)
+  })
+})

@@ -1,0 +1,91 @@
+import { getEventListeners } from 'node:events'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { createClockSkew } from '../../../src/signing/clock-skew.ts'
+import { type AwsCredentialProvider, createCredentialSource } from '../../../src/signing/credentials.ts'
+import { readRequest } from '../../../src/signing/request-body.ts'
+import { createSendSigned, type SignedCall } from '../../../src/signing/send-signed.ts'
+import { ReceivedResponse, ready, send } from '../../../src/transport/index.ts'
+import { IDENTITY, rejection } from '../../support/helpers.ts'
+
+vi.mock(import('../../../src/transport/index.ts'), async (importOriginal) => ({
+  ...(await importOriginal()),
+  ready: vi.fn(),
+  send: vi.fn(),
+}))
+
+const URL_ = new URL('https://id.execute-api.eu-central-1.amazonaws.com/prod/jobs')
+const toError = (error: unknown) => error
+const respond = async (status = 200) =>
+  new ReceivedResponse({ status, statusText: '', headers: new Headers(), url: URL_.href }, null, toError)
+
+function create(credentials?: AwsCredentialProvider) {
+  const sendSigned = createSendSigned({
+    credentials: createCredentialSource(credentials ?? IDENTITY),
+    region: 'eu-central-1',
+    signingName: 'execute-api',
+    fetch: undefined,
+    clock: createClockSkew(),
+  })
+  const call: SignedCall = { service: 'ai', method: 'GET', path: '/jobs', attempts: 0, secrets: new Set() }
+  const controller = new AbortController()
+  const { signal } = controller
+  return { call, controller, send: (init = {}) => sendSigned(readRequest(URL_, init), call, { signal, toError }) }
+}
+
+beforeEach(() => {
+  vi.mocked(ready).mockReset()
+  vi.mocked(send)
+    .mockReset()
+    .mockImplementation(() => respond())
+})
+
+describe('createSendSigned', () => {
+  it('waits until the transport is ready once a call, before anything is sent', async () => {
+    const order: string[] = []
+    vi.mocked(ready).mockImplementation(async () => void order.push('ready'))
+    vi.mocked(send).mockImplementation(() => {
+      order.push('send')
+      return respond()
+    })
+    const { call, send: sendOnce } = create()
+    await sendOnce()
+    await sendOnce()
+    expect(order).toEqual(['ready', 'send', 'send'])
+    expect(call.attempts).toBe(2)
+  })
+
+  it('sends nothing where the call was aborted while it waited', async () => {
+    const { call, controller, send: sendOnce } = create()
+    vi.mocked(ready).mockImplementation(async () => controller.abort('enough'))
+    expect(await rejection(sendOnce())).toBe('enough')
+    expect(send).not.toHaveBeenCalled()
+    expect(call.attempts).toBe(0)
+  })
+
+  it("gives the transport the call's signal and errors", async () => {
+    const { controller, send: sendOnce } = create()
+    await sendOnce({ keepalive: true })
+    expect(vi.mocked(send).mock.calls[0]?.[1]).toMatchObject({
+      signal: controller.signal,
+      toError,
+      init: { keepalive: true },
+    })
+  })
+
+  it('remembers what it signed, and every secret that no error may show', async () => {
+    const { call, send: sendOnce } = create()
+    await sendOnce()
+    expect(call.canonicalRequest).toMatch(/^GET\n\/prod\/jobs\n/)
+    expect([...call.secrets]).toEqual([expect.stringMatching(/^[\da-f]{64}$/), ...Object.values(IDENTITY)])
+  })
+})
+
+it.each<[string, AwsCredentialProvider, number]>([
+  ['gives credentials', async () => IDENTITY, 1],
+  ['fails', () => Promise.reject(new Error('no role')), 0],
+])('leaves no listener on the signal, whether the provider %s', async (_, provider, attempts) => {
+  const { call, controller, send: sendOnce } = create(provider)
+  await sendOnce({ method: 'POST', body: new Blob(['a']).stream(), duplex: 'half' }).catch(() => {})
+  expect(call.attempts).toBe(attempts)
+  expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+})
