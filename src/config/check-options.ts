@@ -105,6 +105,10 @@ const common: Readonly<Record<string, Check>> = {
   idleTimeout: must('a positive number of milliseconds', isTimer),
   retry,
   circuitBreaker,
+  maxResponseSize: must(
+    'a positive number of bytes, or false',
+    (value: unknown) => value === false || isCount(value as number),
+  ),
   maxConnections: must('a whole number of at least 1', isCount),
   allowHttp: boolean,
   headers,

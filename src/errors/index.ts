@@ -10,6 +10,7 @@ export {
   requestIdOf,
   retryRefused,
   timeoutError,
+  tooLargeError,
 } from './failure.ts'
 export type { Remedy } from './hint.ts'
 export { nearestName } from './nearest-name.ts'
