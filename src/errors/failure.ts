@@ -39,9 +39,6 @@ export interface FailingCall extends CallInfo {
   readonly tried: ReadonlySet<Remedy>
 }
 
-/** Longest message that is looked into; a gateway's own is a few kilobytes. */
-const MAX_MESSAGE = 20_000
-
 /** Longest part of a response's own words in a message. */
 const MAX_DETAIL = 300
 
@@ -125,8 +122,7 @@ export function notJsonError(
 
 function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
-  const { type, message: whole } = readRefusalText(headers, answer, call.refusals)
-  const message = redactText(whole, call.secrets).slice(0, MAX_MESSAGE)
+  const { type, message } = readRefusalText(headers, answer, call.refusals)
   const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const words = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]

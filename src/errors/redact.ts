@@ -66,10 +66,9 @@ export function redactCause(cause: unknown, secrets: ReadonlySet<string>): unkno
     if (typeof value !== 'object' || value === null) return typeof value === 'function' ? 'a function' : value
     copied += 1
     if (depth === MAX_DEPTH || copied > MAX_ERRORS) return undefined
-    const { name, message, code, syscall, cause: inner, errors } = value as Record<string, unknown>
+    const { name, message, stack, code, syscall, cause: inner, errors } = value as Record<string, unknown>
     const error = new Error(redactText(typeof message === 'string' ? withoutHeaderValue(message) : '', secrets))
-    // Where it was thrown is not told by where it was copied.
-    error.stack = `${typeof name === 'string' ? name : 'Error'}: ${error.message}`
+    error.stack = redactText(withoutHeaderValue(String(stack ?? '')), secrets)
     const members = {
       ...(typeof name === 'string' && { name: redactText(name, secrets) }),
       ...((typeof code === 'string' || typeof code === 'number') && { code: copy(code, depth) }),
@@ -92,7 +91,7 @@ export function redactCause(cause: unknown, secrets: ReadonlySet<string>): unkno
 
 /** A message without the header value that it quotes because no header can hold it: that may be a secret. */
 function withoutHeaderValue(message: string): string {
-  return message.replace(/^(Headers\.\w+: )[\s\S]*?( is an invalid header )/, '$1what it was given$2')
+  return message.replace(/^(|\w+: )(Headers\.\w+: )[\s\S]*?( is an invalid header )/, '$1$2what it was given$3')
 }
 
 /** A text whose escapes are undone: percent-encoding, those of JSON and JavaScript, and HTML's character references. */
