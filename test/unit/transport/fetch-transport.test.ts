@@ -18,8 +18,8 @@ function callBy(
   init?: RequestInit,
 ) {
   const { method = 'GET', headers = {}, body } = options
-  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
-  const request = { method, url: toTarget('https://h.example/x?q'), headers, body: bytes }
+  const content = typeof body === 'string' ? { body: new TextEncoder().encode(body), text: body } : { body }
+  const request = { method, url: toTarget('https://h.example/x?q'), headers, ...content }
   return sendByFetch(fetch, request, { signal, toError: toFailure }, init)
 }
 
@@ -49,9 +49,12 @@ describe('sendByFetch', () => {
     expect(given).toMatchObject({ method: 'POST', redirect: 'manual', integrity: 'sha256-AAAA' })
     expect(given.signal).toBe(signal)
     expect(given.headers).toEqual(new Headers(headers))
-    expect(Buffer.from(given.body as Uint8Array).toString()).toBe('{}')
+    expect(given.body).toBe('{}')
+    const bytes = new Uint8Array([1, 2])
+    await callBy(fetch, { method: 'POST', body: bytes })
+    expect(fetch.mock.calls[1]?.[1]?.body).toBe(bytes)
     await callBy(fetch)
-    expect(fetch.mock.calls[1]?.[1]).toMatchObject({ method: 'GET', body: null })
+    expect(fetch.mock.calls[2]?.[1]).toMatchObject({ method: 'GET', body: null })
   })
 
   it('gives its response, the URL of the request where it has none', async () => {
@@ -312,29 +315,42 @@ describe('global fetch sends', () => {
     ['is a mock', () => new MockAgent()],
     ['is another agent', () => new Agent()],
     ['is none', () => ({ dispatch() {} })],
-    ['is missing', () => undefined],
-  ])('where the global dispatcher %s, until it is put back', (_, make) => {
-    const before = [globals[FIRST], globals[SECOND]] as const
-    const made = make()
-    setDispatchers(made, made)
-    expect(replacedFetch()).toBe(fetch)
-    setDispatchers(...before)
+  ])('where a global dispatcher %s, until it is put back', (_, make) => {
+    const [first, second] = [globals[FIRST], globals[SECOND]]
+    for (const [one, other] of [
+      [make(), make()],
+      [make(), second],
+      [first, make()],
+    ]) {
+      setDispatchers(one, other)
+      expect(replacedFetch()).toBe(fetch)
+      setDispatchers(first, second)
+      expect(replacedFetch()).toBeUndefined()
+    }
+  })
+
+  it('nothing where a version of undici has wrapped the dispatcher for an older one', () => {
+    setDispatchers(new (class Dispatcher1Wrapper {})(), globals[SECOND])
     expect(replacedFetch()).toBeUndefined()
   })
 
   it.each([
-    ['a mock, in the place that Node.js reads first', undefined, new MockAgent()],
+    ['a mock, in the newer place', undefined, new MockAgent()],
     ['a mock, in the older place', new MockAgent(), undefined],
+    ['a mock, in one place', new MockAgent(), new Agent()],
     ['a plain object', { dispatch() {} }, undefined],
   ])('where the global dispatcher was %s before the package was loaded', async (_, first, second) => {
     const fresh = await importFresh(first, second)
     expect(fresh.replacedFetch()).toBe(fetch)
   })
 
-  it('nothing where the dispatcher was an Agent, or none, before the package was loaded', async () => {
-    expect((await importFresh(new Agent(), undefined)).replacedFetch()).toBeUndefined()
-    expect((await importFresh(new MockAgent(), new Agent())).replacedFetch()).toBeUndefined()
-    expect((await importFresh(undefined, undefined)).replacedFetch()).toBeUndefined()
+  it.each([
+    ['an Agent', new Agent(), new Agent()],
+    ['one Agent', new Agent(), undefined],
+    ['none', undefined, undefined],
+  ])('nothing where the global dispatcher was %s before the package was loaded', async (_, first, second) => {
+    const fresh = await importFresh(first, second)
+    expect(fresh.replacedFetch()).toBeUndefined()
   })
 })
 
