@@ -171,10 +171,10 @@ function completeHeaders(
 }
 
 /** Node.js itself waits for a connection as long as the operating system does. */
-function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, hostname }: RequestTarget): void {
+function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestTarget): void {
   if (!socket.connecting) return
   const expire = () => {
-    const error = networkError('ETIMEDOUT', `no connection to ${hostname} within ${CONNECT_TIMEOUT_MS} ms`)
+    const error = networkError('ETIMEDOUT', `no connection to ${host} within ${CONNECT_TIMEOUT_MS} ms`)
     outgoing.destroy(Object.assign(error, { syscall: 'connect' }))
   }
   const timer = setTimeout(expire, CONNECT_TIMEOUT_MS)
@@ -201,7 +201,8 @@ function toResponse(
   }
   const head = { status, statusText: statusMessage, headers, url: url.href }
   if (method === 'HEAD' || NULL_BODY_STATUSES.includes(status)) {
-    message.resume()
+    // Node.js takes a body from a 205 all the same (RFC 9110, section 15.3.6).
+    message.once('data', () => message.destroy())
     return new ReceivedResponse(head, null, limits)
   }
   const encoding = headers.get('content-encoding')

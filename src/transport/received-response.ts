@@ -100,7 +100,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
       if (result === undefined || result.done) break
       next = undefined
       head.push(result.value)
-      text = Buffer.concat(head).toString()
+      text = Buffer.concat(head).toString('utf8', 0, maxBytes)
     }
     time.abort()
     this.#source = Readable.from(continueFrom(head, next, chunks), { objectMode: false }).on('error', () => {})
@@ -109,10 +109,10 @@ export class ReceivedResponse extends NativeResponse implements Response {
     return text
   }
 
-  /** Cuts the body after so many bytes, with a mark in place of the rest. */
-  truncate(maxBytes: number): void {
+  /** Cuts the body after so many bytes, with `mark` in place of the rest. */
+  truncate(maxBytes: number, mark: string): void {
     if (this.#source === null || this.#isStreamed) return
-    this.#source = Readable.from(cut(this.#source, maxBytes), { objectMode: false }).on('error', () => {})
+    this.#source = Readable.from(cut(this.#source, maxBytes, mark), { objectMode: false }).on('error', () => {})
   }
 
   /** Calls `listener` when nothing more of the body will come, with the error that reading it failed with. */
@@ -186,9 +186,10 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
   clone(): ReceivedResponse {
     const { body } = this.#streamed.clone()
-    const { toError, size } = this.#limits
     const head = { ...this.#head, headers: new Headers(this.headers) }
-    const clone = new ReceivedResponse(head, body && Readable.fromWeb(body as WebStream), { toError, size })
+    // What it reads fails with the original's errors.
+    const limits = { toError: (error: unknown) => error, size: this.#limits.size }
+    const clone = new ReceivedResponse(head, body && Readable.fromWeb(body as WebStream), limits)
     // Both share one connection, which the original alone lets go of.
     clone.#isReading = true
     return clone
@@ -281,18 +282,20 @@ export class ReceivedResponse extends NativeResponse implements Response {
       const fail = () => reject(this.#fail(source.errored ?? new Error('the response was closed')))
       if (source.destroyed) return fail()
       const { bytes, createError } = this.#limits.size ?? UNLIMITED
+      const parts: Buffer[] = []
       const chunks: Buffer[] = []
       let size = 0
       source
         .on('data', (chunk: Buffer) => {
-          chunks.push(chunk)
+          if (chunks.push(chunk) === MAX_CHUNKS) parts.push(Buffer.concat(chunks.splice(0)))
           size += chunk.length
           if (size > bytes) source.destroy(createError(this) as Error)
         })
         .on('error', fail)
         .on('end', () => {
           this.#end(undefined)
-          resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+          parts.push(...chunks)
+          resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
         })
         .on('close', () => {
           if (!source.readableEnded) fail()
@@ -300,6 +303,9 @@ export class ReceivedResponse extends NativeResponse implements Response {
     })
   }
 }
+
+/** A body may come byte by byte. Each chunk costs a hundred bytes, and keeps what else was read with it. */
+const MAX_CHUNKS = 1_000
 
 const UNLIMITED: SizeLimit = { bytes: Number.POSITIVE_INFINITY, createError: () => undefined }
 
@@ -328,12 +334,12 @@ async function* continueFrom(
   }
 }
 
-async function* cut(source: Readable, maxBytes: number): AsyncGenerator<Buffer> {
+async function* cut(source: Readable, maxBytes: number, mark: string): AsyncGenerator<Buffer> {
   let left = maxBytes
   for await (const chunk of source as AsyncIterable<Buffer>) {
     if (chunk.length > left) {
       yield chunk.subarray(0, left)
-      yield Buffer.from(`... [cut after ${maxBytes} bytes]`)
+      yield Buffer.from(mark)
       return
     }
     left -= chunk.length
