@@ -37,7 +37,9 @@ export function recordOf(
   const status = response?.status ?? (failure instanceof ServiceResponseError ? failure.status : undefined)
   const requestId = response
     ? redacted(requestIdOf(response.headers), call.secrets)
-    : (failure as ServiceError | undefined)?.requestId
+    : failure instanceof ServiceError
+      ? failure.requestId
+      : undefined
   return {
     ...nameOf(call),
     attempts: call.attempts,

@@ -1,4 +1,4 @@
-import { isHTTPError, type RetryOptions } from 'ky'
+import { HTTPError, type RetryOptions } from 'ky'
 import { MAX_TIMER_MS } from '../config/index.ts'
 import {
   isQuotaExhausted,
@@ -102,7 +102,11 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
       async shouldRetry(state) {
         if ((await wanted.shouldRetry?.(state)) === false) return false
         const last = context.lastAttempt()
-        if (last === undefined || !isRetryable(last) || (isHTTPError(state.error) && last.outcome instanceof Error))
+        if (
+          last === undefined ||
+          !isRetryable(last) ||
+          (state.error instanceof HTTPError && last.outcome instanceof Error)
+        )
           return false
         const found = findDelay(last.outcome, state.retryCount)
         if (found === undefined || !context.budget.take()) return false

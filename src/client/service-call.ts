@@ -2,11 +2,13 @@ import type { ResponsePromise, RetryOptions } from 'ky'
 import { MAX_TIMER_MS, type ServiceConfig } from '../config/index.ts'
 import {
   attemptFailure,
+  CUT_MARK,
   callFailure,
   deadlineError,
   type FailingCall,
   handlerEndedError,
   idleTimeoutError,
+  MAX_ERROR_BODY,
   type RefusalRules,
   type Remedy,
   readTransportError,
@@ -15,6 +17,7 @@ import {
   ServiceResponseError,
   timeoutError,
   tooLargeError,
+  toShowable,
   withoutControls,
 } from '../errors/index.ts'
 import { findKind, type SendSigned, type SignedCall, type UnsignedRequest } from '../signing/index.ts'
@@ -67,9 +70,6 @@ const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'
 /** A call that has been started: ky's promise, or that of a bare fetch. */
 type Started = Promise<Response> &
   Partial<Record<(typeof BODY_METHODS)[number], (schema?: unknown) => Promise<unknown>>>
-
-/** Bytes that are read of an error's body. A gateway's own is a few kilobytes. */
-const MAX_ERROR_BODY = 65_536
 
 interface SendOptions {
   /** Ends the attempt, beside the call's own signal. */
@@ -165,7 +165,7 @@ export class ServiceCall implements SignedCall, FailingCall {
 
   /** What the call ended with: a `ServiceError`, or one of the two errors that pass through. */
   get failure(): unknown {
-    return this.#failed?.failure
+    return this.#failed && toShowable(this.#failed.failure)
   }
 
   /** Tells of a failure that nobody listens to. The error's own message may quote queries and bodies. */
@@ -293,7 +293,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
     try {
       const response = await this.#state.sendSigned(request, this, { signal, toError, ...this.#limits(controller) })
-      if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY)
+      if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, CUT_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()
@@ -381,7 +381,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.#failed = { error, failure }
     }
     const { failure } = this.#failed
-    this.#end(this.#response, failure)
+    this.#end(this.#response, this.failure)
     return failure
   }
 
@@ -395,7 +395,8 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.#settlePermit(response, failure)
       report.call?.(recordOf(this, response, failure))
     } catch {
-      // A hook's own response may lack anything: what is told of a call must not keep it from its end.
+      // A hook's own response may be anything: what is told of a call must not keep it from its end.
+      this.#permit?.('neutral')
     }
     const { pending } = this.#invocation
     if (pending !== undefined) pending.remove(this)

@@ -1,3 +1,4 @@
+export { CUT_MARK, MAX_ERROR_BODY } from './cut.ts'
 export {
   attemptFailure,
   callFailure,
@@ -5,7 +6,6 @@ export {
   type FailingCall,
   handlerEndedError,
   idleTimeoutError,
-  messageOf,
   notJsonError,
   requestIdOf,
   retryRefused,
@@ -15,8 +15,9 @@ export {
 export type { Remedy } from './hint.ts'
 export { nearestName } from './nearest-name.ts'
 export { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from './option-checks.ts'
-export { redactText, withoutControls } from './redact.ts'
+export { redactCause, redactMessage, redactText, withoutControls } from './redact.ts'
 export { isQuotaExhausted, type RefusalRules, readErrorType, readHealable } from './refusal.ts'
 export { readRetryAfter } from './retry-after.ts'
 export * from './service-errors.ts'
+export { messageOf, readThrown, toShowable } from './thrown.ts'
 export { isOutOfDescriptors, NOT_A_RESPONSE, readTransportError } from './transport-error.ts'

@@ -1,3 +1,5 @@
+import { MAX_ERRORS, messageOf, readThrown } from './thrown.ts'
+
 const MARK = '[redacted]'
 
 /** Real secrets are longer; taking out a shorter text would only garble what is shown. */
@@ -6,22 +8,35 @@ const MIN_LENGTH = 8
 /** Deeper data means nothing to anybody; it is left out. */
 const MAX_DEPTH = 100
 
-/** Nested errors that a cause keeps. */
-const MAX_ERRORS = 20
+/** JSON within its bound has fewer values; what a caller's own parser makes may be endless. */
+const MAX_VALUES = 65_536
+
+/** How deep errors may be nested in a cause. */
+const MAX_NESTING = 10
 
 /** A text without the secrets, in whatever spelling: JSON, URL, HTML and base64 have their own. */
 export function redactText(text: string, secrets: ReadonlySet<string>): string {
-  if (text.length < MIN_LENGTH) return text
-  let redacted = text
-  for (const secret of secrets) {
-    if (secret.length < MIN_LENGTH) continue
-    redacted = redacted.replaceAll(secret, MARK)
-    for (const spelling of base64Of(secret)) redacted = redacted.replaceAll(spelling, MARK)
-    if (decode(redacted).includes(secret)) redacted = redacted.replace(spellingsOf(secret), MARK)
+  return createRedact(secrets)(text)
+}
+
+type Redact = (text: string) => string
+
+/** Finds the spellings once, for data with many texts. */
+function createRedact(secrets: ReadonlySet<string>): Redact {
+  const found = [...secrets].filter(({ length }) => length >= MIN_LENGTH)
+  const needles = found.flatMap((secret) => [secret, ...base64Of(secret)])
+  return (text) => {
+    if (text.length < MIN_LENGTH) return text
+    const redacted = needles.reduce((rest, needle) => rest.replaceAll(needle, MARK), text)
+    const decoded = decode(redacted)
+    if (decoded === redacted) return redacted
+    const once = needles
+      .filter((needle) => decoded.includes(needle))
+      .reduce((rest, needle) => rest.replace(spellingsOf(needle), MARK), redacted)
     // Encoded more than once: nothing of it can be kept.
-    if (decode(decode(redacted)).includes(secret)) return MARK
+    const again = decode(decode(once))
+    return needles.some((needle) => again.includes(needle)) ? MARK : once
   }
-  return redacted
 }
 
 /** What somebody threw, in words that can be shown on one line of a log. */
@@ -36,17 +51,21 @@ export function withoutControls(text: string): string {
 }
 
 /** A copy of parsed JSON without the secrets in its texts. */
-export function redactData(value: unknown, secrets: ReadonlySet<string>, depth = 0): unknown {
-  if (typeof value === 'string') return redactText(value, secrets)
-  if (typeof value !== 'object' || value === null) return value
-  if (depth === MAX_DEPTH) return '[too deep]'
-  if (Array.isArray(value)) return value.map((item) => redactData(item, secrets, depth + 1))
-  // A caller's own parser may give anything; what it made is not taken apart.
-  const prototype = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [redactText(key, secrets), redactData(item, secrets, depth + 1)]),
-  )
+export function redactData(data: unknown, secrets: ReadonlySet<string>): unknown {
+  const redact = createRedact(secrets)
+  let copied = 0
+  const copy = (value: unknown, depth: number): unknown => {
+    if (typeof value === 'string') return redact(value)
+    if (typeof value !== 'object' || value === null) return value
+    copied += 1
+    if (depth === MAX_DEPTH || copied > MAX_VALUES) return '[too deep]'
+    if (Array.isArray(value)) return value.map((item) => copy(item, depth + 1))
+    // A caller's own parser may give anything; what it made is not taken apart.
+    const prototype = Object.getPrototypeOf(value)
+    if (prototype !== Object.prototype && prototype !== null) return value
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [redact(key), copy(item, depth + 1)]))
+  }
+  return copy(data, 0)
 }
 
 /** The headers themselves, or a copy where one of them echoes a secret. */
@@ -60,33 +79,35 @@ export function redactHeaders(headers: Headers, secrets: ReadonlySet<string>): H
  * raw bytes of a response, and some are hidden.
  */
 export function redactCause(cause: unknown, secrets: ReadonlySet<string>): unknown {
+  const redact = createRedact(secrets)
   let copied = 0
+  const copyList = (errors: readonly unknown[], depth: number) => {
+    const list: unknown[] = []
+    for (const one of errors) list.push(copy(one, depth))
+    return list
+  }
   const copy = (value: unknown, depth: number): unknown => {
-    if (typeof value === 'string') return redactText(value, secrets)
-    if (typeof value !== 'object' || value === null) return typeof value === 'function' ? 'a function' : value
+    if (typeof value === 'string') return redact(value)
+    if (typeof value === 'symbol' || typeof value === 'function') return redact(messageOf(value))
+    if (typeof value !== 'object' || value === null) return value
     copied += 1
-    if (depth === MAX_DEPTH || copied > MAX_ERRORS) return undefined
-    const { name, message, stack, code, syscall, cause: inner, errors } = value as Record<string, unknown>
-    const error = new Error(redactText(typeof message === 'string' ? withoutHeaderValue(message) : '', secrets))
-    error.stack = redactText(withoutHeaderValue(String(stack ?? '')), secrets)
-    const members = {
-      ...(typeof name === 'string' && { name: redactText(name, secrets) }),
-      ...((typeof code === 'string' || typeof code === 'number') && { code: copy(code, depth) }),
-      ...(typeof syscall === 'string' && { syscall: redactText(syscall, secrets) }),
-      ...(inner !== undefined && { cause: copy(inner, depth + 1) }),
-      ...(Array.isArray(errors) && { errors: errors.slice(0, MAX_ERRORS).map((one) => copy(one, depth + 1)) }),
-    }
-    for (const [key, member] of Object.entries(members)) {
-      Object.defineProperty(error, key, {
-        value: member,
-        writable: true,
-        configurable: true,
-        enumerable: key !== 'name',
-      })
-    }
+    if (depth === MAX_NESTING || copied > MAX_ERRORS) return undefined
+    const { name, message, stack, code, syscall, cause: inner, errors } = readThrown(value)
+    const error = new Error(typeof message === 'string' ? redact(withoutHeaderValue(message)) : '')
+    error.stack = typeof stack === 'string' ? redact(withoutHeaderValue(stack)) : ''
+    if (typeof name === 'string') define(error, 'name', redact(name), false)
+    if (typeof code === 'string') define(error, 'code', redact(code))
+    if (typeof code === 'number') define(error, 'code', code)
+    if (typeof syscall === 'string') define(error, 'syscall', redact(syscall))
+    if (inner !== undefined) define(error, 'cause', copy(inner, depth + 1), false)
+    if (errors !== undefined) define(error, 'errors', copyList(errors, depth + 1), false)
     return error
   }
   return copy(cause, 0)
+}
+
+function define(error: Error, key: string, value: unknown, enumerable = true): void {
+  Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable })
 }
 
 /** A message without the header value that it quotes because no header can hold it: that may be a secret. */
