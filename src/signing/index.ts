@@ -11,4 +11,5 @@ export { fromRequest, type PlainBody, readRequest, toPlainBody, type UnsignedReq
 export { createSendSigned, type SendSigned, type SignedCall } from './send-signed.ts'
 export { findKind, isRegion, regionCheck, resolveEndpoint, signingNameCheck } from './service-table.ts'
 export { createSignedFetch, type SignedFetchOptions } from './signed-fetch.ts'
+export { isSigned } from './signer.ts'
 export { encodePath } from './wire-url.ts'

@@ -1,4 +1,12 @@
-import { type CallInfo, messageOf, type Remedy, readHealable, ServiceRequestError } from '../errors/index.ts'
+import {
+  type CallInfo,
+  messageOf,
+  type Remedy,
+  readHealable,
+  redactCause,
+  redactMessage,
+  ServiceRequestError,
+} from '../errors/index.ts'
 import {
   type Fetch,
   type ReceivedResponse,
@@ -64,7 +72,12 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
 
   return async ({ method, url, headers, body: given, text, init }, call, options) => {
     const { signal } = options
-    const refuse: Refuse = (problem, details) => new ServiceRequestError(call, problem, details)
+    const refuse: Refuse = (problem, details) =>
+      new ServiceRequestError(
+        call,
+        redactMessage(problem, call.secrets),
+        details && { cause: redactCause(details.cause, call.secrets) },
+      )
     if (host !== undefined && !sendsByNode({ fetch, init })) {
       throw refuse('the option host needs the client of Node.js, but global fetch has been replaced')
     }
@@ -126,7 +139,9 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       if (clock.learn(wire.origin, response.headers)) return { name: 'corrected clock', identity }
       // Signed before a freeze and sent after it, or signed before another call has corrected the clock.
       const isStale = Math.abs(clock.now(wire.origin) - signedAt) >= TOLERANCE_MS
-      return isStale ? { name: 'fresh signature', identity } : undefined
+      if (isStale) return { name: 'fresh signature', identity }
+      // Signed with an offset that does not help.
+      return clock.forget(wire.origin) ? { name: 'corrected clock', identity } : undefined
     }
   }
 }
