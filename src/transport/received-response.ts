@@ -289,7 +289,10 @@ export class ReceivedResponse extends NativeResponse implements Response {
         .on('data', (chunk: Buffer) => {
           if (chunks.push(chunk) === MAX_CHUNKS) parts.push(Buffer.concat(chunks.splice(0)))
           size += chunk.length
-          if (size > bytes) source.destroy(createError(this) as Error)
+          if (size <= bytes) return
+          // At once: the stream of a clone waits with its own end for the original's.
+          reject(this.#fail(createError(this)))
+          source.destroy()
         })
         .on('error', fail)
         .on('end', () => {
