@@ -12,7 +12,6 @@ export {
   timeoutError,
 } from './failure.ts'
 export type { Remedy } from './hint.ts'
-export { nearestName } from './nearest-name.ts'
 export { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from './option-checks.ts'
 export { isQuotaExhausted, type RefusalRules, readErrorType, readHealable } from './refusal.ts'
 export { readRetryAfter } from './retry-after.ts'

@@ -6,7 +6,7 @@ const URL_BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
 const REGION = 'eu-central-1'
 const IDENTITY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }
 
-export type OutageMethod = 'GET' | 'POST'
+type OutageMethod = 'GET' | 'POST'
 
 /** What an environment's client does with one call, whatever becomes of it. */
 type Call = (method: OutageMethod) => Promise<unknown>
