@@ -48,7 +48,6 @@ const MAX_DETAIL = 300
 /** Why an attempt gave no response: `error` is what its transport failed with. */
 export function attemptFailure(error: unknown, call: FailingCall): unknown {
   if (error instanceof ServiceError) return error
-  if (call.signal.aborted) return call.signal.reason
   const { code, message, neverConnected, neverSent, notAResponse, timedOut } = readTransportError(error)
   const shown = redactText(message, call.secrets)
   if (timedOut) {
@@ -58,7 +57,7 @@ export function attemptFailure(error: unknown, call: FailingCall): unknown {
   const cause = redactCause(error, call.secrets)
   if (notAResponse) return new ServiceRequestError(call, shown, { cause })
   if (neverSent) return new ServiceRequestError(call, `cannot be sent: ${shown}`, { cause })
-  const problem = ['no answer', code].join(': ')
+  const problem = `no answer: ${code}`
   const details = { networkCode: code, neverConnected, cause }
   return new ServiceNetworkError(call, shown ? `${problem}, ${shown}` : problem, details)
 }
