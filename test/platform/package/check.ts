@@ -9,17 +9,21 @@ import { fileURLToPath } from 'node:url'
 import { compile, createProject, manifest, type Project, run } from './project.ts'
 import { checkTarball } from './tarball.ts'
 
+const ERRORS = [
+  'CircuitOpenError',
+  'ServiceAuthError',
+  'ServiceError',
+  'ServiceNetworkError',
+  'ServiceRequestError',
+  'ServiceResponseError',
+  'ServiceThrottledError',
+  'ServiceTimeoutError',
+  'ServicesConfigurationError',
+]
+
 const ENTRIES: Record<string, readonly string[]> = {
   'middy-signed-services': [
-    'CircuitOpenError',
-    'ServiceAuthError',
-    'ServiceError',
-    'ServiceNetworkError',
-    'ServiceRequestError',
-    'ServiceResponseError',
-    'ServiceThrottledError',
-    'ServiceTimeoutError',
-    'ServicesConfigurationError',
+    ...ERRORS,
     'createServices',
     'createSignedFetch',
     'default',
@@ -29,6 +33,7 @@ const ENTRIES: Record<string, readonly string[]> = {
   'middy-signed-services/request-signer': [
     'BatchInvokeError',
     'CircuitBreaker',
+    ...ERRORS,
     'batchInvokeApiGateway',
     'invokeAdminService',
     'invokeAiService',
@@ -38,7 +43,6 @@ const ENTRIES: Record<string, readonly string[]> = {
     'invokeIntegrationService',
   ],
   'middy-signed-services/testing': ['fail', 'mockEnv', 'mockServices', 'reply', 'startLocalGateway', 'verifySignature'],
-  'middy-signed-services/undici': ['fetch'],
 }
 
 /** A handler as in the README, its test's gateway, and the plain functions. */
