@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
-import { Reply } from './routes.ts'
+import { Reply } from './reply.ts'
 
 /** An answer as it goes out. */
 export interface GatewayAnswer {
@@ -17,16 +17,23 @@ export const MAX_BODY = 10_485_760
 /** An answer as bytes. @throws TypeError for one that cannot be sent */
 export function encodeReply({ status, body, headers }: Reply): GatewayAnswer {
   if (!isStatus(status)) throw new TypeError(`a status must be a whole number from 200 to 999, not ${String(status)}`)
-  const isRaw = typeof body === 'string' || body instanceof ArrayBuffer || ArrayBuffer.isView(body)
-  const contentType = isRaw ? 'text/plain' : 'application/json'
-  const payload = body === undefined ? '' : isRaw ? toPayload(body) : toJson(body)
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name)
     validateHeaderValue(name, value)
   }
-  const ownHeaders =
-    body === undefined ? {} : { 'content-type': contentType, 'content-length': String(Buffer.byteLength(payload)) }
+  if (body === undefined) return { status, payload: '', headers }
+  const isRaw = typeof body === 'string' || body instanceof ArrayBuffer || ArrayBuffer.isView(body)
+  const payload = isRaw ? toPayload(body) : toJson(body)
+  const ownHeaders = {
+    'content-type': isRaw ? 'text/plain' : 'application/json',
+    'content-length': String(Buffer.byteLength(payload)),
+  }
   return { status, payload, headers: { ...ownHeaders, ...headers } }
+}
+
+/** Whether a response to this method, with this status, may have a body. */
+export function mayHaveBody(method: string, status: number): boolean {
+  return method !== 'HEAD' && ![204, 205, 304].includes(status)
 }
 
 /** Informational statuses end no request. */
@@ -81,23 +88,25 @@ export function send(response: ServerResponse, answer: GatewayAnswer, now: numbe
 
 /** Sends the head and the payload of an answer that promises more than that, then calls back. */
 export function sendHalf(response: ServerResponse, answer: GatewayAnswer, now: number, sent: () => void): void {
-  const promised = { ...answer.headers, 'content-length': String(2 * Buffer.byteLength(answer.payload)) }
-  writeHead(response, { ...answer, headers: promised }, now)
+  writeHead(response, answer, now)
   // A HEAD's payload is not written, and with it no head.
   response.flushHeaders()
   response.write(answer.payload, sent)
 }
 
-function writeHead(response: ServerResponse, { status, headers, api }: GatewayAnswer, now: number): void {
+function writeHead(response: ServerResponse, answer: GatewayAnswer, now: number): void {
+  // One by one, so that a header given in another case replaces its like.
+  for (const [name, value] of headersOf(answer, now)) response.setHeader(name, value)
+  response.writeHead(answer.status)
+}
+
+/** All headers of an answer, those of the gateway itself first. */
+export function headersOf({ headers, api }: GatewayAnswer, now: number): [name: string, value: string][] {
   const ids =
     api === 'http'
       ? { 'apigw-requestid': shortId() }
       : { 'x-amzn-RequestId': randomUUID(), 'x-amz-apigw-id': shortId() }
-  // One by one, so that a header given in another case replaces its like.
-  for (const [name, value] of Object.entries({ date: new Date(now).toUTCString(), ...ids, ...headers })) {
-    response.setHeader(name, value)
-  }
-  response.writeHead(status)
+  return Object.entries({ date: new Date(now).toUTCString(), ...ids, ...headers })
 }
 
 function shortId(): string {

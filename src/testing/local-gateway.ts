@@ -4,8 +4,18 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toVariable } from '../config/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
+import { answerRoute } from './answer-route.ts'
 import { createFaultList } from './fault-list.ts'
-import { type Break, breakOf, type Effect, type Fault } from './faults.ts'
+import {
+  type Break,
+  type Effect,
+  effectOf,
+  Failure,
+  type Fault,
+  type FaultName,
+  HALF_ANSWER,
+  type NamedEffect,
+} from './faults.ts'
 import {
   encodeReply,
   type GatewayAnswer,
@@ -13,19 +23,11 @@ import {
   missingToken,
   refusal,
   send,
+  sendHalf,
   serverError,
   tooLarge,
 } from './gateway-answer.ts'
-import {
-  answerRoute,
-  Failure,
-  locateRoute,
-  parseJson,
-  parseRoutes,
-  type RouteRequest,
-  type Routes,
-  type ServiceRoutes,
-} from './routes.ts'
+import { locateRoute, parseJson, parseRoutes, type RouteRequest, type Routes, type ServiceRoutes } from './routes.ts'
 import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './verify-signature.ts'
 
 /** Options of `startLocalGateway`. */
@@ -43,27 +45,32 @@ export interface LocalGatewayOptions<R = Record<string, Routes>> {
   readonly now?: () => number
 }
 
-/** What the gateway saw of one request, and what it answered. */
+/** What the gateway saw of one request, and how it responded. */
 export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRequest {
   /** Name of the service that was called: the first segment of the path. */
   readonly service: string
   /** What the signature is worth; of a request whose body a fault left unread, with an empty body. */
   readonly signature: SignatureVerdict
-  /** HTTP status of the answer; 0 where a fault let none out. */
+  /** HTTP status of the response; 0 where a fault let none out. */
   readonly status: number
   /** What a route's function threw, or what is wrong with its answer; the caller gets a 502. */
   readonly error?: unknown
-  /** Milliseconds from the request's head to the answer. */
+  /** Milliseconds from the request's head to the head of the response. */
   readonly durationMs: number
+}
+
+/** A request before it is recorded. */
+interface Seen extends Omit<GatewayRequest, 'status' | 'durationMs' | 'error'> {
+  error?: unknown
 }
 
 /** A gateway that listens until it is closed. */
 export interface LocalGateway {
-  /** Where it listens, `http://127.0.0.1:<port>`. */
+  /** Where it listens: `http://127.0.0.1:<port>`. */
   readonly url: string
   /** Variables that point the clients at it: URLs, region and credentials. */
   readonly env: Readonly<Record<string, string>>
-  /** Everything it was asked, in the order of the answers. */
+  /** All requests, in the order of the responses. */
   readonly requests: readonly GatewayRequest[]
   /**
    * Makes a route fail; gives back a function that heals it. The route is a service and one of its routes, such as
@@ -72,7 +79,8 @@ export interface LocalGateway {
    *
    * @throws TypeError for a route that is not defined, or a fault that is none
    */
-  readonly fail: (route: string, fault: Fault) => () => void
+  // Not `Fault`, so that the compiler's messages show the names.
+  readonly fail: (route: string, fault: FaultName | Exclude<Fault, FaultName>) => () => void
   /** Ends it, with all its connections; does nothing the second time. */
   readonly close: () => Promise<void>
   /** The same as `close`, for `await using`. */
@@ -81,19 +89,15 @@ export interface LocalGateway {
 
 /**
  * An API Gateway with IAM authorization on loopback: verifies each request's signature from the bytes received, and
- * answers and refuses as API Gateway does.
+ * responds and refuses as API Gateway does.
  * @param options The routes, and who may call them.
  * @throws TypeError by the promise, for a route that is not `METHOD /path`
  */
 export async function startLocalGateway<R extends object>(options: LocalGatewayOptions<R>): Promise<LocalGateway> {
   const { region = 'us-east-1', now = Date.now } = options
   const identity = options.credentials ?? makeIdentity()
-  const services = new Map(
-    Object.entries<Routes>(options.services as Record<string, Routes>).map(([name, routes]) => [
-      name,
-      parseRoutes(name, routes),
-    ]),
-  )
+  const given = Object.entries<Routes>(options.services as Record<string, Routes>)
+  const services = new Map(given.map(([name, routes]) => [name, parseRoutes(name, routes)]))
   const requests: GatewayRequest[] = []
   const faults = createFaultList(services)
 
@@ -109,39 +113,37 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     const received: ReceivedRequest = { method, target, rawHeaders, body }
     const request = { ...received, ...head, service, json: parseJson(body) }
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
-    let mistake: { readonly error?: unknown } = {}
-    // Before the answer goes out: whoever has it may look here at once.
-    const record = (status: number) => {
-      const durationMs = performance.now() - startedAt
-      requests.push({ ...request, signature, ...mistake, status, durationMs })
-    }
-    const breakOff = ({ status, act }: Break) => {
-      record(status)
-      act(response, now())
-    }
-    if (fault?.kind === 'break') return breakOff(fault)
+    const seen: Seen = { ...request, signature }
+    // Before the response goes out: whoever has it may look here at once.
+    const record = (status: number) =>
+      requests.push(Object.assign(seen, { status, durationMs: performance.now() - startedAt }))
     const decide = async (): Promise<GatewayAnswer | Break> => {
-      if (fault?.kind === 'answer') {
-        const { authorization = '' } = headers
-        return fault.answer({ ...request, region, authorization, signature, now: now() })
-      }
+      const { authorization = '' } = headers
+      const actOn = (effect: NamedEffect) =>
+        effect.kind === 'break' ? effect : effect.answer({ ...request, region, authorization, signature, now: now() })
+      if (fault?.kind === 'break' || fault?.kind === 'answer') return actOn(fault)
       if (body.byteLength > MAX_BODY) return tooLarge()
       if (route === undefined) return missingToken()
       if (!signature.verified) return refusal(signature.errorType, signature.message)
-      const answer = fault?.kind === 'route' ? fault.reply : route.answer
-      // What API Gateway makes of an integration that throws, or that answers what cannot be sent.
-      return answerRoute(answer, { ...request, params: route.params })
-        .then((given) => (given instanceof Failure ? breakOf(given) : encodeReply(given)))
-        .catch((error: unknown) => {
-          mistake = { error }
-          return serverError(502)
-        })
+      try {
+        const answer = fault?.kind === 'route' ? fault.reply : route.answer
+        const given = await answerRoute(answer, { ...request, params: route.params })
+        if (given instanceof Failure) return actOn(effectOf(given.fault))
+        return encodeReply(given)
+      } catch (error) {
+        seen.error = error
+        // What API Gateway makes of an integration that throws, or that answers what cannot be sent.
+        return serverError(502)
+      }
     }
     const [answer, isInTime] = await Promise.all([decide(), waitOut(fault, gone.signal)])
-    if (!isInTime) return record(0)
-    if ('act' in answer) return breakOff(answer)
-    record(answer.status)
-    send(response, answer, now())
+    if ('end' in answer) {
+      record(answer.sendsHalf ? HALF_ANSWER.status : 0)
+      breakOff(response, answer, now())
+    } else {
+      record(isInTime ? answer.status : 0)
+      send(response, answer, now())
+    }
   }
 
   const server = createServer((incoming, response) => {
@@ -157,11 +159,10 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
       server.close(() => resolve())
       server.closeAllConnections()
     })
-  const urls = [...services.keys()].map((name) => [toVariable(name), `${url}/${encodeURIComponent(name)}`])
   return {
     url,
     env: {
-      ...Object.fromEntries(urls),
+      ...Object.fromEntries(given.map(([name]) => [toVariable(name), `${url}/${encodeURIComponent(name)}`])),
       AWS_REGION: region,
       AWS_ACCESS_KEY_ID: identity.accessKeyId,
       AWS_SECRET_ACCESS_KEY: identity.secretAccessKey,
@@ -194,4 +195,10 @@ async function waitOut(fault: Effect | undefined, signal: AbortSignal): Promise<
   if (fault?.kind !== 'delay') return true
   // Stryker disable next-line ArrowFunction: undefined would do as well.
   return sleep(fault.delay, true, { signal }).catch(() => false)
+}
+
+function breakOff(response: ServerResponse, { sendsHalf, end }: Break, now: number): void {
+  if (sendsHalf) sendHalf(response, HALF_ANSWER, now, () => end === 'reset' && response.destroy())
+  // A real reset, where an end of the stream might pass for an orderly close.
+  else if (end === 'reset') response.req.socket.resetAndDestroy()
 }
