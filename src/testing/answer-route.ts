@@ -8,3 +8,8 @@ export async function answerRoute(answer: RouteAnswer, request: RouteRequest): P
   if (value instanceof Reply || value instanceof Failure) return value
   return new Reply(value === undefined ? 204 : 200, value, {})
 }
+
+/** Tells the author of a test that a route failed. The code under test sees a failure of the service only. */
+export function tellFailedRoute(owner: string, service: string, key: string, error: unknown): void {
+  console.error(`${owner}: the route '${key}' of service '${service}' failed:`, error)
+}

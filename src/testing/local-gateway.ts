@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toVariable } from '../config/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
-import { answerRoute } from './answer-route.ts'
+import { answerRoute, tellFailedRoute } from './answer-route.ts'
 import { createFaultList } from './fault-list.ts'
 import {
   type Break,
@@ -89,7 +89,7 @@ export interface LocalGateway {
 
 /**
  * An API Gateway with IAM authorization on loopback: verifies each request's signature from the bytes received, and
- * responds and refuses as API Gateway does.
+ * responds and refuses as API Gateway does. A route that fails is told on the console, with the error.
  * @param options The routes, and who may call them.
  * @throws TypeError by the promise, for a route that is not `METHOD /path`
  */
@@ -114,6 +114,10 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     const request = { ...received, ...head, service, json: parseJson(body) }
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
     const seen: Seen = { ...request, signature }
+    const note = (error: unknown) => {
+      tellFailedRoute('startLocalGateway', service, String(route?.key), error)
+      seen.error = error
+    }
     // Before the response goes out: whoever has it may look here at once.
     const record = (status: number) =>
       requests.push(Object.assign(seen, { status, durationMs: performance.now() - startedAt }))
@@ -131,7 +135,7 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
         if (given instanceof Failure) return actOn(effectOf(given.fault))
         return encodeReply(given)
       } catch (error) {
-        seen.error = error
+        note(error)
         // What API Gateway makes of an integration that throws, or that answers what cannot be sent.
         return serverError(502)
       }

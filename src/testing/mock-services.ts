@@ -6,7 +6,7 @@ import {
   type ServiceNames,
 } from '../client/index.ts'
 import { ServiceRequestError } from '../errors/index.ts'
-import { answerRoute } from './answer-route.ts'
+import { answerRoute, tellFailedRoute } from './answer-route.ts'
 import { type Break, effectOf, Failure, HALF_ANSWER } from './faults.ts'
 import { encodeReply, type GatewayAnswer, headersOf, mayHaveBody } from './gateway-answer.ts'
 import { mockUrl } from './mock-env.ts'
@@ -47,7 +47,8 @@ const SIGNATURE_HEADERS = ['authorization', 'x-amz-content-sha256', 'x-amz-date'
  * unless a response asks for more, and have no quota.
  *
  * A request that no route fits fails with a `ServiceRequestError` that lists the routes. A route's function that throws
- * fails the call with a `ServiceRequestError`, too. A chain's own options have no effect on mocks.
+ * fails the call with a `ServiceRequestError`, too, and is told on the console. A chain's own options have no effect on
+ * mocks.
  *
  * @param routes What each service answers, by route.
  * @throws TypeError for a route that is not `METHOD /path`
@@ -93,6 +94,7 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
     }
 
     const now = Date.now()
+    const tell = (error: unknown) => tellFailedRoute('mockServices', name, route.key, error)
     const takeSignature = () => {
       const rawHeaders = Object.entries({ host, ...signedHeaders }).flat()
       return verifySignature({ method, target, rawHeaders, body }, { credentials: [IDENTITY], region: REGION, now })
@@ -114,6 +116,7 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
       return toResponse({ ...own, headers: Object.fromEntries(headersOf(own, now)) }, method)
     }
     const outcome = await decide().catch((cause: unknown) => {
+      tell(cause)
       const problem = cause instanceof Error ? cause.message : String(cause)
       throw refuse(`the route '${route.key}' of mockServices failed: ${problem}`, { cause })
     })
