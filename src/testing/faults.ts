@@ -121,7 +121,7 @@ interface NamedFault extends CountedFault {
 interface StatusFault extends CountedFault {
   /** HTTP status, from 200 to 999. */
   readonly status: number
-  /** JSON, unless it is text or bytes. Default: none. */
+  /** JSON, unless it is text or bytes; not a stream. Default: none. */
   readonly body?: unknown
   /** Sent beside `content-type` and `content-length`, or in their place. Default: none. */
   readonly headers?: Readonly<Record<string, string>>

@@ -28,6 +28,7 @@ import {
   tooLarge,
 } from './gateway-answer.ts'
 import { locateRoute, parseJson, parseRoutes, type RouteRequest, type Routes, type ServiceRoutes } from './routes.ts'
+import { toByteStream } from './stream-body.ts'
 import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './verify-signature.ts'
 
 /** Options of `startLocalGateway`. */
@@ -53,7 +54,10 @@ export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRe
   readonly signature: SignatureVerdict
   /** HTTP status of the response; 0 where a fault let none out. */
   readonly status: number
-  /** What a route's function threw, or what is wrong with its answer; the caller gets a 502. */
+  /**
+   * What a route's function threw, or what is wrong with its answer; the caller gets a 502. For a stream, what it threw; the
+   * caller gets half of the response.
+   */
   readonly error?: unknown
   /** Milliseconds from the request's head to the head of the response. */
   readonly durationMs: number
@@ -113,10 +117,12 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     const received: ReceivedRequest = { method, target, rawHeaders, body }
     const request = { ...received, ...head, service, json: parseJson(body) }
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
+    // A stream may still fail when the response has been recorded.
     const seen: Seen = { ...request, signature }
     const note = (error: unknown) => {
       tellFailedRoute('startLocalGateway', service, String(route?.key), error)
       seen.error = error
+      return error
     }
     // Before the response goes out: whoever has it may look here at once.
     const record = (status: number) =>
@@ -133,7 +139,7 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
         const answer = fault?.kind === 'route' ? fault.reply : route.answer
         const given = await answerRoute(answer, { ...request, params: route.params })
         if (given instanceof Failure) return actOn(effectOf(given.fault))
-        return encodeReply(given)
+        return encodeReply(given, (stream) => toByteStream(stream, note))
       } catch (error) {
         note(error)
         // What API Gateway makes of an integration that throws, or that answers what cannot be sent.

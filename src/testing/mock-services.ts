@@ -11,6 +11,7 @@ import { type Break, effectOf, Failure, HALF_ANSWER } from './faults.ts'
 import { encodeReply, type GatewayAnswer, headersOf, mayHaveBody } from './gateway-answer.ts'
 import { mockUrl } from './mock-env.ts'
 import { locateRoute, parseJson, parseRoutes, type Route, type Routes, type ServiceRoutes } from './routes.ts'
+import { type StreamBody, toByteStream } from './stream-body.ts'
 import { verifySignature } from './verify-signature.ts'
 
 /** One request that a mock was sent. Retries are requests of their own. */
@@ -95,13 +96,18 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
 
     const now = Date.now()
     const tell = (error: unknown) => tellFailedRoute('mockServices', name, route.key, error)
+    const openStream = (stream: StreamBody) =>
+      toByteStream(stream, (error) => {
+        tell(error)
+        return breakError('reset')
+      })
     const takeSignature = () => {
       const rawHeaders = Object.entries({ host, ...signedHeaders }).flat()
       return verifySignature({ method, target, rawHeaders, body }, { credentials: [IDENTITY], region: REGION, now })
     }
     const decide = async (): Promise<Response | Error> => {
       const answer = await answerRoute(route.answer, { ...head, params: route.params, body, json: parseJson(body) })
-      if (!(answer instanceof Failure)) return toResponse(encodeReply(answer), method)
+      if (!(answer instanceof Failure)) return toResponse(encodeReply(answer, openStream), method)
       const effect = effectOf(answer.fault)
       if (effect.kind === 'break') return toBroken(effect, method, now)
       const { authorization = '' } = signedHeaders
@@ -127,8 +133,16 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
 }
 
 function toResponse({ status, payload, headers }: GatewayAnswer, method: string): Response {
-  const hasBody = payload.length > 0 && mayHaveBody(method, status)
-  return new Response(hasBody ? (payload as string | Uint8Array<ArrayBuffer>) : null, { status, headers })
+  const body = mayHaveBody(method, status) ? toBody(payload) : null
+  if (body === null && payload instanceof ReadableStream) payload.cancel()
+  return new Response(body, { status, headers })
+}
+
+function toBody(
+  payload: GatewayAnswer['payload'],
+): ReadableStream<Uint8Array> | string | Uint8Array<ArrayBuffer> | null {
+  if (payload instanceof ReadableStream) return payload
+  return payload.length === 0 ? null : (payload as string | Uint8Array<ArrayBuffer>)
 }
 
 /** What becomes of a connection, as `fetch` shows it. */
@@ -136,11 +150,11 @@ function toBroken({ sendsHalf, end }: Break, method: string, now: number): Respo
   const error = breakError(end)
   if (!sendsHalf) return error
   async function* half() {
-    yield Buffer.from(HALF_ANSWER.payload)
+    yield HALF_ANSWER.payload
     throw error
   }
-  const { status, headers } = { ...HALF_ANSWER, headers: Object.fromEntries(headersOf(HALF_ANSWER, now)) }
-  return new Response(mayHaveBody(method, status) ? ReadableStream.from(half()) : null, { status, headers })
+  const payload = toByteStream(half(), () => error)
+  return toResponse({ ...HALF_ANSWER, payload, headers: Object.fromEntries(headersOf(HALF_ANSWER, now)) }, method)
 }
 
 function breakError(end: Break['end']): Error {

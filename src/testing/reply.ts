@@ -2,7 +2,7 @@
 export class Reply {
   /** HTTP status, from 200 to 999. */
   readonly status: number
-  /** JSON, unless it is text or bytes; undefined for none. */
+  /** JSON, unless it is text, bytes or a stream; undefined for none. */
   readonly body: unknown
   /** Sent beside `content-type` and `content-length`, or in their place. */
   readonly headers: Readonly<Record<string, string>>
@@ -15,7 +15,11 @@ export class Reply {
 }
 
 /**
- * Responds with `status`. A body that is not text or bytes is sent as JSON.
+ * Responds with `status`. A body that is not text, bytes or a stream is sent as JSON.
+ *
+ * A stream is a web `ReadableStream` or an async iterable, of strings or bytes. It is sent chunk by chunk, without a
+ * `content-length`. It is read once, so a route that is called more than once makes it in a function. A stream that throws
+ * breaks the connection, as the fault `half-answer` does.
  *
  * @param status HTTP status, from 200 to 999. Any other status fails the request, as does a body that cannot be sent.
  * @param body None by default.

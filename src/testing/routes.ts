@@ -29,7 +29,7 @@ interface NoFunction {
 
 /**
  * What a route answers: JSON, text, bytes, a `reply(...)`, a `fail(...)`, or a function of the request that returns one of
- * them or a promise of it; undefined is a 204.
+ * them, a stream, or a promise of it; undefined is a 204.
  */
 export type RouteAnswer<Param extends string = string> =
   | Data

@@ -423,6 +423,10 @@ describe('gateway.fail', () => {
     [{ status: 103 }, "A fault's 'status' must be a whole number from 200 to 999, not 103"],
     [{ status: '500' }, "A fault's 'status' must be a whole number from 200 to 999, not '500'"],
     [{ status: 500, body: 1n }, /BigInt/],
+    [
+      { status: 500, body: (async function* () {})() },
+      /^a stream can be read only once: let a function of the route make it$/,
+    ],
     [{ status: 500, headers: { 'a b': 'c' } }, /Header name must be a valid HTTP token/],
     [{ fault: ['throttled'] }, /^Unknown fault throttled: it must be one of /],
     [{ delay: -1 }, "A fault's 'delay' must be milliseconds from 0 to 2147483647, not -1"],

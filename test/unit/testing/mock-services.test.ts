@@ -131,7 +131,7 @@ describe('mockServices', () => {
     [
       'answers with a Response',
       () => Response.json({}, { status: 403 }),
-      /^Response is no answer: use data that JSON can hold, text, bytes, or reply\(status, body, headers\)$/,
+      /^Response is no answer: use data that JSON can hold, text, bytes, a stream, or reply\(status, body, headers\)$/,
     ],
     ['answers with an Error', () => new Error('x'), /^Error is no answer/],
     ['answers with a Map', () => reply(200, new Map()), /^Map is no answer/],
