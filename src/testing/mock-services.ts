@@ -7,6 +7,7 @@ import {
 } from '../client/index.ts'
 import { ServiceRequestError } from '../errors/index.ts'
 import { answerRoute, tellFailedRoute } from './answer-route.ts'
+import { passRetryTimer } from './fake-clock.ts'
 import { type Break, effectOf, Failure, HALF_ANSWER } from './faults.ts'
 import { encodeReply, type GatewayAnswer, headersOf, mayHaveBody } from './gateway-answer.ts'
 import { mockUrl } from './mock-env.ts'
@@ -43,9 +44,21 @@ const REGION = 'us-east-1'
 
 const SIGNATURE_HEADERS = ['authorization', 'x-amz-content-sha256', 'x-amz-date']
 
+/** Grants every retry: a quota would let one test's failures show in another. */
+function createMockBudget(): ReturnType<typeof createRetryBudget> {
+  const budget = createRetryBudget(Number.POSITIVE_INFINITY)
+  return {
+    ...budget,
+    take: () => {
+      passRetryTimer()
+      return budget.take()
+    },
+  }
+}
+
 /**
  * Services for a handler's unit test: the real clients, errors and retries over a transport in memory. Retries wait 0 ms,
- * unless a response asks for more, and have no quota.
+ * unless a response asks for more, and have no quota. Fake timers need not be advanced for calls and retries.
  *
  * A request that no route fits fails with a `ServiceRequestError` that lists the routes. A route's function that throws
  * fails the call with a `ServiceRequestError`, too, and is told on the console. A chain's own options have no effect on
@@ -64,10 +77,7 @@ export function mockServices<R extends object>(routes: ServiceRoutes<R>): MockSe
       retry: { delay: () => 0 },
       fetch: createTransport(name, parseRoutes(name, own), calls),
     }
-    // A quota would let one test's failures show in another.
-    const services = bindServices(
-      createServiceFactory(options, 'mockServices', () => createRetryBudget(Number.POSITIVE_INFINITY)),
-    )
+    const services = bindServices(createServiceFactory(options, 'mockServices', createMockBudget))
     return [name, Object.assign(services[name] as ServiceClient, { calls })]
   })
   return Object.fromEntries(mocks)
@@ -138,11 +148,10 @@ function toResponse({ status, payload, headers }: GatewayAnswer, method: string)
   return new Response(body, { status, headers })
 }
 
-function toBody(
-  payload: GatewayAnswer['payload'],
-): ReadableStream<Uint8Array> | string | Uint8Array<ArrayBuffer> | null {
+/** A stream of our own also for a whole body: that of `fetch` ends in a microtask, which a test may have faked. */
+function toBody(payload: GatewayAnswer['payload']): ReadableStream<Uint8Array> | null {
   if (payload instanceof ReadableStream) return payload
-  return payload.length === 0 ? null : (payload as string | Uint8Array<ArrayBuffer>)
+  return payload.length === 0 ? null : ReadableStream.from([Buffer.from(payload)])
 }
 
 /** What becomes of a connection, as `fetch` shows it. */
