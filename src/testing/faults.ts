@@ -269,7 +269,7 @@ function isNameIn<Name extends string>(table: Readonly<Record<Name, unknown>>, n
   return typeof name === 'string' && Object.hasOwn(table, name)
 }
 
-function show(value: unknown): string {
+export function show(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : String(value)
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, isIPv6 } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toVariable } from '../config/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
@@ -15,6 +15,7 @@ import {
   type FaultName,
   HALF_ANSWER,
   type NamedEffect,
+  show,
 } from './faults.ts'
 import {
   encodeReply,
@@ -44,6 +45,17 @@ export interface LocalGatewayOptions<R = Record<string, Routes>> {
   readonly region?: string
   /** The gateway's clock, in milliseconds since the epoch. Default: the machine's. */
   readonly now?: () => number
+  /**
+   * TCP port that takes the requests, from 0 to 65535; 0 stands for a free one.
+   * @default 0
+   */
+  readonly port?: number
+  /**
+   * Host name or IP address to listen on. `0.0.0.0` listens on all addresses of the machine, as containers need; `url` then
+   * has `127.0.0.1`. Over plain http, clients call other hosts than loopback ones only with `allowHttp: true`.
+   * @default '127.0.0.1'
+   */
+  readonly host?: string
 }
 
 /** What the gateway saw of one request, and how it responded. */
@@ -70,7 +82,7 @@ interface Seen extends Omit<GatewayRequest, 'status' | 'durationMs' | 'error'> {
 
 /** A gateway that listens until it is closed. */
 export interface LocalGateway {
-  /** Where it listens: `http://127.0.0.1:<port>`. */
+  /** Where it listens: `http://127.0.0.1:<port>`, unless `host` says otherwise. */
   readonly url: string
   /** Variables that point the clients at it: URLs, region and credentials. */
   readonly env: Readonly<Record<string, string>>
@@ -94,11 +106,14 @@ export interface LocalGateway {
 /**
  * An API Gateway with IAM authorization on loopback: verifies each request's signature from the bytes received, and
  * responds and refuses as API Gateway does. A route that fails is told on the console, with the error.
- * @param options The routes, and who may call them.
- * @throws TypeError by the promise, for a route that is not `METHOD /path`
+ * @param options The routes, who may call them, and where to listen.
+ * @throws TypeError by the promise, for a route that is not `METHOD /path`, and for a `port` or `host` that is none;
+ * the system's error, such as `EADDRINUSE`, where it cannot listen
  */
 export async function startLocalGateway<R extends object>(options: LocalGatewayOptions<R>): Promise<LocalGateway> {
-  const { region = 'us-east-1', now = Date.now } = options
+  const { region = 'us-east-1', now = Date.now, port = 0, host = '127.0.0.1' } = options
+  must(isPort(port), 'port', 'a whole number from 0 to 65535', port)
+  must(isHost(host), 'host', 'a host name or an IP address', host)
   const identity = options.credentials ?? makeIdentity()
   const given = Object.entries<Routes>(options.services as Record<string, Routes>)
   const services = new Map(given.map(([name, routes]) => [name, parseRoutes(name, routes)]))
@@ -162,8 +177,8 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
   })
   // As API Gateway, it leaves idle connections open for longer than any test, and says nothing of when it will not.
   server.keepAliveTimeout = 0
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
+  const url = urlOf(host, (server.address() as AddressInfo).port)
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve())
@@ -183,6 +198,30 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+function must(isRight: boolean, option: string, be: string, value: unknown): void {
+  if (!isRight) throw new TypeError(`startLocalGateway: '${option}' must be ${be}, not ${show(value)}`)
+}
+
+function isPort(port: unknown): boolean {
+  return Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535
+}
+
+function isHost(host: unknown): boolean {
+  return typeof host === 'string' && (isIPv6(host) || /^[a-z\d.-]+$/i.test(host))
+}
+
+/** Hosts that stand for every address of the machine, and one of these. */
+const ANY_ADDRESS: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+])
+
+/** Where clients find what listens on `host`. */
+function urlOf(host: string, port: number): string {
+  const name = ANY_ADDRESS.get(host) ?? host
+  return `http://${isIPv6(name) ? `[${name}]` : name}:${port}`
 }
 
 function makeIdentity(): AwsCredentialIdentity {
