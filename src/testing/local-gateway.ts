@@ -34,7 +34,10 @@ import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './
 
 /** Options of `startLocalGateway`. */
 export interface LocalGatewayOptions<R = Record<string, Routes>> {
-  /** Routes by service. */
+  /**
+   * Routes by service. A service whose URL the clients read from a variable of another name has that name beside its routes:
+   * `{ billing: { env: 'BILLING_URL', 'GET /invoices': [] } }`.
+   */
   readonly services: ServiceRoutes<R>
   /** The identity that may call. Default: one made up for this gateway, session token included. */
   readonly credentials?: AwsCredentialIdentity
@@ -107,7 +110,7 @@ export interface LocalGateway {
  * An API Gateway with IAM authorization on loopback: verifies each request's signature from the bytes received, and
  * responds and refuses as API Gateway does. A route that fails is told on the console, with the error.
  * @param options The routes, who may call them, and where to listen.
- * @throws TypeError by the promise, for a route that is not `METHOD /path`, and for a `port` or `host` that is none;
+ * @throws TypeError by the promise, for a route that is not `METHOD /path`, and for an `env`, `port` or `host` that is none;
  * the system's error, such as `EADDRINUSE`, where it cannot listen
  */
 export async function startLocalGateway<R extends object>(options: LocalGatewayOptions<R>): Promise<LocalGateway> {
@@ -117,6 +120,7 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
   const identity = options.credentials ?? makeIdentity()
   const given = Object.entries<Routes>(options.services as Record<string, Routes>)
   const services = new Map(given.map(([name, routes]) => [name, parseRoutes(name, routes)]))
+  const variables = given.map(([name, routes]) => [name, readVariable(name, routes)] as const)
   const requests: GatewayRequest[] = []
   const faults = createFaultList(services)
 
@@ -187,7 +191,7 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
   return {
     url,
     env: {
-      ...Object.fromEntries(given.map(([name]) => [toVariable(name), `${url}/${encodeURIComponent(name)}`])),
+      ...Object.fromEntries(variables.map(([name, variable]) => [variable, `${url}/${encodeURIComponent(name)}`])),
       AWS_REGION: region,
       AWS_ACCESS_KEY_ID: identity.accessKeyId,
       AWS_SECRET_ACCESS_KEY: identity.secretAccessKey,
@@ -222,6 +226,12 @@ const ANY_ADDRESS: ReadonlyMap<string, string> = new Map([
 function urlOf(host: string, port: number): string {
   const name = ANY_ADDRESS.get(host) ?? host
   return `http://${isIPv6(name) ? `[${name}]` : name}:${port}`
+}
+
+/** The variable that the clients read a service's URL from. */
+function readVariable(service: string, { env = toVariable(service) }: Routes): string {
+  must(typeof env === 'string' && env !== '', `services.${service}.env`, 'the name of a variable', env)
+  return env as string
 }
 
 function makeIdentity(): AwsCredentialIdentity {

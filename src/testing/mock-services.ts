@@ -64,7 +64,7 @@ function createMockBudget(): ReturnType<typeof createRetryBudget> {
  * fails the call with a `ServiceRequestError`, too, and is told on the console. A chain's own options have no effect on
  * mocks.
  *
- * @param routes What each service answers, by route.
+ * @param routes What each service answers, by route. An `env` beside a service's routes has no effect here.
  * @throws TypeError for a route that is not `METHOD /path`
  */
 export function mockServices<R extends object>(routes: ServiceRoutes<R>): MockServices<ServiceNames<R>> {

@@ -40,7 +40,10 @@ export type RouteAnswer<Param extends string = string> =
   | undefined
   | ((request: RouteRequest<Param>) => unknown)
 
-/** Answers by `METHOD /path`, with `:name` for a segment of any value. Literal segments win over those. */
+/**
+ * Answers by `METHOD /path`, with `:name` for a segment of any value. Literal segments win over those. Beside them, `env`
+ * may name the variable that holds the service's URL.
+ */
 export type Routes = Readonly<Record<string, RouteAnswer>>
 
 /** Names of a route's params: `id` of `GET /jobs/:id`. */
@@ -52,14 +55,19 @@ type ParamsOf<Key> = string extends Key
       ? Name
       : never
 
-/** Routes by service; each function's `params` follow the key of its route. */
+/**
+ * Routes by service; each function's `params` follow the key of its route. Beside its routes, a service may have `env`: the
+ * variable that holds its URL, where the clients' `services` option names one.
+ */
 export type ServiceRoutes<R = Record<string, Routes>> = {
   readonly [Service in keyof R]: {
     readonly [Key in keyof R[Service]]: string extends Key
       ? RouteAnswer
-      : Key extends `${Uppercase<string>} /${string}`
-        ? RouteAnswer<ParamsOf<Key>>
-        : "a route is like 'GET /jobs/:id'"
+      : Key extends 'env'
+        ? string
+        : Key extends `${Uppercase<string>} /${string}`
+          ? RouteAnswer<ParamsOf<Key>>
+          : "a route is like 'GET /jobs/:id'"
   }
 }
 
@@ -73,7 +81,8 @@ export interface Route {
 
 /** Reads a service's routes once, in the order of precedence. @throws TypeError for one that is not `METHOD /path` */
 export function parseRoutes(service: string, routes: Routes): readonly Route[] {
-  const parsed = Object.entries(routes).map(([key, answer]) => {
+  const { env, ...answers } = routes
+  const parsed = Object.entries(answers).map(([key, answer]) => {
     const read = readKey(key)
     if (read === undefined) {
       throw new TypeError(`Route '${key}' of service '${service}' must be like 'GET /jobs/:id'`)

@@ -1,9 +1,15 @@
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createServices } from '../../../src/index.ts'
-import { type LocalGateway, type LocalGatewayOptions, startLocalGateway } from '../../../src/testing/index.ts'
-import { rejection, setEnv } from '../../support/helpers.ts'
+import { createServices, signedServices } from '../../../src/index.ts'
+import {
+  type LocalGateway,
+  type LocalGatewayOptions,
+  mockEnv,
+  mockServices,
+  startLocalGateway,
+} from '../../../src/testing/index.ts'
+import { rejection, setEnv, useGateway } from '../../support/helpers.ts'
 
 async function start(options: Partial<LocalGatewayOptions>): Promise<LocalGateway> {
   const gateway = await startLocalGateway({ services: { ai: { 'GET /x': { ok: true } } }, ...options })
@@ -86,5 +92,65 @@ describe('startLocalGateway({ port, host })', () => {
     expect(await rejection(startLocalGateway({ services: {}, host: '192.0.2.1' }))).toMatchObject({
       code: 'EADDRNOTAVAIL',
     })
+  })
+})
+
+describe('startLocalGateway: env beside the routes of a service', () => {
+  const routes = { billing: { env: 'BILLING_URL', 'GET /invoices': [1] }, ai: { 'GET /x': 2 } }
+
+  it('names the variable that the clients read', async () => {
+    const gateway = await useGateway(routes)
+    expect(Object.keys(gateway.env)).toEqual([
+      'BILLING_URL',
+      'AI_SERVICE_API_URL',
+      'AWS_REGION',
+      'AWS_ACCESS_KEY_ID',
+      'AWS_SECRET_ACCESS_KEY',
+      'AWS_SESSION_TOKEN',
+    ])
+    expect(gateway.env.BILLING_URL).toBe(`${gateway.url}/billing`)
+    const services = { billing: { env: 'BILLING_URL' }, ai: {} }
+    // The same option that the middleware takes, and mockEnv.
+    expect(Object.keys(mockEnv(services)).sort()).toEqual(Object.keys(gateway.env).sort())
+    signedServices({ services })
+    const { billing, ai } = createServices({ services })
+    expect([await billing.get('invoices').json(), await ai.get('x').json()]).toEqual([[1], 2])
+    expect(() => gateway.fail('billing env', 'hang')).toThrow(
+      "it must be one of '*', 'billing *', 'billing GET /invoices', 'ai *', 'ai GET /x'",
+    )
+  })
+
+  it.each([[7], [''], [null], [{}]])('refuses %o', async (env) => {
+    const services = { billing: { env, 'GET /x': {} } } as never
+    expect(await rejection(startLocalGateway({ services }))).toEqual(
+      new TypeError(
+        `startLocalGateway: 'services.billing.env' must be the name of a variable, not ${env === '' ? "''" : env}`,
+      ),
+    )
+  })
+
+  it('has no effect on mocks', async () => {
+    const { billing } = mockServices(routes)
+    expect(await billing.get('invoices').json()).toEqual([1])
+    expect(((await rejection(billing.get('env').json())) as Error).message).toContain("only 'GET /invoices'")
+    expect(mockServices({ ai: { env: 7, 'GET /x': 1 } } as never)).toHaveProperty('ai')
+  })
+
+  it('is typed', () => {
+    const typed = () => {
+      startLocalGateway({ services: { billing: { env: 'BILLING_URL', 'GET /x': {} }, ai: { 'GET /x': {} } } })
+      mockServices({ billing: { env: 'BILLING_URL', 'GET /x': {} } })
+      // @ts-expect-error: a variable's name is text
+      startLocalGateway({ services: { billing: { env: 7, 'GET /x': {} } } })
+      // @ts-expect-error: a variable's name is text
+      mockServices({ billing: { env: () => 'BILLING_URL' } })
+      // @ts-expect-error: no such member
+      startLocalGateway({ services: { billing: { url: 'http://127.0.0.1', 'GET /x': {} } } })
+      // @ts-expect-error: a port is a number
+      startLocalGateway({ services: {}, port: '3000' })
+      // @ts-expect-error: a host is text
+      startLocalGateway({ services: {}, host: 7 })
+    }
+    expect(typed).toBeTypeOf('function')
   })
 })
