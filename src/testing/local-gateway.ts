@@ -89,7 +89,7 @@ export interface LocalGateway {
   readonly url: string
   /** Variables that point the clients at it: URLs, region and credentials. */
   readonly env: Readonly<Record<string, string>>
-  /** All requests, in the order of the responses. */
+  /** All requests since the start or the last `reset`, in the order of the responses. */
   readonly requests: readonly GatewayRequest[]
   /**
    * Makes a route fail; gives back a function that heals it. The route is a service and one of its routes, such as
@@ -100,6 +100,8 @@ export interface LocalGateway {
    */
   // Not `Fault`, so that the compiler's messages show the names.
   readonly fail: (route: string, fault: FaultName | Exclude<Fault, FaultName>) => () => void
+  /** Forgets all requests and faults. `requests` stays the same array. */
+  readonly reset: () => void
   /** Ends it, with all its connections; does nothing the second time. */
   readonly close: () => Promise<void>
   /** The same as `close`, for `await using`. */
@@ -199,6 +201,10 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     },
     requests,
     fail: faults.fail,
+    reset: () => {
+      requests.length = 0
+      faults.clear()
+    },
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -9,7 +9,7 @@ import {
   mockServices,
   startLocalGateway,
 } from '../../../src/testing/index.ts'
-import { rejection, setEnv, useGateway } from '../../support/helpers.ts'
+import { IDENTITY, rejection, setEnv, useGateway } from '../../support/helpers.ts'
 
 async function start(options: Partial<LocalGatewayOptions>): Promise<LocalGateway> {
   const gateway = await startLocalGateway({ services: { ai: { 'GET /x': { ok: true } } }, ...options })
@@ -152,5 +152,27 @@ describe('startLocalGateway: env beside the routes of a service', () => {
       startLocalGateway({ services: {}, host: 7 })
     }
     expect(typed).toBeTypeOf('function')
+  })
+})
+
+describe('gateway.reset', () => {
+  it('forgets requests and faults', async () => {
+    const gateway = await useGateway({ ai: { 'GET /x': {}, 'GET /y': {} } })
+    const { ai } = createServices({ services: ['ai'], retry: 0 })
+    const { requests } = gateway
+    const heal = gateway.fail('ai GET /x', 'throttled')
+    gateway.fail('*', { fault: 'internal-error', times: 5 })
+    const statuses = async () => [(await ai.fetch('x')).status, (await ai.fetch('y')).status]
+    expect(await statuses()).toEqual([500, 500])
+    gateway.reset()
+    expect(requests).toEqual([])
+    expect(await statuses()).toEqual([200, 200])
+    // What was healed with all the others stays so.
+    heal()
+    gateway.fail('ai GET /x', 'forbidden')
+    expect(await statuses()).toEqual([403, 200])
+    expect(gateway.requests).toBe(requests)
+    expect(requests.map(({ status }) => status)).toEqual([200, 200, 403, 200])
+    expect(gateway.env.AWS_ACCESS_KEY_ID).toBe(IDENTITY.accessKeyId)
   })
 })
