@@ -110,7 +110,7 @@ export interface LocalGateway {
 
 /**
  * An API Gateway with IAM authorization on loopback: verifies each request's signature from the bytes received, and
- * responds and refuses as API Gateway does. A route that fails is told on the console, with the error.
+ * responds and refuses as API Gateway does. The console shows the errors of routes that fail.
  * @param options The routes, who may call them, and where to listen.
  * @throws TypeError by the promise, for a route that is not `METHOD /path`, and for an `env`, `port` or `host` that is none;
  * the system's error, such as `EADDRINUSE`, where it cannot listen
@@ -140,11 +140,6 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
     // A stream may still fail when the response has been recorded.
     const seen: Seen = { ...request, signature }
-    const note = (error: unknown) => {
-      tellFailedRoute('startLocalGateway', service, String(route?.key), error)
-      seen.error = error
-      return error
-    }
     // Before the response goes out: whoever has it may look here at once.
     const record = (status: number) =>
       requests.push(Object.assign(seen, { status, durationMs: performance.now() - startedAt }))
@@ -156,6 +151,11 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
       if (body.byteLength > MAX_BODY) return tooLarge()
       if (route === undefined) return missingToken()
       if (!signature.verified) return refusal(signature.errorType, signature.message)
+      const note = (error: unknown) => {
+        tellFailedRoute('startLocalGateway', service, route.key, error)
+        seen.error = error
+        return error
+      }
       try {
         const answer = fault?.kind === 'route' ? fault.reply : route.answer
         const given = await answerRoute(answer, { ...request, params: route.params })

@@ -61,8 +61,8 @@ function createMockBudget(): ReturnType<typeof createRetryBudget> {
  * unless a response asks for more, and have no quota. Fake timers need not be advanced for calls and retries.
  *
  * A request that no route fits fails with a `ServiceRequestError` that lists the routes. A route's function that throws
- * fails the call with a `ServiceRequestError`, too, and is told on the console. A chain's own options have no effect on
- * mocks.
+ * fails the call with a `ServiceRequestError`, too, and the console shows its error. A chain's own options have no effect
+ * on mocks.
  *
  * @param routes What each service answers, by route. An `env` beside a service's routes has no effect here.
  * @throws TypeError for a route that is not `METHOD /path`
@@ -120,7 +120,7 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
       if (!(answer instanceof Failure)) return toResponse(encodeReply(answer, openStream), method)
       const effect = effectOf(answer.fault)
       if (effect.kind === 'break') return toBroken(effect, method, now)
-      const { authorization = '' } = signedHeaders
+      const { authorization } = signedHeaders as { readonly authorization: string }
       const own = effect.answer({
         ...head,
         service: name,
@@ -137,8 +137,7 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
       throw refuse(`the route '${route.key}' of mockServices failed: ${problem}`, { cause })
     })
     if (outcome instanceof Error) throw outcome
-    // A Response that is made by hand has no URL.
-    return Object.defineProperty(outcome, 'url', { value: input })
+    return outcome
   }
 }
 

@@ -20,7 +20,7 @@ describe('a route that fails', () => {
   it.each([
     ['startLocalGateway', async () => void (await useGateway(routes)), () => createServices({ services: ['ai'] }).ai],
     ['mockServices', async () => {}, () => mockServices(routes).ai],
-  ])('is told on the console by %s', async (owner, prepare, clientOf) => {
+  ])('has its error shown on the console by %s', async (owner, prepare, clientOf) => {
     const told = vi.spyOn(console, 'error').mockImplementation(() => {})
     onTestFinished(() => told.mockRestore())
     await prepare()

@@ -7,7 +7,7 @@ import { fail, reply, startLocalGateway } from '../../../src/testing/index.ts'
 import { foreignHeaders, IDENTITY, rejection, sendRaw, setEnv, useGateway } from '../../support/helpers.ts'
 
 beforeEach(() => {
-  // Routes that fail are told there.
+  // It shows the errors of routes that fail.
   vi.spyOn(console, 'error').mockImplementation(() => {})
 })
 afterEach(() => {

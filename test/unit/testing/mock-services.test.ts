@@ -17,7 +17,7 @@ import { rejection, setEnv } from '../../support/helpers.ts'
 const context = mockContext({ timeout: 3600 })
 
 beforeEach(() => {
-  // Routes that fail are told there.
+  // It shows the errors of routes that fail.
   vi.spyOn(console, 'error').mockImplementation(() => {})
 })
 afterEach(() => {
