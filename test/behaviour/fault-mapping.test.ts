@@ -17,8 +17,8 @@ const UNSAFE = ['POST', 'PATCH'] as const
 const METHODS = [...IDEMPOTENT, ...UNSAFE] as const
 type Method = (typeof METHODS)[number]
 
-/** For what hangs; everything else has time. */
-const TIMEOUT = 100
+/** For what hangs, long enough for a request to arrive on a busy machine. Everything else has time. */
+const TIMEOUT = 250
 const RETRY = { delay: () => 0 }
 
 interface Row {
