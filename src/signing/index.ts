@@ -1,3 +1,4 @@
+export { createStringToSign } from './canonical-request.ts'
 export { type ClockSkew, createClockSkew } from './clock-skew.ts'
 export {
   type AwsCredentialIdentity,
