@@ -267,7 +267,7 @@ function encodeBody(body: unknown, headers: InvokeOptions['headers']): CallOptio
   return isEncoded || ArrayBuffer.isView(body) ? { body: body as NonNullable<CallOptions['body']> } : { json: body }
 }
 
-/** Clients live as long as the environment, so that their retry quota, clock and credentials do. */
+/** Clients live as long as the environment, so that their retry budget, clock and credentials do. */
 const clients = new Map<string, ServiceClient>()
 const MAX_CLIENTS = 100
 

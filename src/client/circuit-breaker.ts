@@ -117,6 +117,7 @@ export function outcomeOf(error: unknown): CircuitOutcome {
   if (error instanceof ServiceError || error instanceof ServicesConfigurationError) return 'neutral'
   const { name, code, errors } = Object(error) as { name?: unknown; code?: unknown; errors?: readonly unknown[] }
   if (code === 'ERR_BATCH_INVOKE') return errors?.some((one) => outcomeOf(one) === 'failure') ? 'failure' : 'neutral'
-  // What the caller's own signal ended, `AbortSignal.timeout()` too.
-  return name === 'AbortError' || name === 'TimeoutError' ? 'neutral' : 'failure'
+  // What the caller's own signal ended, `AbortSignal.timeout()` too. ky has a `TimeoutError` of its own: a slow service.
+  const isSignals = name === 'TimeoutError' && Object.prototype.toString.call(error) === '[object DOMException]'
+  return name === 'AbortError' || isSignals ? 'neutral' : 'failure'
 }

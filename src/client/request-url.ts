@@ -56,12 +56,12 @@ export function pathBelow(base: BaseUrl, url: URL, call: CallInfo): string {
 }
 
 /** True for a text that names its own host: `https://...`; `jobs:cancel` is a path. */
-export function isAbsolute(input: string): boolean {
+function isAbsolute(input: string): boolean {
   return SCHEME.test(withoutIgnored(input))
 }
 
 /** Joins a path, with or without a slash before it, and its query to the base, whatever the path says. */
-export function joinToBase(base: BaseUrl, input: string): URL {
+function joinToBase(base: BaseUrl, input: string): URL {
   const path = withoutIgnored(input)
   return new URL(
     /^([?#]|$)/.test(path) ? base.href + path : `${base.origin}${base.path}/${path.replace(/^[/\\]+/, '')}`,
@@ -69,7 +69,7 @@ export function joinToBase(base: BaseUrl, input: string): URL {
 }
 
 /** Why a URL is not the base's own, or undefined when it is. */
-export function outsideBase(base: BaseUrl, url: URL): string | undefined {
+function outsideBase(base: BaseUrl, url: URL): string | undefined {
   if (url.username !== '' || url.password !== '') return 'the URL must not hold credentials'
   if (url.origin !== base.origin) return `${url.origin} is not this service, whose base URL is ${base.href}`
   const path = encodePath(url.pathname)

@@ -14,6 +14,7 @@ import {
   ServiceRequestError,
   ServiceResponseError,
   timeoutError,
+  tooLargeError,
   withoutControls,
 } from '../errors/index.ts'
 import { findKind, type SendSigned, type SignedCall, type UnsignedRequest } from '../signing/index.ts'
@@ -66,6 +67,18 @@ const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'
 /** A call that has been started: ky's promise, or that of a bare fetch. */
 type Started = Promise<Response> &
   Partial<Record<(typeof BODY_METHODS)[number], (schema?: unknown) => Promise<unknown>>>
+
+/** Bytes that are read of an error's body. A gateway's own is a few kilobytes. */
+const MAX_ERROR_BODY = 65_536
+
+interface SendOptions {
+  /** Ends the attempt, beside the call's own signal. */
+  readonly endsWith?: AbortSignal | undefined
+  /** Whether a status that is not a success is thrown as an error, whose body is then cut. */
+  readonly isError?: ((status: number) => boolean) | undefined
+}
+
+type ResponseLimits = Omit<Parameters<SendSigned>[2], 'signal' | 'toError'>
 
 /** Header by which a service knows a request that it has seen before. */
 const IDEMPOTENCY_KEY = 'idempotency-key'
@@ -253,11 +266,8 @@ export class ServiceCall implements SignedCall, FailingCall {
     return { promise, started }
   }
 
-  /**
-   * Sends one attempt. Resolves for every status.
-   * @param endsWith Ends the attempt, beside the call's own signal.
-   */
-  async send(request: UnsignedRequest, endsWith?: AbortSignal): Promise<Response> {
+  /** Sends one attempt. Resolves for every status. */
+  async send(request: UnsignedRequest, { endsWith, isError }: SendOptions = {}): Promise<Response> {
     const { method, headers } = request
     const attempt = { method, idempotencyKey: headers.get(IDEMPOTENCY_KEY) }
     this.#admit(request, attempt)
@@ -282,17 +292,8 @@ export class ServiceCall implements SignedCall, FailingCall {
     }
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
     try {
-      const { idleTimeout, maxConnections } = this.#config
-      const idle = idleTimeout && {
-        ms: idleTimeout,
-        expire: () => controller.abort(idleTimeoutError(this, idleTimeout)),
-      }
-      const response = await this.#state.sendSigned(request, this, {
-        signal,
-        toError,
-        maxConnections,
-        idle: idle || undefined,
-      })
+      const response = await this.#state.sendSigned(request, this, { signal, toError, ...this.#limits(controller) })
+      if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()
@@ -305,10 +306,20 @@ export class ServiceCall implements SignedCall, FailingCall {
       return response
     } catch (error) {
       end()
-      if (this.attempts > before && readTransportError(error).neverSent) this.attempts = before
+      if (this.attempts > before && readTransportError(error).neverSent) this.attempts -= 1
       const failure = toError(error)
       this.#lastAttempt = { ...attempt, outcome: failure as Error }
       throw failure
+    }
+  }
+
+  /** The limits of a response, and how they end it. */
+  #limits(controller: AbortController): ResponseLimits {
+    const { idleTimeout: ms, maxConnections, maxResponseSize: bytes } = this.#config
+    return {
+      maxConnections,
+      ...(ms !== undefined && { idle: { ms, expire: () => controller.abort(idleTimeoutError(this, ms)) } }),
+      ...(bytes !== false && { size: { bytes, createError: (response) => tooLargeError(this, response, bytes) } }),
     }
   }
 

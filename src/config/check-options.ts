@@ -1,6 +1,6 @@
 import { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from '../errors/index.ts'
 import { isIdentity, regionCheck, signingNameCheck } from '../signing/index.ts'
-import { MAX_TIMER_MS } from './options.ts'
+import { MAX_TIMER_MS, type ServiceOptions, type SignedServicesOptions } from './options.ts'
 
 /**
  * Everything that is wrong with options of `signedServices`, one line a mistake, each beginning with the option's path.
@@ -10,6 +10,32 @@ export function checkOptions(options: unknown, factory: string): string[] {
   const problems: string[] = []
   members(factory, topLevel)(options, '', problems)
   return problems
+}
+
+/** Options of a service that say where it is. */
+const LOCATION = ['url', 'env', 'internal', 'region', 'signingName', 'host', 'allowHttp']
+
+/** The options without their mistakes, and without the services whose place those leave open: what else there is to find. */
+export function withoutMistakes(options: SignedServicesOptions, mistakes: readonly string[]): SignedServicesOptions {
+  const isMistaken = (path: string) =>
+    mistakes.some((mistake) => [': ', '.', '['].some((end) => mistake.startsWith(path + end)))
+  const keep = <T extends object>(value: T, path: string): T =>
+    Object.fromEntries(Object.entries(value).filter(([name]) => !isMistaken(path + name))) as T
+  if (!isObject(options)) return { services: [] }
+  const { services, ...common } = options
+  const kept = keep(common, '')
+  if (services === undefined) return kept
+  if (Array.isArray(services)) {
+    return { ...kept, services: services.filter((_, index) => !isMistaken(`services[${index}]`)) }
+  }
+  if (!isObject(services)) return { ...kept, services: [] }
+  const located = Object.entries(services as Readonly<Record<string, string | ServiceOptions>>).filter(
+    ([name]) =>
+      !mistakes.some((mistake) => mistake.startsWith(`services.${name}: `)) &&
+      !LOCATION.some((member) => isMistaken(`services.${name}.${member}`)),
+  )
+  const entries = located.map(([name, one]) => [name, typeof one === 'string' ? one : keep(one, `services.${name}.`)])
+  return { ...kept, services: Object.fromEntries(entries) }
 }
 
 const isText = (value: unknown) => typeof value === 'string' && value.trim() !== ''
@@ -79,6 +105,10 @@ const common: Readonly<Record<string, Check>> = {
   idleTimeout: must('a positive number of milliseconds', isTimer),
   retry,
   circuitBreaker,
+  maxResponseSize: must(
+    'a positive number of bytes, or false',
+    (value: unknown) => value === false || isCount(value as number),
+  ),
   maxConnections: must('a whole number of at least 1', isCount),
   allowHttp: boolean,
   headers,

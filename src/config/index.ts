@@ -1,4 +1,4 @@
-export { type BaseUrl, parseBaseUrl } from './base-url.ts'
+export type { BaseUrl } from './base-url.ts'
 export * from './options.ts'
 export {
   type Config,

@@ -9,7 +9,7 @@ import {
   resolveEndpoint,
 } from '../signing/index.ts'
 import { type BaseUrl, parseBaseUrl } from './base-url.ts'
-import { checkOptions } from './check-options.ts'
+import { checkOptions, withoutMistakes } from './check-options.ts'
 import {
   type CallRecord,
   type CircuitBreakerOptions,
@@ -36,12 +36,13 @@ export interface ServiceConfig {
   readonly timeout: number | false
   readonly idleTimeout: number | undefined
   readonly maxConnections: number | undefined
+  readonly maxResponseSize: number | false
   readonly retry: RetryOptions | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof globalThis.fetch | undefined
   readonly circuitBreaker: CircuitBreakerOptions | false
   /** Host to sign for and to send, where it is not the URL's own. */
-  readonly host: string | undefined
+  readonly host?: string | undefined
 }
 
 export type ServiceConfigs = ReadonlyMap<string, ServiceConfig>
@@ -86,23 +87,21 @@ export function resolveConfig(
   env: NodeJS.ProcessEnv = process.env,
 ): Config {
   const mistakes = checkOptions(options, factory)
-  const isReadable = !mistakes.some((mistake) => /^(options|services(\[\d+\])?): /.test(mistake))
-  const normalized = normalizeOptions(isReadable ? options : { services: [] })
-  const isMistaken = (path: string) => mistakes.some((mistake) => mistake.startsWith(path))
-  // What is wrong already would be told twice.
-  const readable = Object.entries(normalized.services).filter(([name]) => !isMistaken(`services.${name}`))
+  const normalized = normalizeOptions(mistakes.length === 0 ? options : withoutMistakes(options, mistakes))
+  // A URL is not to be blamed for what is missing because of a mistake.
+  const isMistaken = (name: string) => mistakes.some((mistake) => mistake.startsWith(`${name}: `))
   const common = {
     hasFetch: normalized.fetch !== undefined,
-    region: isMistaken('region:') ? undefined : normalized.region,
-    defaultRegion: isMistaken('region:') ? 'us-east-1' : env.AWS_REGION?.trim() || undefined,
-    allowHttp: isMistaken('allowHttp:') || normalized.allowHttp,
+    region: normalized.region,
+    defaultRegion: isMistaken('region') ? 'us-east-1' : env.AWS_REGION?.trim() || undefined,
+    allowHttp: isMistaken('allowHttp') || normalized.allowHttp,
   }
   const advice = Object(options).services === undefined ? FEWER_SERVICES : undefined
   const sources = createSources(normalized, env)
   const configure = (values?: InternalValues): ServiceConfigs => {
     const problems = new Set(mistakes)
     const services = new Map<string, ServiceConfig>()
-    for (const [name, own] of readable) {
+    for (const [name, own] of Object.entries(normalized.services)) {
       const location = locate(name, own, common, env, values)
       for (const problem of location.problems) problems.add(problem)
       const credentials = readCredentials(own.credentials ?? normalized.credentials, values, problems)
@@ -115,12 +114,12 @@ export function resolveConfig(
           credentials: credentials ?? (sources.get(name) as CredentialSource),
           timeout: own.timeout ?? normalized.timeout ?? defaults.timeout,
           idleTimeout: own.idleTimeout ?? normalized.idleTimeout,
+          maxResponseSize: own.maxResponseSize ?? normalized.maxResponseSize ?? defaults.maxResponseSize,
           maxConnections: own.maxConnections ?? normalized.maxConnections,
           retry: retry === undefined ? undefined : copyRetry(retry),
           headers: { ...lowerCase(normalized.headers), ...lowerCase(own.headers) },
           fetch: normalized.fetch,
           circuitBreaker: own.circuitBreaker ?? normalized.circuitBreaker ?? defaults.circuitBreaker,
-          host: own.host?.toLowerCase(),
         }),
       )
     }
@@ -151,6 +150,7 @@ interface CommonLocation {
 
 interface Location {
   readonly base?: BaseUrl
+  readonly host?: string | undefined
   readonly missing: string
   readonly region: string
   readonly signingName: string
@@ -180,7 +180,9 @@ function locate(
   }
   const base = parseBaseUrl(value.trim(), own.allowHttp ?? allowHttp)
   if (typeof base === 'string') return { ...nowhere, problems: [`${source}: ${base}`] }
-  const endpoint = resolveEndpoint(own.host ?? base.hostname, {
+  // As the base URL is written: in lower case, and without a dot at its end.
+  const host = own.host?.toLowerCase().replace(/\.(?=:\d+$|$)/, '')
+  const endpoint = resolveEndpoint(host?.replace(/:\d+$/, '') ?? base.hostname, {
     region: own.region ?? region,
     signingName: own.signingName,
     defaultRegion,
@@ -189,10 +191,10 @@ function locate(
     return { ...nowhere, problems: ['AWS_REGION: must be a region such as eu-central-1'] }
   }
   if (typeof endpoint === 'string') return { ...nowhere, problems: [`${source}: ${endpoint}`] }
-  if (own.host !== undefined && hasFetch) {
+  if (host !== undefined && hasFetch) {
     return { ...nowhere, problems: [`services.${name}.host: cannot be sent by the fetch of the option of that name`] }
   }
-  return { base, missing, ...endpoint, problems: [] }
+  return { base, host, missing, ...endpoint, problems: [] }
 }
 
 /** One source a service, or one for all; those that an internal value names come with each invocation. */

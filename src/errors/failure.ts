@@ -104,6 +104,12 @@ export function timeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutE
   return new ServiceTimeoutError(call, `no complete answer within ${timeoutMs} ms`, { timeoutMs, deadline: false })
 }
 
+/** The error of a body that is larger than it may be. */
+export function tooLargeError(call: FailingCall, response: Response, maxBytes: number): ServiceResponseError {
+  const problem = `${response.status}, but the answer has more than ${maxBytes} bytes, the limit that maxResponseSize sets`
+  return responseError(call, response, problem, undefined, {})
+}
+
 /** The error of an answer that is not JSON where JSON was asked for. */
 export function notJsonError(
   call: FailingCall,
@@ -125,7 +131,7 @@ function httpError(call: FailingCall, response: Response, answer: unknown): Serv
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const words = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
   const problem = redactText(words.filter(Boolean).join(': '), call.secrets)
-  const details = describe(call, response, redactData(answer, call.secrets))
+  const details = describe(call, response, redactData(withoutCutWord(answer), call.secrets))
   const refusal = classifyRefusal(status, { type, message }, call.refusals)
   if (refusal === undefined) return new ServiceResponseError(call, problem, details)
   if (refusal === 'throttled' || refusal === 'quota') {
@@ -166,6 +172,11 @@ export function messageOf(error: unknown): string {
   const { message } = Object(error) as { message?: unknown }
   if (typeof message === 'string') return message
   return typeof error === 'symbol' || Object(error) !== error ? String(error) : 'something that is no error'
+}
+
+/** A word that was cut with its text may be part of a secret. */
+function withoutCutWord(answer: unknown): unknown {
+  return typeof answer === 'string' ? answer.replace(/[^\s"'<>]+(\.\.\. \[cut after \d+ bytes\])$/, '$1') : answer
 }
 
 function shorten(text: string): string {

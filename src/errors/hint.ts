@@ -34,7 +34,7 @@ export function hintFor(reason: AuthReason, call: RefusedCall, message: string):
       return mismatchHint(call, message)
     case 'signature-expired':
     case 'signature-not-yet-current':
-      return timeHint(call)
+      return timeHint(reason, call)
     case 'expired-token':
       return `The session token has expired, and ${call.tried.has('other credentials') ? 'the credentials that were tried next were refused, too' : 'the credential source gave no other one'}: renew the credentials, or give a provider function in their place.`
     case 'invalid-token':
@@ -55,11 +55,11 @@ export function throttlingHint(quota: boolean): string {
     : "The gateway rejected the call for its rate limit before any code ran: raise the stage's or the account's limits, or send fewer calls at once."
 }
 
-function timeHint({ tried }: RefusedCall): string {
+function timeHint(reason: AuthReason, { tried }: RefusedCall): string {
   if (tried.has('corrected clock')) {
     return "The machine's clock and the gateway's differ by more than five minutes, and stayed so after one correction: check the machine's clock."
   }
-  return tried.has('fresh signature')
+  return tried.has('fresh signature') && reason === 'signature-expired'
     ? 'The signature was more than five minutes old when it arrived, and so was a fresh one: look for a proxy or a queue that holds requests back.'
     : "The signature's time is more than five minutes off the gateway's, but the response's Date header does not say so: check the machine's clock, and what lies between."
 }

@@ -10,11 +10,12 @@ export {
   requestIdOf,
   retryRefused,
   timeoutError,
+  tooLargeError,
 } from './failure.ts'
 export type { Remedy } from './hint.ts'
 export { nearestName } from './nearest-name.ts'
 export { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from './option-checks.ts'
-export { redactCause, redactText, withoutControls } from './redact.ts'
+export { redactText, withoutControls } from './redact.ts'
 export { isQuotaExhausted, type RefusalRules, readErrorType, readHealable } from './refusal.ts'
 export { readRetryAfter } from './retry-after.ts'
 export * from './service-errors.ts'

@@ -13,6 +13,11 @@ export interface RefusalRules {
   readonly limitExceeded: 'quota' | 'throttled'
 }
 
+/** A response whose body can be looked at and stays unread. */
+export interface PeekableResponse extends Response {
+  readonly peek: (maxBytes: number, ms: number, isEnough: (text: string) => boolean) => Promise<string>
+}
+
 /** What a response says of a refusal. */
 interface RefusalText {
   readonly type: string | undefined
@@ -50,10 +55,10 @@ const AMBIGUOUS: ReadonlyMap<string | undefined, readonly Refusal[]> = new Map([
 ])
 
 /** What another attempt may heal. */
-const HEALABLE: ReadonlyMap<Refusal | undefined, 'token' | 'expired' | 'time'> = new Map([
+const HEALABLE: ReadonlyMap<Refusal | undefined, 'token' | 'time'> = new Map([
   ['expired-token', 'token'],
   ['invalid-token', 'token'],
-  ['signature-expired', 'expired'],
+  ['signature-expired', 'time'],
   ['signature-not-yet-current', 'time'],
 ])
 
@@ -92,8 +97,8 @@ export function classifyRefusal(
   const byType = BY_TYPE.get(type)
   const candidates = AMBIGUOUS.get(type)
   if (byType !== undefined && candidates === undefined) return byType
-  const isDenied = status === 401 || status === 403 || (rules.hasErrorList === true && status >= 400)
-  if (byType !== undefined || isDenied) {
+  const isDenied = status === 401 || status === 403
+  if (byType !== undefined || isDenied || (rules.hasErrorList === true && status >= 400)) {
     const byMessage = BY_MESSAGE.find(
       ([pattern, refusal]) => (candidates?.includes(refusal) ?? true) && pattern.test(message),
     )
@@ -114,9 +119,9 @@ export function isQuotaExhausted(headers: Headers, rules: RefusalRules): boolean
  * itself, which names its error's type; an integration may write the same words into a body of its own.
  */
 export async function readHealable(
-  response: Response,
+  response: PeekableResponse,
   rules: RefusalRules,
-): Promise<'token' | 'expired' | 'time' | undefined> {
+): Promise<'token' | 'time' | undefined> {
   const type = readErrorType(response.headers)
   const isAsked = AMBIGUOUS.has(type) || (rules.hasErrorList === true && response.status >= 400)
   if (type === undefined && !isAsked) return undefined
@@ -125,10 +130,19 @@ export async function readHealable(
   return HEALABLE.get(refusal)
 }
 
-/** The body's JSON, leaving the response as it is. */
-async function peek(response: Response): Promise<unknown> {
-  return response
-    .clone()
-    .json()
-    .catch(() => {})
+/** Bytes, and milliseconds, in which a gateway's refusal has come whole: it is a few kilobytes in one piece. */
+const MAX_PEEK = 16_384
+const MAX_PEEK_MS = 1_000
+
+/** The body's JSON, leaving the response unread: nobody may have asked for it, and it may have no end. */
+async function peek(response: PeekableResponse): Promise<unknown> {
+  return parseJson(await response.peek(MAX_PEEK, MAX_PEEK_MS, (text) => parseJson(text) !== undefined))
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -2,8 +2,8 @@
 export interface ClockSkew {
   /** Milliseconds since the epoch, as the origin's gateway sees them. */
   now(origin: string): number
-  /** Learns from the response to a signature refused for its time; true when another attempt has a chance. */
-  learn(origin: string, headers: Headers, signedAt: number): boolean
+  /** Corrects the clock by the response to a signature refused for its time; true where it was wrong. */
+  learn(origin: string, headers: Headers): boolean
   /** Forgets what was learnt of an origin, because it did not help. */
   forget(origin: string): void
 }
@@ -22,14 +22,15 @@ const LAST = Date.UTC(2100)
 /** `machine` gives milliseconds since the epoch. */
 export function createClockSkew(machine: () => number = Date.now): ClockSkew {
   const offsets = new Map<string, number>()
+  const now = (origin: string) => machine() + (offsets.get(origin) ?? 0)
   return {
-    now: (origin) => machine() + (offsets.get(origin) ?? 0),
-    learn(origin, headers, signedAt) {
+    now,
+    learn(origin, headers) {
       const text = headers.get('date') ?? ''
       const date = HTTP_DATE.test(text) ? Date.parse(text) : Number.NaN
       const isPlausible = date >= FIRST && date < LAST
       // A response with an age comes from a cache, and its date with it.
-      if (!isPlausible || headers.has('age') || !(Math.abs(date - signedAt) >= TOLERANCE_MS)) return false
+      if (!isPlausible || headers.has('age') || !(Math.abs(date - now(origin)) >= TOLERANCE_MS)) return false
       offsets.set(origin, date - machine())
       return true
     },

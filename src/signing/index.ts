@@ -1,5 +1,5 @@
 export { createStringToSign } from './canonical-request.ts'
-export { type ClockSkew, createClockSkew } from './clock-skew.ts'
+export { createClockSkew } from './clock-skew.ts'
 export {
   type AwsCredentialIdentity,
   type AwsCredentialProvider,

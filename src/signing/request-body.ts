@@ -5,6 +5,8 @@ export interface UnsignedRequest {
   readonly headers: Headers
   /** The body's bytes, or the Request that holds it. */
   readonly body: Uint8Array<ArrayBuffer> | Request | undefined
+  /** A text body as it was given, for a `fetch`. */
+  readonly text?: string | undefined
   /** What else a `fetch` is to be given. */
   readonly init?: RequestInit | undefined
 }
@@ -12,6 +14,7 @@ export interface UnsignedRequest {
 /** A body that can be sent as it is, with the content type that `fetch` would give it. */
 export interface PlainBody {
   readonly bytes: Uint8Array<ArrayBuffer>
+  readonly text?: string | undefined
   readonly contentType: string | undefined
 }
 
@@ -24,7 +27,7 @@ const PLAIN_METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH',
 /** The bytes of a text, or a copy of bytes, which their owner may change. Undefined for bodies that only `Request` can write. */
 export function toPlainBody(body: unknown, contentType?: string): PlainBody | undefined {
   if (typeof body === 'string') {
-    return { bytes: new TextEncoder().encode(body), contentType: contentType ?? 'text/plain;charset=UTF-8' }
+    return { bytes: new TextEncoder().encode(body), text: body, contentType: contentType ?? 'text/plain;charset=UTF-8' }
   }
   return body instanceof Uint8Array ? { bytes: new Uint8Array(body), contentType } : undefined
 }
@@ -73,8 +76,8 @@ export function fromRequest(request: Request, init?: RequestInit, plain?: PlainB
 
 function withBody(request: UnsignedRequest, plain: PlainBody | undefined): UnsignedRequest {
   if (plain === undefined) return request
-  const { bytes, contentType } = plain
+  const { bytes, text, contentType } = plain
   if (contentType !== undefined && !request.headers.has('content-type'))
     request.headers.set('content-type', contentType)
-  return { ...request, body: bytes }
+  return { ...request, body: bytes, text }
 }

@@ -62,7 +62,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
   const kind = findKind(signingName)
   const { pathEncoding, payload, maxBodySize = Number.POSITIVE_INFINITY } = kind
 
-  return async ({ method, url, headers, body: given, init }, call, options) => {
+  return async ({ method, url, headers, body: given, text, init }, call, options) => {
     const { signal } = options
     const refuse: Refuse = (problem, details) => new ServiceRequestError(call, problem, details)
     if (host !== undefined && !sendsByNode({ fetch, init })) {
@@ -86,7 +86,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       if (call.attempts === 0) await ready({ fetch, init })
       signal.throwIfAborted()
       call.attempts += 1
-      return send({ method, url: wire, headers: signed.headers, body }, { ...options, fetch, init })
+      return send({ method, url: wire, headers: signed.headers, body, text }, { ...options, fetch, init })
     }
 
     const signOrRefuse = (identity: AwsCredentialIdentity, signedAt: number) => {
@@ -110,9 +110,8 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
     await response.body?.cancel()
     const second = await sendOnce(remedy.identity, clock.now(wire.origin))
     if (remedy.name === 'corrected clock' && second.status >= 400) {
-      const again = await readHealable(second, kind)
       // The date was not the gateway's own, but a proxy's for instance.
-      if (again === 'time' || again === 'expired') clock.forget(wire.origin)
+      if ((await readHealable(second, kind)) === 'time') clock.forget(wire.origin)
     }
     return second
 
@@ -124,10 +123,10 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
         return isSameIdentity(renewed, identity) ? undefined : { name: 'other credentials', identity: renewed }
       }
       if (refused === undefined) return undefined
-      if (clock.learn(wire.origin, response.headers, signedAt)) return { name: 'corrected clock', identity }
-      // Signed before a freeze, and sent after it: the clocks agree.
-      const isOld = refused === 'expired' && clock.now(wire.origin) - signedAt >= TOLERANCE_MS
-      return isOld ? { name: 'fresh signature', identity } : undefined
+      if (clock.learn(wire.origin, response.headers)) return { name: 'corrected clock', identity }
+      // Signed before a freeze and sent after it, or signed before another call has corrected the clock.
+      const isStale = Math.abs(clock.now(wire.origin) - signedAt) >= TOLERANCE_MS
+      return isStale ? { name: 'fresh signature', identity } : undefined
     }
   }
 }

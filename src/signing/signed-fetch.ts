@@ -39,7 +39,10 @@ const checkOptions = members('createSignedFetch', {
 export function createSignedFetch(options: SignedFetchOptions): typeof globalThis.fetch {
   const problems: string[] = []
   // Both have no default.
-  checkOptions({ ...{ region: null, service: null }, ...options }, '', problems)
+  for (const name of ['region', 'service'] as const) {
+    if (options?.[name] === undefined) problems.push(`${name}: is missing`)
+  }
+  checkOptions(options, '', problems)
   if (problems.length > 0) throw new ServicesConfigurationError(problems)
   const { service, fetch } = options
   const region = options.region.trim()

@@ -11,8 +11,8 @@ export type Fetch = typeof globalThis.fetch
  */
 export async function sendByFetch(
   fetch: Fetch,
-  { method, url, headers, body }: WireRequest,
-  { signal, toError, idle }: SendOptions,
+  { method, url, headers, body, text }: WireRequest,
+  { signal, ...limits }: SendOptions,
   init: RequestInit | undefined,
 ): Promise<ReceivedResponse> {
   signal.throwIfAborted()
@@ -21,7 +21,7 @@ export async function sendByFetch(
     ...init,
     method,
     headers: new Headers(headers),
-    body: body ?? null,
+    body: text ?? body ?? null,
     redirect: 'manual',
     signal,
   })
@@ -35,7 +35,7 @@ export async function sendByFetch(
     url: response.url || url.href,
   }
   const source = response.body == null ? null : toReadable(response.body, signal)
-  return new ReceivedResponse(head, source, { toError, idle })
+  return new ReceivedResponse(head, source, limits)
 }
 
 /** A response of any library or realm, with a body that nobody has read. */
@@ -70,7 +70,8 @@ function toReadable(body: ReadableStream<Uint8Array> | Readable, signal: AbortSi
       callback(error)
     },
   })
-  signal.addEventListener('abort', abort)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
   return source
 }
 
@@ -84,24 +85,31 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Prom
   })
 }
 
-/** Where undici keeps the dispatcher that the built-in `fetch` sends with; later versions use the second one. */
-const DISPATCHERS = [Symbol.for('undici.globalDispatcher.2'), Symbol.for('undici.globalDispatcher.1')] as const
+/** Where undici keeps the dispatcher that the built-in `fetch` sends with. Each version reads one of them. */
+const DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')] as const
 
 const globals: typeof globalThis & Record<symbol, object | undefined> = globalThis as never
 
-/** The built-in `fetch` sets one as it is loaded, which `ReceivedResponse` above has caused. */
-const initialDispatcher = currentDispatcher()
+/** The built-in `fetch` sets them as it is loaded, which `ReceivedResponse` above has caused. */
+const initialDispatchers = DISPATCHERS.map((symbol) => globals[symbol])
 
-function currentDispatcher(): object | undefined {
-  return globals[DISPATCHERS[0]] ?? globals[DISPATCHERS[1]]
+/** Whether the built-in `fetch` sends with the agent that it has made itself. */
+function hasPlainDispatcher(): boolean {
+  return DISPATCHERS.every((symbol) => {
+    const dispatcher = globals[symbol]
+    const type = dispatcher?.constructor.name
+    // undici 8 wraps the second one for older versions, anew each time it is set.
+    if (dispatcher === undefined || type === 'Dispatcher1Wrapper') return true
+    return type === 'Agent' && initialDispatchers.includes(dispatcher)
+  })
 }
 
 let lastFetch: Fetch | undefined
 let isBuiltIn = false
 
 /**
- * Global `fetch` where it is to be used: it has been replaced (by a mock or a tracer), or somebody has given it another
- * dispatcher (a mock or a proxy). Undefined where it is as Node.js made it. In doubt, it is taken for replaced.
+ * Global `fetch` where it is to be used: it has been replaced (by a mock or a tracer), or it was given another dispatcher (a
+ * mock or a proxy). Undefined where it is as Node.js made it. In doubt, it is taken for replaced.
  */
 export function replacedFetch(): Fetch | undefined {
   const { fetch } = globalThis
@@ -110,8 +118,5 @@ export function replacedFetch(): Fetch | undefined {
     // Node.js's own function loads its own undici; nothing documented tells it from another.
     isBuiltIn = String(fetch).includes('internal/deps/undici/undici')
   }
-  const dispatcher = currentDispatcher()
-  const isPlain =
-    dispatcher === initialDispatcher && (dispatcher === undefined || dispatcher.constructor.name === 'Agent')
-  return isBuiltIn && isPlain ? undefined : fetch
+  return isBuiltIn && hasPlainDispatcher() ? undefined : fetch
 }

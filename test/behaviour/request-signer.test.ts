@@ -149,8 +149,12 @@ describe('invokeApiGateway', () => {
   it.each([
     ['', 'apiUrl: API Gateway URL not set'],
     [undefined, 'apiUrl: API Gateway URL not set'],
-    ['nope', 'apiUrl: not a URL'],
-    ['http://h.example', 'apiUrl: must start with https:// (http:// only for loopback hosts)'],
+    ['not a URL', 'apiUrl: not a URL'],
+    ['h.example/prod', 'apiUrl: https:// is missing'],
+    [
+      'http://h.example',
+      'apiUrl: must start with https:// (http:// only for loopback hosts, or with the option allowHttp)',
+    ],
   ])('refuses the URL %j, and looks for no other', async (wrong, problem) => {
     setEnv({ API_SERVICE_API_URL: url })
     const error = (await rejection(invokeApiGateway(wrong as string, 'GET', '/echo'))) as Error
@@ -160,9 +164,10 @@ describe('invokeApiGateway', () => {
   })
 
   it('refuses what is not even text', async () => {
-    expect(await rejection(invokeApiGateway(5 as never, 'GET', '/echo'))).toEqual(
-      new TypeError("Option 'services.api.url' must be string"),
-    )
+    expect(await rejection(invokeApiGateway(5 as never, 'GET', '/echo'))).toMatchObject({
+      code: 'ERR_SERVICES_CONFIG',
+      problems: ['apiUrl: must be a string; got 5'],
+    })
   })
 
   it('keeps what it has learned of a URL, and forgets the oldest of very many', async () => {

@@ -179,6 +179,19 @@ describe('a refusal', () => {
     expect(await rejection(service.post('', { json: {} }))).toMatchObject({ name: 'ServiceAuthError', reason })
   })
 
+  it.each([
+    [400, 'MalformedHttpRequestException', 'Unable to parse GraphQL query.'],
+    [400, 'BadRequestException', 'Request body too large'],
+    [500, 'InternalFailure', 'An internal failure occurred'],
+  ])('of AppSync is none where a query failed: %i %s', async (status, errorType, message) => {
+    const data = { errors: [{ errorType, message }] }
+    const { service } = call('https://id.appsync-api.eu-central-1.amazonaws.com/graphql', refuse('', data, status))
+    const error = await rejection(service.post('', { json: {} }))
+    expect(error).toMatchObject({ name: 'ServiceResponseError', code: 'ERR_SERVICE_RESPONSE', status, data })
+    expect((error as Error).message).toContain(message)
+    expect((error as Error).message).not.toContain('permission')
+  })
+
   it('of AppSync for a wrong clock is healed', async () => {
     let count = 0
     const respond = () => {

@@ -59,7 +59,7 @@ function signedHeaders({ headers }: Sent): Record<string, string> {
 function ours(sent: Sent): Signed {
   const { path, query } = toWireUrl(new URL(sent.url))
   const headers = Object.entries(signedHeaders(sent))
-  const canonicalRequest = createCanonicalRequest(sent.method, path, query, headers, sha256Hex(sent.body)).text
+  const canonicalRequest = createCanonicalRequest(sent.method, path, 'twice', query, headers, sha256Hex(sent.body)).text
   const scope = `20261122/${REGION}/${SERVICE}/aws4_request`
   const authorization = sent.headers.get('authorization') ?? ''
   return {

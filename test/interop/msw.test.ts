@@ -1,9 +1,11 @@
+import { ClientRequestInterceptor } from '@mswjs/interceptors/ClientRequest'
 import { HttpResponse, http } from 'msw'
 import { setupServer } from 'msw/node'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { createServices, ServiceAuthError, type ServiceClient, ServiceResponseError } from '../../src/index.ts'
 import type { LocalGateway } from '../../src/testing/index.ts'
 import { rejection, setEnv, TRACE_ID, useGateway } from '../support/helpers.ts'
+import { toSeenRequest } from './run-program.ts'
 
 describe('msw', () => {
   let gateway: LocalGateway
@@ -73,9 +75,45 @@ describe('msw', () => {
     expect(await ai.get('jobs/2').json()).toEqual({ from: 'gateway' })
     close()
     expect(await ai.get('jobs/1').json()).toEqual({ from: 'gateway' })
-    expect(gateway.requests.map(({ path, signature, headers }) => [path, signature.verified, headers])).toEqual([
-      ['/jobs/2', true, expect.objectContaining({ 'x-amzn-trace-id': TRACE_ID })],
-      ['/jobs/1', true, expect.objectContaining({ 'x-amzn-trace-id': TRACE_ID })],
+    expect(gateway.requests.map(toSeenRequest)).toMatchObject([
+      { path: '/ai/jobs/2', verified: true, traces: [TRACE_ID], sentBy: 'fetch' },
+      { path: '/ai/jobs/1', verified: true, traces: [TRACE_ID], sentBy: 'node' },
     ])
+  })
+
+  it('answers over TLS as well, without any connection', async () => {
+    const url = 'https://id.execute-api.us-east-1.amazonaws.com/prod'
+    mocks.use(http.get(`${url}/jobs/1`, () => HttpResponse.json({ from: 'mock' })))
+    const remote = createServices({ services: { ai: url } }).ai
+    expect(await remote.get('jobs/1').json()).toEqual({ from: 'mock' })
+  })
+})
+
+describe('ClientRequestInterceptor of @mswjs/interceptors, which leaves global fetch alone', () => {
+  it('answers in place of the service until it is disposed of', async () => {
+    const gateway = await useGateway({
+      ai: { 'GET /jobs/:id': { from: 'gateway' }, 'POST /jobs': { from: 'gateway' } },
+    })
+    setEnv({ _X_AMZN_TRACE_ID: TRACE_ID })
+    const { ai } = createServices({ services: ['ai'] })
+    // The connection stays open, and must not be used for the mocked call.
+    await ai.get('jobs/1')
+    const interceptor = new ClientRequestInterceptor()
+    const seen: Request[] = []
+    interceptor.on('request', ({ request, controller }) => {
+      seen.push(request)
+      controller.respondWith(Response.json({ from: 'mock' }))
+    })
+    interceptor.apply()
+    onTestFinished(() => interceptor.dispose())
+    expect(await ai.get('jobs/1').json()).toEqual({ from: 'mock' })
+    expect(await ai.post('jobs', { json: { topic: 'ü' } }).json()).toEqual({ from: 'mock' })
+    const remote = createServices({ services: { ai: 'https://id.execute-api.us-east-1.amazonaws.com/prod' } }).ai
+    expect(await remote.get('jobs/1').json()).toEqual({ from: 'mock' })
+    expect(seen.map(({ headers }) => headers.get('x-amzn-trace-id'))).toEqual([TRACE_ID, TRACE_ID, TRACE_ID])
+    for (const { headers } of seen) expect(headers.get('authorization')).toMatch(/^AWS4-HMAC-SHA256 /)
+    interceptor.dispose()
+    expect(await ai.get('jobs/1').json()).toEqual({ from: 'gateway' })
+    expect(gateway.requests.map((request) => toSeenRequest(request).sentBy)).toEqual(['node', 'node'])
   })
 })

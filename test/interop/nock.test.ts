@@ -1,13 +1,20 @@
-import nock from 'nock'
+import nock15 from 'nock'
+import nock13 from 'nock13'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { createServices, ServiceAuthError, type ServiceClient, ServiceResponseError } from '../../src/index.ts'
 import type { LocalGateway } from '../../src/testing/index.ts'
 import { rejection, setEnv, TRACE_ID, useGateway } from '../support/helpers.ts'
+import { type SeenRequest, toSeenRequest } from './run-program.ts'
 
-// It is active as soon as it is imported.
-nock.restore()
+// Each is active as soon as it is imported.
+nock13.restore()
+nock15.restore()
 
-describe('nock', () => {
+describe.each<[version: string, nock: typeof nock15, sentBy: SeenRequest['sentBy']]>([
+  ['nock 15', nock15, 'fetch'],
+  // It replaces `node:http` and `node:https` only.
+  ['nock 13', nock13 as unknown as typeof nock15, 'node'],
+])('%s', (_, nock, sentBy) => {
   let gateway: LocalGateway
   let ai: ServiceClient
   beforeEach(async () => {
@@ -69,9 +76,26 @@ describe('nock', () => {
     expect(await ai.get('jobs/1').json()).toEqual({ from: 'mock' })
     nock.restore()
     expect(await ai.get('jobs/1').json()).toEqual({ from: 'gateway' })
-    expect(gateway.requests.map(({ path, signature, headers }) => [path, signature.verified, headers])).toEqual([
-      ['/jobs/0', true, expect.objectContaining({ 'x-amzn-trace-id': TRACE_ID })],
-      ['/jobs/1', true, expect.objectContaining({ 'x-amzn-trace-id': TRACE_ID })],
+    expect(gateway.requests.map(toSeenRequest)).toMatchObject([
+      { path: '/ai/jobs/0', verified: true, traces: [TRACE_ID], sentBy },
+      { path: '/ai/jobs/1', verified: true, traces: [TRACE_ID], sentBy: 'node' },
     ])
+  })
+
+  it('refuses calls to hosts that it does not mock, where connections are disabled', async () => {
+    nock.disableNetConnect()
+    onTestFinished(() => nock.enableNetConnect())
+    expect(await rejection(ai.get('jobs/1', { retry: 0 }))).toMatchObject({ code: 'ERR_SERVICE_NETWORK' })
+    expect(gateway.requests).toEqual([])
+  })
+
+  it('answers over TLS as well, without any connection', async () => {
+    const url = 'https://id.execute-api.us-east-1.amazonaws.com/prod'
+    nock(url).get('/jobs/1').reply(200, { from: 'mock' })
+    expect(
+      await createServices({ services: { ai: url } })
+        .ai.get('jobs/1')
+        .json(),
+    ).toEqual({ from: 'mock' })
   })
 })

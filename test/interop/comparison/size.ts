@@ -1,6 +1,6 @@
 /** What each client makes a function load at start. */
 import { build } from 'esbuild'
-import { root } from '../../docs/pages.ts'
+import { loadedAtStart } from '../../platform/bundles/size.ts'
 
 const entries: Readonly<Record<string, string>> = {
   'this package': "export { default } from 'middy-signed-services'",
@@ -10,29 +10,22 @@ const entries: Readonly<Record<string, string>> = {
   'by hand': "export { SignatureV4 } from '@aws-sdk/signature-v4'",
 }
 
-/** Bytes, minified, without what `import()` brings later. */
-export async function measureSize(client: string): Promise<number> {
+/** Bytes, minified, without what `import()` brings later. The client is resolved from `folder`. */
+export async function measureSize(client: string, folder: string): Promise<number> {
   const { metafile } = await build({
-    stdin: { contents: entries[client] ?? '', resolveDir: root },
+    stdin: { contents: entries[client] ?? '', resolveDir: folder },
+    // The checkout's own maps the package's name to its sources.
     tsconfigRaw: {},
-    alias: { 'middy-signed-services': `${root}/src/index.ts` },
     bundle: true,
     splitting: true,
     minify: true,
     write: false,
     metafile: true,
-    outdir: root,
+    outdir: folder,
     format: 'esm',
     platform: 'node',
     target: 'node22',
     logLevel: 'error',
   })
-  const { outputs } = metafile
-  const loaded = new Set(Object.keys(outputs).filter((path) => outputs[path]?.entryPoint === '<stdin>'))
-  for (const path of loaded) {
-    for (const { kind, path: imported } of outputs[path]?.imports ?? []) {
-      if (kind === 'import-statement' && outputs[imported] !== undefined) loaded.add(imported)
-    }
-  }
-  return [...loaded].reduce((sum, path) => sum + (outputs[path]?.bytes ?? 0), 0)
+  return loadedAtStart(metafile, 'stdin.js')
 }

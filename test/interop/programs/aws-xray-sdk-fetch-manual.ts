@@ -1,17 +1,14 @@
-/** Calls beside aws-xray-sdk-fetch outside a Lambda function, where each call may name its segment. */
+/** Calls beside aws-xray-sdk-fetch in manual mode, outside a Lambda function: a call names its segment. */
+import xray from 'aws-xray-sdk-core'
+import { captureFetchGlobal } from 'aws-xray-sdk-fetch'
 import { createServices } from '../../../src/index.ts'
-import { startLambda, TRACE_ROOT } from './lambda.ts'
 
-const { finish } = await startLambda()
-delete process.env.LAMBDA_TASK_ROOT
-const { default: xray } = await import('aws-xray-sdk-core')
-const { captureFetchGlobal } = await import('aws-xray-sdk-fetch')
 xray.enableManualMode()
 captureFetchGlobal()
 
-const { ai } = createServices({ services: ['ai'] })
-const segment = new xray.Segment('worker', TRACE_ROOT)
+const { ai } = createServices({ services: ['ai'], trace: false })
+const segment = new xray.Segment('worker', '1-67f1a2b3-0123456789abcdef01234567')
 await ai.get('jobs/no-segment')
 await ai.fetch('jobs/named-segment', { XRaySegment: segment } as RequestInit)
 segment.close()
-await finish(1, { parent: segment.id })
+console.log(JSON.stringify({ parent: segment.id }))

@@ -1,20 +1,33 @@
-/** Calls beside OpenTelemetry's instrumentation of fetch; with `xray`, its propagator writes AWS's header as well. */
+/**
+ * Calls beside OpenTelemetry, which starts `before` or `after` this package is imported, with the parts that the other
+ * arguments name. Of these, `fetch` makes global fetch send the calls, `untraced` turns the package's own trace off, and
+ * `require` loads Node.js's modules as CommonJS functions do.
+ */
+import { createRequire } from 'node:module'
 import { trace } from '@opentelemetry/api'
-import { createServices } from '../../../src/index.ts'
-import { startLambda } from './lambda.ts'
-import { startOpenTelemetry } from './opentelemetry-setup.ts'
+import { makeCalls, makeFailingCalls } from './calls.ts'
+import { readSpans, startOpenTelemetry } from './opentelemetry-setup.ts'
 
-const { gateway, finish } = await startLambda()
-const readSpans = startOpenTelemetry({ xray: process.argv[2] === 'xray' })
-const { ai } = createServices({ services: ['ai'], retry: { delay: () => 0 } })
-const parentId = await trace.getTracer('neighbours').startActiveSpan('handler', async (span) => {
-  await ai.get('jobs/get').json()
-  await ai.post('jobs', { json: { topic: 'ü' } }).json()
-  await (await ai.fetch('jobs/fetch')).json()
-  await Promise.all(['1', '2', '3'].map((id) => ai.get(`jobs/side-by-side-${id}`).json()))
-  gateway.fail('ai GET /jobs/:id', { status: 503, times: 1 })
-  await ai.get('jobs/sent-twice').json()
-  span.end()
-  return span.spanContext().spanId
+const [order, ...options] = process.argv.slice(2)
+if (order === 'before') startOpenTelemetry(options)
+const { createServices } = await import('../../../src/index.ts')
+if (order === 'after') startOpenTelemetry(options)
+if (options.includes('require')) {
+  const require = createRequire(import.meta.url)
+  require('node:http')
+  require('node:https')
+}
+
+const services = createServices({
+  services: ['ai', 'integration'],
+  retry: { delay: () => 0 },
+  trace: !options.includes('untraced'),
+  ...(options.includes('fetch') && { fetch }),
 })
-await finish(0, { spans: readSpans(), parentId })
+const notes = await trace.getTracer('neighbours').startActiveSpan('handler', async (span) => {
+  await makeCalls(services)
+  const codes = await makeFailingCalls(services)
+  span.end()
+  return { codes, parentId: span.spanContext().spanId }
+})
+console.log(JSON.stringify({ ...notes, spans: readSpans() }))

@@ -1,14 +1,11 @@
-/** Calls beside Powertools' Tracer, before there is one, beside one that is off, without and with an active segment. */
+/** Two invocations beside Powertools' Tracer; before, calls while the Tracer is off and without a segment. */
+import { Tracer } from '@aws-lambda-powertools/tracer'
+import { captureLambdaHandler } from '@aws-lambda-powertools/tracer/middleware'
 import middy from '@middy/core'
 import { createServices, type ServicesContext, signedServices } from '../../../src/index.ts'
-import { startLambda } from './lambda.ts'
+import { makeCalls, makeFailingCalls } from './calls.ts'
 
-const { gateway, finish } = await startLambda()
 const { ai } = createServices({ services: ['ai'] })
-await ai.get('jobs/before-import')
-
-const { Tracer } = await import('@aws-lambda-powertools/tracer')
-const { captureLambdaHandler } = await import('@aws-lambda-powertools/tracer/middleware')
 new Tracer({ enabled: false })
 await ai.get('jobs/tracing-off')
 
@@ -18,21 +15,23 @@ tracer.provider.setSegment(undefined as never)
 await ai.get('jobs/no-segment')
 tracer.provider.setSegment(lambdaSegment as never)
 
-let handlerSegment: string | undefined
-const handler = middy()
+const notes: Record<string, unknown> = {}
+const handler = middy<{ isFirst: boolean }>()
   .use(captureLambdaHandler(tracer))
-  .use(signedServices({ services: ['ai'], retry: { delay: () => 0 } }))
-  .handler(async (_event, { services }) => {
-    handlerSegment = tracer.getSegment()?.id
-    await services.ai.get('jobs/get')
-    await services.ai.post('jobs', { json: { topic: 'ü' } })
-    await services.ai.fetch('jobs/fetch')
-    await Promise.all(['1', '2', '3'].map((id) => services.ai.get(`jobs/side-by-side-${id}`)))
-    gateway.fail('ai GET /jobs/:id', { status: 503, times: 1 })
-    await services.ai.get('jobs/sent-twice')
-    // Somebody else's, with a trace of its own.
-    await fetch(`${gateway.url}/ai/jobs/of-others`, { headers: { 'x-amzn-trace-id': 'Root=1-others' } })
+  .use(signedServices({ services: ['ai', 'integration'], retry: { delay: () => 0 } }))
+  .handler(async ({ isFirst }, { services }) => {
+    if (isFirst) {
+      notes.handlerSegment = tracer.getSegment()?.id
+      await makeCalls(services)
+      notes.codes = await makeFailingCalls(services)
+    } else {
+      await services.ai.get('jobs/second-invocation')
+    }
     return 'done'
   })
-const answer = await handler({}, { getRemainingTimeInMillis: () => 30_000 } as ServicesContext<'ai'>)
-await finish(10, { answer, handlerSegment })
+const invoke = (isFirst: boolean) =>
+  handler({ isFirst }, { getRemainingTimeInMillis: () => 30_000 } as ServicesContext<'ai' | 'integration'>)
+notes.answer = await invoke(true)
+process.env._X_AMZN_TRACE_ID = 'Root=1-0badcafe-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1'
+await invoke(false)
+console.log(JSON.stringify(notes))

@@ -2,7 +2,7 @@ import ky, { type Options } from 'ky'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createReporter } from '../../../src/client/call-log.ts'
 import { finishOptions, mergeOptions, normalizeCallOptions } from '../../../src/client/call-options.ts'
-import { createRetryQuota } from '../../../src/client/retry-budget.ts'
+import { createRetryBudget } from '../../../src/client/retry-budget.ts'
 import { ServiceCall } from '../../../src/client/service-call.ts'
 import { parseBaseUrl } from '../../../src/config/base-url.ts'
 import type { ServiceConfig } from '../../../src/config/resolve-config.ts'
@@ -10,7 +10,12 @@ import type { UnsignedRequest } from '../../../src/signing/request-body.ts'
 import { ReceivedResponse } from '../../../src/transport/received-response.ts'
 
 const TARGET = new URL('https://h.example/prod/x')
-const CONFIG = { name: 'ai', timeout: 1000, base: parseBaseUrl('https://h.example/prod') } as ServiceConfig
+const CONFIG = {
+  name: 'ai',
+  signingName: 'execute-api',
+  timeout: 1000,
+  base: parseBaseUrl('https://h.example/prod'),
+} as ServiceConfig
 const hook = () => {}
 
 interface Surroundings {
@@ -24,12 +29,12 @@ function finish(given: Options, { target = TARGET, remaining, status = 200 }: Su
   const sent: UnsignedRequest[] = []
   const head = { status, statusText: '', headers: new Headers({ 'retry-after': '2' }), url: TARGET.href }
   const state = {
-    quota: createRetryQuota(),
+    retryBudget: createRetryBudget(),
     breaker: undefined,
     report: createReporter(),
     sendSigned: async (request: UnsignedRequest) => {
       sent.push(request)
-      return new ReceivedResponse(head, null, (error) => error)
+      return new ReceivedResponse(head, null, { toError: (error) => error })
     },
   }
   const call = new ServiceCall(CONFIG, state, { readTrace: () => undefined, remaining })

@@ -76,8 +76,16 @@ describe('readRequest', () => {
 
 describe('toPlainBody', () => {
   it('gives the bytes of texts and bytes with the content type that fetch would give them', () => {
-    expect(toPlainBody('ü')).toEqual({ bytes: bytesOf('ü'), contentType: 'text/plain;charset=UTF-8' })
-    expect(toPlainBody('{}', 'application/json')).toEqual({ bytes: bytesOf('{}'), contentType: 'application/json' })
+    expect(toPlainBody('ü')).toEqual({
+      bytes: bytesOf('ü'),
+      text: 'ü',
+      contentType: 'text/plain;charset=UTF-8',
+    })
+    expect(toPlainBody('{}', 'application/json')).toEqual({
+      bytes: bytesOf('{}'),
+      text: '{}',
+      contentType: 'application/json',
+    })
     expect(toPlainBody(new Uint8Array([1]))).toEqual({ bytes: new Uint8Array([1]), contentType: undefined })
   })
 

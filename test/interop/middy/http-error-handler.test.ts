@@ -2,8 +2,8 @@ import middy from '@middy/core'
 import httpErrorHandler from '@middy/http-error-handler'
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda'
 import { describe, expect, it } from 'vitest'
-import { ServiceError, type ServicesContext, signedServices } from '../../src/index.ts'
-import { answer, IDENTITY } from '../support/helpers.ts'
+import { ServiceError, type ServicesContext, signedServices } from '../../../src/index.ts'
+import { answer, IDENTITY } from '../../support/helpers.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
 const EVENT = {} as APIGatewayProxyEvent

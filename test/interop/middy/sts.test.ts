@@ -1,8 +1,8 @@
 import middy from '@middy/core'
 import sts from '@middy/sts'
 import { describe, expect, it } from 'vitest'
-import { type ServicesContext, signedServices } from '../../src/index.ts'
-import { IDENTITY, setEnv, useGateway } from '../support/helpers.ts'
+import { type ServicesContext, signedServices } from '../../../src/index.ts'
+import { IDENTITY, setEnv, useGateway } from '../../support/helpers.ts'
 import { useAwsEndpoint } from './aws-endpoint.ts'
 
 describe('@middy/sts', () => {

@@ -2,9 +2,9 @@ import middy from '@middy/core'
 import sqsPartialBatchFailure from '@middy/sqs-partial-batch-failure'
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import { describe, expect, it, vi } from 'vitest'
-import { type ServicesContext, signedServices } from '../../src/index.ts'
-import { reply } from '../../src/testing/index.ts'
-import { useGateway } from '../support/helpers.ts'
+import { type ServicesContext, signedServices } from '../../../src/index.ts'
+import { reply } from '../../../src/testing/index.ts'
+import { useGateway } from '../../support/helpers.ts'
 
 const event = {
   Records: ['m-1', 'm-2', 'm-3'].map((messageId) => ({ messageId, body: JSON.stringify({ messageId }) })),

@@ -2,8 +2,8 @@ import middy from '@middy/core'
 import ssm from '@middy/ssm'
 import { clearCache } from '@middy/util'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type ServicesContext, signedServices } from '../../src/index.ts'
-import { rejection, useGateway } from '../support/helpers.ts'
+import { type ServicesContext, signedServices } from '../../../src/index.ts'
+import { rejection, useGateway } from '../../support/helpers.ts'
 import { useAwsEndpoint } from './aws-endpoint.ts'
 
 const context = () => ({}) as ServicesContext<'ai' | 'integration'>

@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import middy from '@middy/core'
 import errorLogger from '@middy/error-logger'
 import { describe, expect, it, vi } from 'vitest'
-import { type ServicesContext, signedServices } from '../../src/index.ts'
-import { IDENTITY, rejection, useGateway } from '../support/helpers.ts'
+import { type ServicesContext, signedServices } from '../../../src/index.ts'
+import { IDENTITY, rejection, useGateway } from '../../support/helpers.ts'
 
 describe('@middy/error-logger', () => {
   it.each([
