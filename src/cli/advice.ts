@@ -61,6 +61,7 @@ export function adviseConfiguration(problem: string): string {
     const [variable] = problem.split(':')
     return `Set it in the function's environment, and here by export or --env-file: ${variable}=https://<id>.execute-api.<region>.amazonaws.com/<stage>`
   }
+  if (problem.includes('but the option says')) return 'Leave --region and --signing-name out: the host says both.'
   if (problem.includes('AWS_REGION')) return 'Give --region, or set AWS_REGION.'
   if (problem.includes('set region and signingName')) return 'Give --region and --signing-name.'
   return problem.includes('allowHttp')

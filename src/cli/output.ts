@@ -30,7 +30,7 @@ export function openStream(stream: OutputStream): Sink {
   }
 }
 
-export function isClosedPipe({ code }: { code?: string }): boolean {
+function isClosedPipe({ code }: { code?: string }): boolean {
   return code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED'
 }
 

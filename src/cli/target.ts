@@ -42,7 +42,7 @@ export function loadEnvFile(file: string | undefined, env: NodeJS.ProcessEnv): v
 }
 
 /** A URL has a scheme or, mistaken for one, a dot, a colon or a slash. */
-export function isUrl(target: string): boolean {
+function isUrl(target: string): boolean {
   return /[:./]/.test(target)
 }
 
@@ -69,9 +69,12 @@ export function resolveTarget(target: string, options: TargetOptions, env: NodeJ
 
 /** `services.ai.region: ...` is what the option `--region` says. */
 function nameOption(problem: string): string {
-  return problem.replace(/^services\.[^:]*?(?:\.(region|signingName|host|url))?: /, (_, option?: string) =>
-    option === undefined ? '' : `${NAMES[option]}: `,
-  )
+  return problem
+    .replace(/^services\.[^:]*?(?:\.(region|signingName|host|url))?: /, (_, option?: string) =>
+      option === undefined ? '' : `${NAMES[option]}: `,
+    )
+    .replace('the option allowHttp', '--allow-http')
+    .replace('set region and signingName', 'give --region and --signing-name')
 }
 
 /** Names of the services whose URL the environment holds: `AI_SERVICE_API_URL` is that of `ai`. */
