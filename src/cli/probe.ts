@@ -10,8 +10,8 @@ export type Measured<T> =
 
 /** A connection that was made, and closed again. */
 export interface Connection {
-  /** Such as `TLSv1.3`; absent for plain http. */
-  readonly protocol: string | undefined
+  /** Such as `TLSv1.3`; null for plain http. */
+  readonly protocol: string | null
   /** When the host's certificate ends; absent for plain http. */
   readonly certificateEnd: Date | undefined
 }
@@ -58,9 +58,7 @@ export function connect(base: BaseUrl, serverName: string | undefined, timeout: 
       : net.connect(target)
     socket
       .once(isTls ? 'secureConnect' : 'connect', () => {
-        resolve(
-          socket instanceof tls.TLSSocket ? describeTls(socket) : { protocol: undefined, certificateEnd: undefined },
-        )
+        resolve(socket instanceof tls.TLSSocket ? describeTls(socket) : { protocol: null, certificateEnd: undefined })
         socket.destroy()
       })
       .once('timeout', () => socket.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })))
@@ -70,7 +68,7 @@ export function connect(base: BaseUrl, serverName: string | undefined, timeout: 
 
 function describeTls(socket: tls.TLSSocket): Connection {
   return {
-    protocol: socket.getProtocol() ?? undefined,
+    protocol: socket.getProtocol(),
     certificateEnd: new Date(socket.getPeerCertificate().valid_to),
   }
 }

@@ -36,8 +36,10 @@ export interface CallerOptions {
   readonly onAttempt?: (attempt: Attempt) => void
 }
 
+const ignore = () => {}
+
 /** A call by hand is the only one of its process, so that no budget need bound its retries. */
-const unlimited: RetryBudget = { deposit: () => {}, take: () => true, refill: () => {} }
+const unlimited: RetryBudget = { deposit: ignore, take: () => true, refill: ignore }
 
 export function createCaller(service: ServiceConfig, { credentials, now, onAttempt }: CallerOptions): Caller {
   const secrets = new Set<string>()
@@ -81,7 +83,7 @@ export function createCaller(service: ServiceConfig, { credentials, now, onAttem
     sendSigned,
     retryBudget: unlimited,
     breaker: undefined,
-    report: { warn: () => {}, call: undefined },
+    report: { warn: ignore, call: undefined },
   })
   return { client: maker({ readTrace: () => undefined }), secrets, attempts, failureBody: () => failureBody }
 }

@@ -56,7 +56,7 @@ it('DNS', () => {
 it('the connection', () => {
   const tls = { protocol: 'TLSv1.3', certificateEnd: new Date(NOW) }
   expect(checkConnection(good(tls))).toMatchObject({ status: 'ok', detail: 'TLSv1.3 (12 ms)' })
-  const plain = { protocol: undefined, certificateEnd: undefined }
+  const plain = { protocol: null, certificateEnd: undefined }
   expect(checkConnection(good(plain))).toMatchObject({ status: 'ok', detail: 'plain http (12 ms)' })
   const refused = new AggregateError([
     coded('ECONNREFUSED', 'connect ECONNREFUSED ::1:1'),
@@ -78,7 +78,7 @@ it.each([
 })
 
 it('no certificate', () => {
-  expect(checkCertificate(good({ protocol: undefined, certificateEnd: undefined }), NOW)).toBeUndefined()
+  expect(checkCertificate(good({ protocol: null, certificateEnd: undefined }), NOW)).toBeUndefined()
   expect(checkCertificate(bad(new Error('none')), NOW)).toBeUndefined()
 })
 

@@ -43,7 +43,7 @@ describe('a connection', () => {
   it('is made over plain http', async () => {
     const port = await listen(net.createServer())
     const made = await connect(baseOf(`http://127.0.0.1:${port}`), undefined, 1_000)
-    expect(made).toEqual({ protocol: undefined, certificateEnd: undefined })
+    expect(made).toEqual({ protocol: null, certificateEnd: undefined })
   })
 
   it('takes the port of its protocol', async () => {
