@@ -32,6 +32,7 @@ to a URL. METHOD is GET, or POST with -d. The body goes to standard output.
   -v, --verbose            Print canonical request, string to sign, timings
   -o, --output <file>      Write the body to a file
       --allow-http         Allow plain http to any host
+  -h, --help               Show this text
 
 Exit codes: 0 status 2xx, 1 another status or a failed call, 2 wrong usage.
 `

@@ -16,6 +16,8 @@ export class ClosedPipeError extends Error {}
 /** Longest JSON that is indented; more than a terminal's reader can take in. */
 const MAX_INDENTED = 10_485_760
 
+const NEW_LINE = 10
+
 export function openStream(stream: OutputStream): Sink {
   return {
     write: (bytes) =>
@@ -68,8 +70,11 @@ export async function writeBody(
   { isTerminal, secrets }: { readonly isTerminal: boolean; readonly secrets: ReadonlySet<string> },
 ): Promise<void> {
   const redactor = createByteRedactor(secrets)
+  let isLineOpen = false
   const write = async (bytes: Uint8Array) => {
-    if (bytes.length > 0) await sink.write(bytes)
+    if (bytes.length === 0) return
+    isLineOpen = bytes.at(-1) !== NEW_LINE
+    await sink.write(bytes)
   }
   let collected: Uint8Array[] | undefined = isTerminal && isJson(contentType) ? [] : undefined
   let size = 0
@@ -83,9 +88,14 @@ export async function writeBody(
       collected = undefined
     }
   }
-  if (collected === undefined) return write(redactor.end())
-  const text = Buffer.concat(collected).toString()
-  return write(Buffer.from(redactText(indentJson(text) ?? text, secrets)))
+  const text = Buffer.concat(collected ?? []).toString()
+  await write(collected === undefined ? redactor.end() : Buffer.from(redactText(indentJson(text) ?? text, secrets)))
+  // What follows on a terminal, the shell's prompt among it, has a line of its own.
+  if (isTerminal && isLineOpen && isText(contentType)) await write(Buffer.from([NEW_LINE]))
+}
+
+function isText(contentType: string | null): boolean {
+  return /^text\//i.test(contentType ?? '') || isJson(contentType)
 }
 
 /** `application/problem+json` too, but not streams of JSON texts. */

@@ -40,12 +40,14 @@ export function formatTable({ account, services }: Report, withColor: boolean): 
     return lines
   }
   const section = (title: string, checks: readonly CheckResult[]) => [paint(1, title), ...checks.flatMap(row), '']
-  const unwell = services.filter(({ ok }) => !ok).length
-  const sum = unwell === 0 ? 'nothing to do about it' : `${unwell} with something to do`
+  const unwell = [
+    ...(account.every(({ status }) => status === 'ok') ? [] : ['account']),
+    ...services.filter(({ ok }) => !ok).map(({ name }) => name),
+  ]
   return [
     ...section('account', account),
     ...services.flatMap(({ name, checks }) => section(name, checks)),
-    `${services.length} ${services.length === 1 ? 'service' : 'services'}, ${sum}`,
+    unwell.length === 0 ? 'All is well.' : `Not as it should be: ${unwell.join(', ')}`,
     '',
   ].join('\n')
 }

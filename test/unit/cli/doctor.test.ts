@@ -68,7 +68,7 @@ describe('doctor', () => {
     expect(code).toBe(0)
     expect(stderr).toBe('')
     expect(stdout).toMatch(/^account\n {2}ok {4}credentials .*\n\nai\n {2}ok {4}variable /)
-    expect(stdout).toMatch(/\n1 service, nothing to do about it\n$/)
+    expect(stdout).toMatch(/\nAll is well\.\n$/)
   })
 
   it('prints colours and progress on a terminal', async () => {

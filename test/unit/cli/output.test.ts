@@ -36,13 +36,22 @@ describe('a body', () => {
   )
 
   it('that is not the JSON that it should be is written as it is', async () => {
-    expect(String(await write('application/json', true, 'some-secret, and no JSON'))).toBe('[redacted], and no JSON')
+    expect(String(await write('application/json', true, 'some-secret, and no JSON'))).toBe('[redacted], and no JSON\n')
     expect(await write('application/json', true)).toHaveLength(0)
   })
 
   it('of much JSON is not collected', async () => {
     const chunk = Buffer.alloc(4_000_000, ' ')
-    expect(await write('application/json', true, '[', chunk, chunk, chunk, '1]')).toHaveLength(12_000_003)
+    expect(await write('application/json', true, '[', chunk, chunk, chunk, '1]')).toHaveLength(12_000_004)
+  })
+
+  it.each([
+    ['text/plain', true, 'text\n'],
+    ['text/plain', false, 'text'],
+    ['image/png', true, 'text'],
+    [null, true, 'text'],
+  ])('of %s ends with a line on a terminal: %s', async (type, isTerminal, expected) => {
+    expect(String(await write(type, isTerminal, 'te', 'xt'))).toBe(expected)
   })
 
   it('waits for its reader', async () => {

@@ -33,7 +33,7 @@ admin
                      -> And again.
   fail  health       403
 
-2 services, 1 with something to do
+Not as it should be: admin
 `)
   })
 
@@ -41,7 +41,12 @@ admin
     const text = formatTable({ ...report, services: report.services.slice(0, 1) }, true)
     expect(text).toContain('\u001b[32mok  \u001b[0m  dns ')
     expect(text).toContain('\u001b[1mai\u001b[0m')
-    expect(text).toMatch(/\n1 service, nothing to do about it\n$/)
+    expect(text).toMatch(/\nAll is well\.\n$/)
+  })
+
+  it('names the account, too', () => {
+    const account = [{ name: 'credentials', status: 'warn', detail: 'they end' }] as const
+    expect(formatTable({ ...report, account }, false)).toMatch(/\nNot as it should be: account, admin\n$/)
   })
 
   it.each([
