@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -34,8 +35,12 @@ it('the process ends with the exit code, at once by SIGINT, and not by a closed 
   const write = vi.spyOn(process.stdout, 'write')
   write.mockImplementation(((_text: string, done?: () => void) => done?.()) as never)
   const listeners = new Map<string, () => void>()
-  for (const [name, emitter] of Object.entries({ process, stdout: process.stdout, stderr: process.stderr })) {
-    vi.spyOn(emitter, 'on').mockImplementation((event: string | symbol, listener: () => void) => {
+  for (const [name, emitter] of Object.entries<EventEmitter>({
+    process,
+    stdout: process.stdout,
+    stderr: process.stderr,
+  })) {
+    vi.spyOn(emitter, 'on').mockImplementation((event, listener) => {
       listeners.set(`${name} ${String(event)}`, listener)
       return emitter
     })
