@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { resolveConfig, type ServiceConfig, toVariable } from '../config/index.ts'
-import { messageOf, ServicesConfigurationError } from '../errors/index.ts'
+import { messageOf, nearestName, ServicesConfigurationError } from '../errors/index.ts'
 import { type CredentialSource, createCredentialSource } from '../signing/index.ts'
 import type { TargetOptions } from './arguments.ts'
 import { UsageError } from './context.ts'
@@ -63,7 +63,9 @@ export function resolveTarget(target: string, options: TargetOptions, env: NodeJ
   } catch (error) {
     if (!(error instanceof ServicesConfigurationError)) throw error
     const isUsage = error.problems.some((problem) => problem.startsWith('services.'))
-    throw isUsage ? new UsageError(error.problems.map(nameOption).join('\n')) : error
+    if (isUsage) throw new UsageError(error.problems.map(nameOption).join('\n'))
+    const nearest = nearestName(name, findServices(env))
+    throw new ServicesConfigurationError(error.problems, nearest && `Did you mean the service ${nearest}?`)
   }
 }
 

@@ -71,6 +71,12 @@ describe('a target', () => {
     expect(() => resolve('ai', env)).toThrow(message)
   })
 
+  it('that is misspelt is told', () => {
+    const env = { INTEGRATION_SERVICE_API_URL: API }
+    expect(() => resolve('integraton', env)).toThrow('\nDid you mean the service integration?')
+    expect(() => resolve('admin', env)).not.toThrow('Did you mean')
+  })
+
   it('passes on what it does not know', () => {
     const env = new Proxy(
       {},
