@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type LocalGateway, reply, startLocalGateway } from '../../../src/testing/index.ts'
 import { IDENTITY } from '../../support/helpers.ts'
+import { startTlsService } from '../connections/tls-service.ts'
 import { collect, MAIN, run, start } from './command.ts'
 
 const LARGE = Buffer.from(Uint8Array.from({ length: 5_000_000 }, (_, index) => (index * 31) % 251))
@@ -137,6 +138,30 @@ describe('a closed pipe', () => {
     const child = start(['call', 'admin', 'health', '--retry', '0', '-iv'], env())
     child.stderr.destroy()
     expect(await collect(child)).toMatchObject({ code: 1, signal: null, stdout: '{"message":"closed"}' })
+  })
+})
+
+describe('TLS', () => {
+  const keys = { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'some-secret-key' }
+
+  it('is checked with its certificate', async () => {
+    const service = await startTlsService()
+    onTestFinished(service.close)
+    const { code, stdout } = await run(['doctor', service.url], {
+      env: { ...keys, NODE_EXTRA_CA_CERTS: service.certificate },
+    })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /\n {2}ok {4}connection {3}TLSv1\.3 \(\d+ ms\)\n {2}ok {4}certificate {2}\d+ days left, until 2120-01-01\n/,
+    )
+  })
+
+  it.each(['call', 'doctor'])('that is not trusted is told of by %s', async (command) => {
+    const service = await startTlsService()
+    onTestFinished(service.close)
+    const { code, stdout, stderr } = await run([command, service.url], { env: keys })
+    expect(code).toBe(1)
+    expect(stdout + stderr).toMatch(/DEPTH_ZERO_SELF_SIGNED_CERT[\s\S]*not trusted for its name/)
   })
 })
 
