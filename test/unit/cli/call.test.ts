@@ -134,9 +134,9 @@ describe('call', () => {
 
   it('retries as often as it is asked to', async () => {
     const gateway = await useGateway()
-    gateway.fail('ai *', { fault: 'throttled', times: 4 })
-    expect(await call(gateway, ['ai', 'jobs/7', '--retry', '4'])).toMatchObject({ code: 0, stdout: '{"id":"7"}' })
-    expect(gateway.requests.map(({ status }) => status)).toEqual([429, 429, 429, 429, 200])
+    gateway.fail('ai *', { fault: 'throttled', times: 3 })
+    expect(await call(gateway, ['ai', 'jobs/7', '--retry', '3'])).toMatchObject({ code: 0, stdout: '{"id":"7"}' })
+    expect(gateway.requests.map(({ status }) => status)).toEqual([429, 429, 429, 200])
   }, 30_000)
 
   it('shows how it signed, without what is secret', async () => {
