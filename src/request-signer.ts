@@ -207,10 +207,10 @@ export async function batchInvokeApiGateway(
   const { concurrency = 10 } = options
   if (!(concurrency >= 1)) throw new TypeError("'concurrency' must be a number of at least 1")
   const settled: PromiseSettledResult<unknown>[] = []
-  const queue = requests.entries()
+  const queue = requests.keys()
   const work = async () => {
-    for (const [index, request] of queue) {
-      const [result] = await Promise.allSettled([invokeRequest(request)])
+    for (const index of queue) {
+      const [result] = await Promise.allSettled([invokeRequest(requests, index)])
       settled[index] = result as PromiseSettledResult<unknown>
     }
   }
@@ -220,7 +220,8 @@ export async function batchInvokeApiGateway(
 }
 
 /** Asynchronous, so that whatever is wrong with a request fails it alone. */
-async function invokeRequest({ apiUrl, method, path, body, queryParams, options }: BatchRequest): Promise<unknown> {
+async function invokeRequest(requests: readonly BatchRequest[], index: number): Promise<unknown> {
+  const { apiUrl, method, path, body, queryParams, options } = requests[index] as BatchRequest
   return invokeApiGateway(apiUrl, method, path, body, queryParams, options)
 }
 

@@ -109,8 +109,16 @@ export class CircuitBreaker {
   }
 }
 
-/** What an error says of the service's health. */
+/** What an error says of the service's health. One that cannot be looked at is no error of this package. */
 export function outcomeOf(error: unknown): CircuitOutcome {
+  try {
+    return judge(error)
+  } catch {
+    return 'failure'
+  }
+}
+
+function judge(error: unknown): CircuitOutcome {
   if (error instanceof ServiceResponseError) return error.status >= 500 ? 'failure' : 'neutral'
   if (error instanceof ServiceNetworkError) return isOutOfDescriptors(error.networkCode) ? 'neutral' : 'failure'
   if (error instanceof ServiceTimeoutError) return error.deadline ? 'neutral' : 'failure'

@@ -1,4 +1,5 @@
-import { isHTTPError, type RetryOptions } from 'ky'
+import { HTTPError, type RetryOptions } from 'ky'
+import { MAX_TIMER_MS } from '../config/index.ts'
 import {
   isQuotaExhausted,
   type RefusalRules,
@@ -86,7 +87,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
         : readRetryAfter(outcome.headers)
     const ms = asked ?? backOff(wanted, retryCount, context.random)
     const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, context.patience)
-    return ms < context.remaining() && ms <= longest ? ms : undefined
+    return ms < context.remaining() && ms <= Math.min(longest, MAX_TIMER_MS) ? ms : undefined
   }
 
   return {
@@ -101,7 +102,11 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
       async shouldRetry(state) {
         if ((await wanted.shouldRetry?.(state)) === false) return false
         const last = context.lastAttempt()
-        if (last === undefined || !isRetryable(last) || (isHTTPError(state.error) && last.outcome instanceof Error))
+        if (
+          last === undefined ||
+          !isRetryable(last) ||
+          (state.error instanceof HTTPError && last.outcome instanceof Error)
+        )
           return false
         const found = findDelay(last.outcome, state.retryCount)
         if (found === undefined || !context.budget.take()) return false

@@ -2,11 +2,13 @@ import type { ResponsePromise, RetryOptions } from 'ky'
 import { MAX_TIMER_MS, type ServiceConfig } from '../config/index.ts'
 import {
   attemptFailure,
+  CUT_MARK,
   callFailure,
   deadlineError,
   type FailingCall,
   handlerEndedError,
   idleTimeoutError,
+  MAX_ERROR_BODY,
   type RefusalRules,
   type Remedy,
   readTransportError,
@@ -14,6 +16,9 @@ import {
   ServiceRequestError,
   ServiceResponseError,
   timeoutError,
+  tooLargeError,
+  toShowable,
+  withoutControls,
 } from '../errors/index.ts'
 import { findKind, type SendSigned, type SignedCall, type UnsignedRequest } from '../signing/index.ts'
 import { forwardAbort, sleep } from './abort.ts'
@@ -65,6 +70,15 @@ const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'
 /** A call that has been started: ky's promise, or that of a bare fetch. */
 type Started = Promise<Response> &
   Partial<Record<(typeof BODY_METHODS)[number], (schema?: unknown) => Promise<unknown>>>
+
+interface SendOptions {
+  /** Ends the attempt, beside the call's own signal. */
+  readonly endsWith?: AbortSignal | undefined
+  /** Whether a status that is not a success is thrown as an error, whose body is then cut. */
+  readonly isError?: ((status: number) => boolean) | undefined
+}
+
+type ResponseLimits = Omit<Parameters<SendSigned>[2], 'signal' | 'toError'>
 
 /** Header by which a service knows a request that it has seen before. */
 const IDEMPOTENCY_KEY = 'idempotency-key'
@@ -151,7 +165,7 @@ export class ServiceCall implements SignedCall, FailingCall {
 
   /** What the call ended with: a `ServiceError`, or one of the two errors that pass through. */
   get failure(): unknown {
-    return this.#failed?.failure
+    return this.#failed && toShowable(this.#failed.failure)
   }
 
   /** Tells of a failure that nobody listens to. The error's own message may quote queries and bodies. */
@@ -169,7 +183,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   nameMethod(method: string | undefined): void {
-    if (method !== undefined) this.method = String(method).toUpperCase()
+    if (method !== undefined) this.method = withoutControls(String(method)).toUpperCase()
   }
 
   /**
@@ -252,11 +266,8 @@ export class ServiceCall implements SignedCall, FailingCall {
     return { promise, started }
   }
 
-  /**
-   * Sends one attempt. Resolves for every status.
-   * @param endsWith Ends the attempt, beside the call's own signal.
-   */
-  async send(request: UnsignedRequest, endsWith?: AbortSignal): Promise<Response> {
+  /** Sends one attempt. Resolves for every status. */
+  async send(request: UnsignedRequest, { endsWith, isError }: SendOptions = {}): Promise<Response> {
     const { method, headers } = request
     const attempt = { method, idempotencyKey: headers.get(IDEMPOTENCY_KEY) }
     this.#admit(request, attempt)
@@ -281,17 +292,8 @@ export class ServiceCall implements SignedCall, FailingCall {
     }
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
     try {
-      const { idleTimeout, maxConnections } = this.#config
-      const idle = idleTimeout && {
-        ms: idleTimeout,
-        expire: () => controller.abort(idleTimeoutError(this, idleTimeout)),
-      }
-      const response = await this.#state.sendSigned(request, this, {
-        signal,
-        toError,
-        maxConnections,
-        idle: idle || undefined,
-      })
+      const response = await this.#state.sendSigned(request, this, { signal, toError, ...this.#limits(controller) })
+      if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, CUT_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()
@@ -308,6 +310,16 @@ export class ServiceCall implements SignedCall, FailingCall {
       const failure = toError(error)
       this.#lastAttempt = { ...attempt, outcome: failure as Error }
       throw failure
+    }
+  }
+
+  /** The limits of a response, and how they end it. */
+  #limits(controller: AbortController): ResponseLimits {
+    const { idleTimeout: ms, maxConnections, maxResponseSize: bytes } = this.#config
+    return {
+      maxConnections,
+      ...(ms !== undefined && { idle: { ms, expire: () => controller.abort(idleTimeoutError(this, ms)) } }),
+      ...(bytes !== false && { size: { bytes, createError: (response) => tooLargeError(this, response, bytes) } }),
     }
   }
 
@@ -369,7 +381,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.#failed = { error, failure }
     }
     const { failure } = this.#failed
-    this.#end(this.#response, failure)
+    this.#end(this.#response, this.failure)
     return failure
   }
 
@@ -378,9 +390,14 @@ export class ServiceCall implements SignedCall, FailingCall {
     if (this.#hasEnded) return
     this.#hasEnded = true
     const { retryBudget, report } = this.#state
-    if (response?.ok) retryBudget.refill()
-    this.#settlePermit(response, failure)
-    report.call?.(recordOf(this, response, failure))
+    try {
+      if (response?.ok) retryBudget.refill()
+      this.#settlePermit(response, failure)
+      report.call?.(recordOf(this, response, failure))
+    } catch {
+      // A hook's own response may be anything: what is told of a call must not keep it from its end.
+      this.#permit?.('neutral')
+    }
     const { pending } = this.#invocation
     if (pending !== undefined) pending.remove(this)
     else if (failure !== undefined) setImmediate(() => this.warnUnheard())

@@ -1,5 +1,15 @@
-import { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from '../errors/index.ts'
-import { isIdentity, regionCheck, signingNameCheck } from '../signing/index.ts'
+import {
+  type Check,
+  describe,
+  isFunction,
+  isObject,
+  listOf,
+  members,
+  must,
+  orObject,
+  withoutControls,
+} from '../errors/index.ts'
+import { isIdentity, isSigned, regionCheck, signingNameCheck } from '../signing/index.ts'
 import { MAX_TIMER_MS, type ServiceOptions, type SignedServicesOptions } from './options.ts'
 
 /**
@@ -105,6 +115,10 @@ const common: Readonly<Record<string, Check>> = {
   idleTimeout: must('a positive number of milliseconds', isTimer),
   retry,
   circuitBreaker,
+  maxResponseSize: must(
+    'a positive number of bytes, or false',
+    (value: unknown) => value === false || isCount(value as number),
+  ),
   maxConnections: must('a whole number of at least 1', isCount),
   allowHttp: boolean,
   headers,
@@ -160,10 +174,14 @@ const topLevel: Readonly<Record<string, Check>> = {
 function checkName(name: unknown, path: string, problems: string[]): void {
   if (typeof name !== 'string' || !/^[a-z]/i.test(name)) {
     problems.push(`${path}: a service's name must start with a letter; got ${describe(name)}`)
+  } else if (withoutControls(name) !== name) {
+    problems.push(`${path}: a service's name must not hold line breaks or other control characters`)
   }
 }
 
 function isHeader(name: string, value: string): boolean {
+  // As Node.js sends them, and printable ASCII where they are signed.
+  if (!(isSigned(name.toLowerCase()) ? /^[\x20-\x7e]*$/ : /^[\t\x20-\x7e\x80-\xff]*$/).test(value)) return false
   try {
     new Headers([[name, value]])
     return true

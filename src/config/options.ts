@@ -73,6 +73,12 @@ interface CommonOptions {
    */
   readonly idleTimeout?: number | undefined
   /**
+   * Most bytes, after decoding, that reading a whole body may take, by `.json()`, `.text()` and the like. A longer body is a
+   * `ServiceResponseError`. False: no limit. API Gateway sends at most 10 MB, which compression can make more of.
+   * @default 16_777_216
+   */
+  readonly maxResponseSize?: number | false | undefined
+  /**
    * Most connections that are open to one origin at a time; further calls wait for one.
    * @default 128
    */
@@ -169,6 +175,7 @@ export type PendingCallsOption = Exclude<SignedServicesOptions['pendingCalls'], 
 export const defaults = {
   services: ['ai', 'integration', 'background', 'admin'],
   timeout: 30_000,
+  maxResponseSize: 16_777_216,
   deadlineMargin: 200,
   circuitBreaker: false,
   pendingCalls: 1_000,

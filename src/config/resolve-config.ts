@@ -36,6 +36,7 @@ export interface ServiceConfig {
   readonly timeout: number | false
   readonly idleTimeout: number | undefined
   readonly maxConnections: number | undefined
+  readonly maxResponseSize: number | false
   readonly retry: RetryOptions | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof globalThis.fetch | undefined
@@ -113,6 +114,7 @@ export function resolveConfig(
           credentials: credentials ?? (sources.get(name) as CredentialSource),
           timeout: own.timeout ?? normalized.timeout ?? defaults.timeout,
           idleTimeout: own.idleTimeout ?? normalized.idleTimeout,
+          maxResponseSize: own.maxResponseSize ?? normalized.maxResponseSize ?? defaults.maxResponseSize,
           maxConnections: own.maxConnections ?? normalized.maxConnections,
           retry: retry === undefined ? undefined : copyRetry(retry),
           headers: { ...lowerCase(normalized.headers), ...lowerCase(own.headers) },

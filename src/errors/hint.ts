@@ -1,3 +1,4 @@
+import { redactText } from './redact.ts'
 import type { RefusalRules } from './refusal.ts'
 import type { AuthReason } from './service-errors.ts'
 
@@ -12,12 +13,17 @@ export interface RefusedCall {
   /** What signatures are for. */
   readonly scope: { readonly region: string; readonly signingName: string }
   readonly refusals: RefusalRules
+  /** What must not be shown. */
+  readonly secrets: ReadonlySet<string>
   /** What the call has tried before it gave up. */
   readonly tried: ReadonlySet<Remedy>
 }
 
 /** What another signature was tried with. */
 export type Remedy = 'other credentials' | 'corrected clock' | 'fresh signature'
+
+/** Longest part of a canonical request in a hint. */
+const MAX_PART = 200
 
 /** More of them tell no more. */
 const MAX_DIFFERENCES = 5
@@ -107,7 +113,7 @@ function roleOf(principal: string | undefined): string {
   return role === undefined ? (principal ?? "the function's role") : `the role ${role} (account ${account})`
 }
 
-function mismatchHint({ canonicalRequest: ours }: RefusedCall, message: string): string {
+function mismatchHint({ canonicalRequest: ours, secrets }: RefusedCall, message: string): string {
   if (message.includes('key=value pair')) {
     return 'The Authorization header that arrived is not the one that was sent: something on the way has changed it.'
   }
@@ -119,7 +125,7 @@ function mismatchHint({ canonicalRequest: ours }: RefusedCall, message: string):
   if (ours === undefined || theirs === undefined) {
     return 'The gateway signed something else: something on the way may have changed the request, or the secret does not belong to the access key.'
   }
-  const differences = findDifferences(readCanonical(ours), readCanonical(theirs))
+  const differences = findDifferences(readCanonical(ours), readCanonical(theirs), secrets)
   if (differences.length === 0) {
     return 'Both canonical requests are the same: the secret access key is not the one of the access key.'
   }
@@ -151,14 +157,19 @@ function readCanonical(text: string): Parts {
   return parts.set('signed headers', signedHeaders).set('payload hash', payloadHash)
 }
 
-function findDifferences(ours: Parts, theirs: Parts): string[] {
+function findDifferences(ours: Parts, theirs: Parts, secrets: ReadonlySet<string>): string[] {
   const names = new Set([...ours.keys(), ...theirs.keys()])
   return [...names]
     .filter((name) => ours.get(name) !== theirs.get(name))
     .slice(0, MAX_DIFFERENCES)
-    .map((name) => `  ${name}: sent ${show(ours.get(name))}, the gateway saw ${show(theirs.get(name))}`)
+    .map(
+      (name) => `  ${name}: sent ${show(ours.get(name), secrets)}, the gateway saw ${show(theirs.get(name), secrets)}`,
+    )
 }
 
-function show(part: string | undefined): string {
-  return part === undefined ? 'nothing' : `'${part}'`
+function show(part: string | undefined, secrets: ReadonlySet<string>): string {
+  if (part === undefined) return 'nothing'
+  // Before it is cut: half a secret is not found any more.
+  const shown = redactText(part, secrets)
+  return `'${shown.length > MAX_PART ? `${shown.slice(0, MAX_PART)}...` : shown}'`
 }

@@ -1,3 +1,4 @@
+export { CUT_MARK, MAX_ERROR_BODY } from './cut.ts'
 export {
   attemptFailure,
   callFailure,
@@ -5,15 +6,17 @@ export {
   type FailingCall,
   handlerEndedError,
   idleTimeoutError,
-  messageOf,
   notJsonError,
   requestIdOf,
   retryRefused,
   timeoutError,
+  tooLargeError,
 } from './failure.ts'
 export type { Remedy } from './hint.ts'
 export { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from './option-checks.ts'
+export { redactCause, redactMessage, redactText, withoutControls } from './redact.ts'
 export { isQuotaExhausted, type RefusalRules, readErrorType, readHealable } from './refusal.ts'
 export { readRetryAfter } from './retry-after.ts'
 export * from './service-errors.ts'
+export { messageOf, readThrown, toShowable } from './thrown.ts'
 export { isOutOfDescriptors, NOT_A_RESPONSE, readTransportError } from './transport-error.ts'

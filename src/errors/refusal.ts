@@ -13,6 +13,11 @@ export interface RefusalRules {
   readonly limitExceeded: 'quota' | 'throttled'
 }
 
+/** A response whose body can be looked at and stays unread. */
+export interface PeekableResponse extends Response {
+  readonly peek: (maxBytes: number, ms: number, isEnough: (text: string) => boolean) => Promise<string>
+}
+
 /** What a response says of a refusal. */
 interface RefusalText {
   readonly type: string | undefined
@@ -113,7 +118,10 @@ export function isQuotaExhausted(headers: Headers, rules: RefusalRules): boolean
  * The refusal of a response that another signature may heal: of its token, or of its time. It must come from the gateway
  * itself, which names its error's type; an integration may write the same words into a body of its own.
  */
-export async function readHealable(response: Response, rules: RefusalRules): Promise<'token' | 'time' | undefined> {
+export async function readHealable(
+  response: PeekableResponse,
+  rules: RefusalRules,
+): Promise<'token' | 'time' | undefined> {
   const type = readErrorType(response.headers)
   const isAsked = AMBIGUOUS.has(type) || (rules.hasErrorList === true && response.status >= 400)
   if (type === undefined && !isAsked) return undefined
@@ -122,10 +130,19 @@ export async function readHealable(response: Response, rules: RefusalRules): Pro
   return HEALABLE.get(refusal)
 }
 
-/** The body's JSON, leaving the response as it is. */
-async function peek(response: Response): Promise<unknown> {
-  return response
-    .clone()
-    .json()
-    .catch(() => {})
+/** Bytes, and milliseconds, in which a gateway's refusal has come whole: it is a few kilobytes in one piece. */
+const MAX_PEEK = 16_384
+const MAX_PEEK_MS = 1_000
+
+/** The body's JSON, leaving the response unread: nobody may have asked for it, and it may have no end. */
+async function peek(response: PeekableResponse): Promise<unknown> {
+  return parseJson(await response.peek(MAX_PEEK, MAX_PEEK_MS, (text) => parseJson(text) !== undefined))
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

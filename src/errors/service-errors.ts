@@ -1,3 +1,5 @@
+import { withoutControls } from './redact.ts'
+
 /** Codes of failed calls. */
 export type ServiceErrorCode =
   | 'ERR_SERVICE_RESPONSE'
@@ -241,9 +243,11 @@ export class ServicesConfigurationError extends Error {
 
   /** `advice` follows where a variable is missing. */
   constructor(problems: readonly string[], advice?: string) {
-    const list = problems.map((problem) => `\n  - ${problem}`).join('')
+    // Names of options and services are somebody's input.
+    const lines = problems.map(withoutControls)
+    const list = lines.map((problem) => `\n  - ${problem}`).join('')
     const isVariableMissing = problems.some((problem) => problem.endsWith('_URL: API Gateway URL not set'))
     super(`The services cannot be configured:${list}${isVariableMissing && advice ? `\n${advice}` : ''}`)
-    this.problems = problems
+    this.problems = lines
   }
 }

@@ -1,4 +1,6 @@
-/** What a transport's error says, whatever class it has: errors of another realm, as in Jest, are instances of none here. */
+import { readThrown, type Thrown } from './thrown.ts'
+
+/** What a transport's error says, whatever class it has. */
 export interface TransportError {
   /** The system's, Node.js's or undici's code; `UNKNOWN` where there is none. */
   readonly code: string
@@ -34,20 +36,11 @@ export const NOT_A_RESPONSE = 'ERR_NOT_A_RESPONSE'
 
 /** Nested deeper, or more of them, errors say nothing more. */
 const MAX_DEPTH = 5
-const MAX_ERRORS = 8
-
-interface ErrorLike {
-  readonly name?: unknown
-  readonly message?: unknown
-  readonly code?: unknown
-  readonly syscall?: unknown
-  readonly cause?: unknown
-  readonly errors?: unknown
-}
+const MAX_INNERMOST = 8
 
 /** Reads a transport's error and those that are nested in it, as `fetch` and aggregate errors have them. */
 export function readTransportError(error: unknown): TransportError {
-  const innermost = findInnermost(error, 0).slice(0, MAX_ERRORS)
+  const innermost = findInnermost(error, 0).slice(0, MAX_INNERMOST)
   const codes = innermost.map(codeOf)
   const messages = innermost.map(({ message }) => message).filter((text) => typeof text === 'string' && text !== '')
   return {
@@ -58,7 +51,7 @@ export function readTransportError(error: unknown): TransportError {
       innermost.every((one) => one.syscall === 'connect' || NEVER_CONNECTED.has(codeOf(one) as string)),
     neverSent: codes.some((code) => code !== undefined && NEVER_SENT.test(code)),
     notAResponse: codes.includes(NOT_A_RESPONSE),
-    timedOut: Object(error).name === 'TimeoutError',
+    timedOut: readThrown(error).name === 'TimeoutError',
   }
 }
 
@@ -68,14 +61,15 @@ export function isOutOfDescriptors(code: string): boolean {
 }
 
 /** Errors that hold no others. */
-function findInnermost(error: unknown, depth: number): readonly ErrorLike[] {
+function findInnermost(error: unknown, depth: number): readonly Partial<Thrown>[] {
   if (typeof error !== 'object' || error === null) return typeof error === 'string' ? [{ message: error }] : []
-  const { cause, errors }: ErrorLike = error
-  const nested = Array.isArray(errors) && errors.length > 0 ? errors : [cause]
+  const thrown = readThrown(error)
+  const { cause, errors } = thrown
+  const nested = errors !== undefined && errors.length > 0 ? errors : [cause]
   const found = depth < MAX_DEPTH ? nested.flatMap((one) => findInnermost(one, depth + 1)) : []
-  return found.length > 0 ? found : [error]
+  return found.length > 0 ? found : [thrown]
 }
 
-function codeOf({ code }: ErrorLike): string | undefined {
+function codeOf({ code }: Partial<Thrown>): string | undefined {
   return typeof code === 'string' && /^[A-Z][A-Z\d_]+$/.test(code) ? code : undefined
 }

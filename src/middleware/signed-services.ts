@@ -16,7 +16,7 @@ import { HandlerInvocation, type InvocationContext } from './invocation.ts'
  * `ServicesContext<'ai' | 'integration'>`.
  */
 export type ServicesContext<S = DefaultServices> = Context & {
-  /** One signed client a service, each made when it is first touched. */
+  /** One signed client a service. */
   readonly services: Services<S>
 }
 

@@ -1,3 +1,4 @@
+export { createStringToSign } from './canonical-request.ts'
 export { createClockSkew } from './clock-skew.ts'
 export {
   type AwsCredentialIdentity,
@@ -11,4 +12,5 @@ export { fromRequest, type PlainBody, readRequest, toPlainBody, type UnsignedReq
 export { createSendSigned, type SendSigned, type SignedCall } from './send-signed.ts'
 export { findKind, isRegion, regionCheck, resolveEndpoint, signingNameCheck } from './service-table.ts'
 export { createSignedFetch, type SignedFetchOptions } from './signed-fetch.ts'
+export { isSigned } from './signer.ts'
 export { encodePath } from './wire-url.ts'

@@ -1,4 +1,12 @@
-import { type CallInfo, messageOf, type Remedy, readHealable, ServiceRequestError } from '../errors/index.ts'
+import {
+  type CallInfo,
+  messageOf,
+  type Remedy,
+  readHealable,
+  redactCause,
+  redactMessage,
+  ServiceRequestError,
+} from '../errors/index.ts'
 import {
   type Fetch,
   type ReceivedResponse,
@@ -64,7 +72,12 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
 
   return async ({ method, url, headers, body: given, text, init }, call, options) => {
     const { signal } = options
-    const refuse: Refuse = (problem, details) => new ServiceRequestError(call, problem, details)
+    const refuse: Refuse = (problem, details) =>
+      new ServiceRequestError(
+        call,
+        redactMessage(problem, call.secrets),
+        details && { cause: redactCause(details.cause, call.secrets) },
+      )
     if (host !== undefined && !sendsByNode({ fetch, init })) {
       throw refuse('the option host needs the client of Node.js, but global fetch has been replaced')
     }
@@ -76,8 +89,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
     const payloadHash = payload === 'unsigned' ? 'UNSIGNED-PAYLOAD' : sha256Hex(body ?? '')
 
     const sendOnce = async (identity: AwsCredentialIdentity, signedAt: number) => {
-      const signing = sign({ method, wire, headers: own, payloadHash }, identity, new Date(signedAt))
-      const signed = signing instanceof Promise ? await signing : signing
+      const signed = await signOrRefuse(identity, signedAt)
       call.canonicalRequest = signed.canonicalRequest
       const { accessKeyId, secretAccessKey, sessionToken } = identity
       for (const secret of [signed.signature, accessKeyId, secretAccessKey, sessionToken]) {
@@ -90,6 +102,13 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       return send({ method, url: wire, headers: signed.headers, body, text }, { ...options, fetch, init })
     }
 
+    const signOrRefuse = (identity: AwsCredentialIdentity, signedAt: number) => {
+      try {
+        return sign({ method, wire, headers: own, payloadHash }, identity, new Date(signedAt))
+      } catch (cause) {
+        throw refuse('the clock gives no time that a signature can hold', { cause })
+      }
+    }
     const found = getIdentity(credentials, signal, refuse)
     const identity = found instanceof Promise ? await found : found
     const signedAt = clock.now(wire.origin)
@@ -102,20 +121,27 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
     if (remedy === undefined) return response
     call.tried.add(remedy.name)
     await response.body?.cancel()
-    return sendOnce(remedy.identity, clock.now(wire.origin))
+    const second = await sendOnce(remedy.identity, clock.now(wire.origin))
+    if (remedy.name === 'corrected clock' && second.status >= 400) {
+      // The date was not the gateway's own, but a proxy's for instance.
+      if ((await readHealable(second, kind)) === 'time') clock.forget(wire.origin)
+    }
+    return second
 
     async function findRemedy(
       refused: typeof healable,
     ): Promise<{ readonly name: Remedy; readonly identity: AwsCredentialIdentity } | undefined> {
       if (refused === 'token') {
-        const renewed = await unlessAborted(credentials.renew(identity), signal).catch(() => identity)
+        const renewed = await credentials.renew(identity, signal).catch(() => identity)
         return isSameIdentity(renewed, identity) ? undefined : { name: 'other credentials', identity: renewed }
       }
       if (refused === undefined) return undefined
       if (clock.learn(wire.origin, response.headers)) return { name: 'corrected clock', identity }
       // Signed before a freeze and sent after it, or signed before another call has corrected the clock.
       const isStale = Math.abs(clock.now(wire.origin) - signedAt) >= TOLERANCE_MS
-      return isStale ? { name: 'fresh signature', identity } : undefined
+      if (isStale) return { name: 'fresh signature', identity }
+      // Signed with an offset that does not help.
+      return clock.forget(wire.origin) ? { name: 'corrected clock', identity } : undefined
     }
   }
 }
@@ -159,8 +185,8 @@ function getIdentity(
     throw refuse(`no credentials: ${messageOf(cause)}`, { cause })
   }
   try {
-    const identity = credentials.get()
-    return identity instanceof Promise ? unlessAborted(identity, signal).catch(fail) : identity
+    const identity = credentials.get(signal)
+    return identity instanceof Promise ? identity.catch(fail) : identity
   } catch (cause) {
     return fail(cause)
   }

@@ -1,4 +1,15 @@
-import { isFunction, members, must, ServiceError, ServicesConfigurationError } from '../errors/index.ts'
+import {
+  isFunction,
+  members,
+  messageOf,
+  must,
+  readThrown,
+  redactCause,
+  redactMessage,
+  ServiceError,
+  ServicesConfigurationError,
+  toShowable,
+} from '../errors/index.ts'
 import { createClockSkew } from './clock-skew.ts'
 import {
   type AwsCredentialIdentity,
@@ -49,21 +60,29 @@ export function createSignedFetch(options: SignedFetchOptions): typeof globalThi
   const credentials = createCredentialSource(options.credentials)
   const sendSigned = createSendSigned({ credentials, region, signingName: service, fetch, clock: createClockSkew() })
   return async (input, init) => {
-    const request = readRequest(input instanceof Request ? input : new URL(input), init)
-    const { method, url } = request
     // Asks `input` each time: the signal of a Request that is collected as garbage no longer follows its source.
     const findSignal = () => init?.signal ?? (input instanceof Request ? input.signal : undefined)
     const signal = findSignal() ?? new AbortController().signal
-    const call: SignedCall = { service, method, path: url.pathname, attempts: 0, secrets: new Set(), tried: new Set() }
+    const secrets = new Set<string>()
     const failAs = (message: string) => (error: unknown) =>
-      findSignal()?.aborted ? signal.reason : toFetchError(error, message)
-    return sendSigned(request, call, { signal, toError: failAs('terminated') }).catch((error: unknown) => {
+      findSignal()?.aborted ? signal.reason : toFetchError(error, message, secrets)
+    try {
+      const request = readRequest(input instanceof Request ? input : new URL(input), init)
+      const { method, url } = request
+      const call: SignedCall = { service, method, path: url.pathname, attempts: 0, secrets, tried: new Set() }
+      return await sendSigned(request, call, { signal, toError: failAs('terminated') })
+    } catch (error) {
       throw failAs('fetch failed')(error)
-    })
+    }
   }
 }
 
-/** As `fetch` fails: with a `TypeError` whose cause says why. */
-function toFetchError(error: unknown, message: string): unknown {
-  return error instanceof ServiceError || error instanceof TypeError ? error : new TypeError(message, { cause: error })
+/** As `fetch` fails: with a `TypeError` whose cause says why, and nothing else of what has failed. */
+function toFetchError(thrown: unknown, message: string, secrets: ReadonlySet<string>): unknown {
+  const error = toShowable(thrown)
+  if (error instanceof ServiceError) return error
+  if (!(error instanceof TypeError)) return new TypeError(message, { cause: redactCause(error, secrets) })
+  const { cause } = readThrown(error)
+  const problem = redactMessage(messageOf(error), secrets)
+  return new TypeError(problem, cause === undefined ? {} : { cause: redactCause(cause, secrets) })
 }

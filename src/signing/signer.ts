@@ -49,7 +49,7 @@ export function createSign({ region, service }: SigningScope): Sign {
   const { pathEncoding } = findKind(service)
   let last: SigningKey | undefined
   return (request, identity, signingDate) => {
-    const amzDate = signingDate.toISOString().replace(/[-:]|\.\d{3}/g, '')
+    const amzDate = toAmzDate(signingDate)
     const shortDate = amzDate.slice(0, 8)
     if (last !== undefined && last.shortDate === shortDate && isSameIdentity(last.identity, identity)) {
       return signWith(last, request, amzDate)
@@ -76,6 +76,13 @@ export function createSign({ region, service }: SigningScope): Sign {
     signed.authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${canonical.signedHeaders}, Signature=${signature}`
     return { headers: signed, canonicalRequest: canonical.text, signature }
   }
+}
+
+/** `YYYYMMDDTHHMMSSZ`. @throws RangeError for a time that has no such form */
+function toAmzDate(date: Date): string {
+  const text = date.toISOString().replace(/[-:]|\.\d{3}/g, '')
+  if (!/^\d{8}T\d{6}Z$/.test(text)) throw new RangeError('the year has more than four digits')
+  return text
 }
 
 /** An allow-list: what is not signed may be changed on the way, as proxies and tracers do. */

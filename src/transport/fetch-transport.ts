@@ -12,7 +12,7 @@ export type Fetch = typeof globalThis.fetch
 export async function sendByFetch(
   fetch: Fetch,
   { method, url, headers, body, text }: WireRequest,
-  { signal, toError, idle }: SendOptions,
+  { signal, ...limits }: SendOptions,
   init: RequestInit | undefined,
 ): Promise<ReceivedResponse> {
   signal.throwIfAborted()
@@ -35,7 +35,7 @@ export async function sendByFetch(
     url: response.url || url.href,
   }
   const source = response.body == null ? null : toReadable(response.body, signal)
-  return new ReceivedResponse(head, source, { toError, idle })
+  return new ReceivedResponse(head, source, limits)
 }
 
 /** A response of any library or realm, with a body that nobody has read. */
@@ -70,7 +70,8 @@ function toReadable(body: ReadableStream<Uint8Array> | Readable, signal: AbortSi
       callback(error)
     },
   })
-  signal.addEventListener('abort', abort)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
   return source
 }
 

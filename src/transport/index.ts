@@ -4,7 +4,7 @@ import type { ReceivedResponse } from './received-response.ts'
 
 export { type Fetch, unlessAborted } from './fetch-transport.ts'
 export type { RequestTarget, SendOptions, WireRequest } from './node-transport.ts'
-export { type IdleLimit, ReceivedResponse, type ToError } from './received-response.ts'
+export { type IdleLimit, ReceivedResponse, type SizeLimit, type ToError } from './received-response.ts'
 
 export interface TransportOptions extends SendOptions {
   /** Sends in place of Node.js's client. Default: global `fetch`, where that has been replaced. */

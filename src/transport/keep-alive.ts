@@ -45,13 +45,20 @@ export class KeepAlive {
     return agent
   }
 
-  /** Time spent frozen counts, which no timer sees. A clock that was set back says nothing about the time before. */
+  /**
+   * Destroys what was idle for as long as the agent would keep it, or the service by its `keep-alive` header. Time spent
+   * frozen counts, which no timer sees. A clock that was set back says nothing about the time before.
+   *
+   * Older connections go with a newer one: the agent takes the newest, and skips destroyed ones only before the others.
+   */
   #destroyExpired(agent: http.Agent): void {
     const now = this.#now()
-    for (const sockets of Object.values(agent.freeSockets)) {
-      for (const socket of sockets ?? []) {
-        if (Math.abs(now - (this.#idleSince.get(socket) ?? now)) >= IDLE_MS) socket.destroy()
-      }
+    for (const sockets of Object.values(agent.freeSockets) as Socket[][]) {
+      const last = sockets.findLastIndex((socket) => {
+        const idleMs = Math.abs(now - (this.#idleSince.get(socket) as number))
+        return socket.destroyed || idleMs >= (socket.timeout as number)
+      })
+      for (const socket of sockets.slice(0, last + 1)) socket.destroy()
     }
   }
 }

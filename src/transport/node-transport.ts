@@ -2,10 +2,19 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { isIP, type Socket } from 'node:net'
+// Imported, so that fake timers leave it alone.
+import { setImmediate } from 'node:timers'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
 import { createFreezeGuard } from './freeze-guard.ts'
 import { KeepAlive } from './keep-alive.ts'
-import { type IdleLimit, ReceivedResponse, type ResponseLimits, type ToError } from './received-response.ts'
+import {
+  type BodyHold,
+  type IdleLimit,
+  ReceivedResponse,
+  type ResponseLimits,
+  type SizeLimit,
+  type ToError,
+} from './received-response.ts'
 
 /** Where a request goes, and its request line. */
 export interface RequestTarget {
@@ -37,8 +46,8 @@ export interface SendOptions {
   readonly signal: AbortSignal
   readonly toError: ToError
   readonly maxConnections?: number | undefined
-  /** Ends a response that sends nothing for a while. */
   readonly idle?: IdleLimit | undefined
+  readonly size?: SizeLimit | undefined
 }
 
 /** Sends requests over Node.js's own clients, with connections that outlive pauses and freezes. */
@@ -77,7 +86,7 @@ export function createNodeTransport(now: () => number = Date.now): NodeTransport
 function exchange(
   { method, url, headers, body }: WireRequest,
   agent: http.Agent,
-  { signal, toError, idle }: SendOptions,
+  { signal, ...limits }: SendOptions,
   resolve: (response: ReceivedResponse) => void,
   reject: (reason: unknown) => void,
 ): void {
@@ -93,16 +102,33 @@ function exchange(
     agent,
   })
   let incoming: IncomingMessage | undefined
-  const abort = () => (incoming ?? outgoing).destroy(signal.reason)
+  let isSent = false
+  const abort = () => {
+    // A request that waits for a connection says nothing before it gets one.
+    reject(signal.reason)
+    const exchanged = incoming ?? outgoing
+    exchanged.destroy(signal.reason)
+  }
+  // A service that has answered early may never read the rest of the request. Asked a turn later: over TLS, a response may
+  // come before the news that the request has gone out.
+  const destroyUnsent = () => {
+    if (!isSent) outgoing.destroy()
+  }
   const release = () => signal.removeEventListener('abort', abort)
-  signal.addEventListener('abort', abort)
+  signal.addEventListener('abort', abort, { once: true })
   outgoing
     .on('socket', (socket) => limitConnecting(outgoing, socket, url))
+    .on('finish', () => {
+      isSent = true
+    })
     .on('response', (message) => {
       incoming = message
-      message.once('close', release)
+      message.once('close', () => {
+        release()
+        if (!isSent) setImmediate(destroyUnsent)
+      })
       try {
-        resolve(toResponse(message, method, url, { toError, idle }))
+        resolve(toResponse(message, method, url, limits))
       } catch (error) {
         message.destroy()
         reject(error)
@@ -112,10 +138,15 @@ function exchange(
       release()
       reject(error)
     })
+    .on('close', () => {
+      release()
+      // As after a response that switches protocols.
+      if (incoming === undefined) reject(networkError('ECONNRESET', 'the connection was closed without a response'))
+    })
     .end(body)
 }
 
-/** The TLS server name for a `Host`; an IP address must not be one (RFC 6066, section 3). */
+/** TLS servers are named by names alone (RFC 6066, section 3). */
 function serverName(host: string): string {
   const name = withoutBrackets(host.replace(/:\d+$/, ''))
   return isIP(name) === 0 ? name : ''
@@ -140,15 +171,20 @@ function completeHeaders(
 }
 
 /** Node.js itself waits for a connection as long as the operating system does. */
-function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, hostname }: RequestTarget): void {
+function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestTarget): void {
   if (!socket.connecting) return
   const expire = () => {
-    const error = new Error(`no connection to ${hostname} within ${CONNECT_TIMEOUT_MS} ms`)
-    outgoing.destroy(Object.assign(error, { code: 'ETIMEDOUT', syscall: 'connect' }))
+    const error = networkError('ETIMEDOUT', `no connection to ${host} within ${CONNECT_TIMEOUT_MS} ms`)
+    outgoing.destroy(Object.assign(error, { syscall: 'connect' }))
   }
   const timer = setTimeout(expire, CONNECT_TIMEOUT_MS)
   const stop = () => clearTimeout(timer)
   socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', stop).once('close', stop)
+}
+
+/** An error as Node.js's own client gives them. */
+function networkError(code: string, message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), { code })
 }
 
 function toResponse(
@@ -165,9 +201,23 @@ function toResponse(
   }
   const head = { status, statusText: statusMessage, headers, url: url.href }
   if (method === 'HEAD' || NULL_BODY_STATUSES.includes(status)) {
-    message.resume()
+    // Node.js takes a body from a 205 all the same (RFC 9110, section 15.3.6).
+    message.once('data', () => message.destroy())
     return new ReceivedResponse(head, null, limits)
   }
   const encoding = headers.get('content-encoding')
-  return new ReceivedResponse(head, encoding === null ? message : decode(message, encoding), limits)
+  const body = encoding === null ? message : decode(message, encoding)
+  return new ReceivedResponse(head, body, { ...limits, hold: createHold(message) })
+}
+
+/** The body's hold on the process, until the message has ended: then its connection may serve another request. */
+function createHold(message: IncomingMessage): BodyHold {
+  const { socket } = message
+  message.once('end', () => socket.ref())
+  return {
+    ref: () => {
+      if (!message.readableEnded) socket.ref()
+    },
+    unref: () => socket.unref(),
+  }
 }

@@ -1,6 +1,8 @@
-import { PassThrough, pipeline, type Readable } from 'node:stream'
+import { PassThrough, pipeline, Readable } from 'node:stream'
+import type { ReadableStream as WebStream } from 'node:stream/web'
 // Imported, so that fake timers leave it alone.
 import { setImmediate } from 'node:timers'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Everything of a response but its body. */
 export interface ResponseHead {
@@ -9,6 +11,12 @@ export interface ResponseHead {
   readonly headers: Headers
   /** URL of the request. */
   readonly url: string
+}
+
+/** What keeps the process alive for a body that is being read: its connection. */
+export interface BodyHold {
+  readonly ref: () => void
+  readonly unref: () => void
 }
 
 /** Gives the error that reading a body rejects with for what its stream failed with. */
@@ -21,9 +29,17 @@ export interface IdleLimit {
   readonly expire: () => void
 }
 
+/** The most bytes that reading a whole body may take. */
+export interface SizeLimit {
+  readonly bytes: number
+  readonly createError: (response: Response) => unknown
+}
+
 export interface ResponseLimits {
   readonly toError: ToError
+  readonly hold?: BodyHold | undefined
   readonly idle?: IdleLimit | undefined
+  readonly size?: SizeLimit | undefined
 }
 
 /** Bytes that are taken off the connection of a body that nobody reads. A smaller body frees its connection. */
@@ -38,30 +54,65 @@ const NativeResponse: new () => object = Response
  */
 export class ReceivedResponse extends NativeResponse implements Response {
   readonly #head: ResponseHead
-  readonly #toError: ToError
+  readonly #limits: ResponseLimits
   #source: Readable | null
+  /** Somebody reads the body. */
+  #isReading = false
+  /** Somebody has asked for the whole of it. */
   #isCollected = false
   /** Made when the body is asked for as a stream. */
   #native: Response | undefined
   #listener: ((error: unknown) => void) | undefined
 
-  constructor(head: ResponseHead, received: Readable | null, { toError, idle }: ResponseLimits) {
+  constructor(head: ResponseHead, received: Readable | null, limits: ResponseLimits) {
     super()
+    const { toError, idle } = limits
     const source = received !== null && idle !== undefined ? limitIdle(received, idle) : received
     this.#head = head
     this.#source = source
-    this.#toError = toError
+    this.#limits = limits
     if (source === null) return
     // A body that fails unread must not end the process.
     source
       .on('error', () => {})
       .once('close', () => {
         // Before any reader of the body sees the error.
-        this.#end(this.#isRead && source.errored ? toError(source.errored) : undefined)
+        this.#end(this.#isReading && source.errored ? toError(source.errored) : undefined)
       })
-    setImmediate(() => {
-      if (!this.#isRead) this.#source = pipeline(source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
-    })
+    this.#readAheadSoon()
+  }
+
+  /**
+   * The beginning of the body, which stays unread: at most `maxBytes`, as far as they come within `ms` milliseconds and
+   * until `isEnough` says so.
+   */
+  async peek(maxBytes: number, ms: number, isEnough: (text: string) => boolean): Promise<string> {
+    if (this.#isStreamed || this.#isReading) return ''
+    const chunks = this.#startReading()[Symbol.asyncIterator]()
+    const head: Buffer[] = []
+    const time = new AbortController()
+    const timeUp = sleep(ms, undefined, { signal: time.signal, ref: false }).catch(() => undefined)
+    let next: Promise<IteratorResult<Buffer>> | undefined
+    let text = ''
+    while (text.length < maxBytes && !isEnough(text)) {
+      next = chunks.next()
+      const result = await Promise.race([next, timeUp]).catch(() => undefined)
+      if (result === undefined || result.done) break
+      next = undefined
+      head.push(result.value)
+      text = Buffer.concat(head).toString('utf8', 0, maxBytes)
+    }
+    time.abort()
+    this.#source = Readable.from(continueFrom(head, next, chunks), { objectMode: false }).on('error', () => {})
+    this.#isReading = false
+    this.#readAheadSoon()
+    return text
+  }
+
+  /** Cuts the body after so many bytes, with `mark` in place of the rest. */
+  truncate(maxBytes: number, mark: string): void {
+    if (this.#source === null || this.#isStreamed) return
+    this.#source = Readable.from(cut(this.#source, maxBytes, mark), { objectMode: false }).on('error', () => {})
   }
 
   /** Calls `listener` when nothing more of the body will come, with the error that reading it failed with. */
@@ -107,8 +158,9 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   async text(): Promise<string> {
-    if (this.#source === null || this.#isRead) return this.#streamed.text()
-    const text = (await this.#collect(this.#source)).toString()
+    const whole = await this.#collect()
+    if (whole === undefined) return this.#streamed.text()
+    const text = whole.toString()
     return text.startsWith('\ufeff') ? text.slice(1) : text
   }
 
@@ -117,69 +169,94 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#source === null || this.#isRead) return new Uint8Array(await this.#streamed.arrayBuffer())
-    return new Uint8Array(await this.#collect(this.#source))
+    return new Uint8Array((await this.#collect()) ?? (await this.#streamed.arrayBuffer()))
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
     return (await this.bytes()).buffer
   }
 
-  blob(): Promise<Blob> {
-    return this.#streamed.blob()
+  async blob(): Promise<Blob> {
+    return (await this.#toNative()).blob()
   }
 
-  formData(): Promise<FormData> {
-    return this.#streamed.formData()
+  async formData(): Promise<FormData> {
+    return (await this.#toNative()).formData()
   }
 
   clone(): ReceivedResponse {
-    const clone = new ReceivedResponse({ ...this.#head, headers: new Headers(this.headers) }, null, {
-      toError: this.#toError,
-    })
-    clone.#native = this.#streamed.clone()
+    const { body } = this.#streamed.clone()
+    const head = { ...this.#head, headers: new Headers(this.headers) }
+    // What it reads fails with the original's errors.
+    const limits = { toError: (error: unknown) => error, size: this.#limits.size }
+    const clone = new ReceivedResponse(head, body && Readable.fromWeb(body as WebStream), limits)
+    // Both share one connection, which the original alone lets go of.
+    clone.#isReading = true
     return clone
   }
 
-  get #isRead(): boolean {
-    return this.#isCollected || this.#native !== undefined
+  /** The whole body in a native `Response`, which knows how to take it apart. */
+  async #toNative(): Promise<Response> {
+    const whole = await this.#collect()
+    return whole === undefined ? this.#streamed : new Response(new Uint8Array(whole), { headers: this.headers })
+  }
+
+  /** Whether the body is read by the native `Response`, or not at all. */
+  get #isStreamed(): boolean {
+    return this.#source === null || this.#isCollected || this.#native !== undefined
   }
 
   get #streamed(): Response {
-    this.#native ??= new Response(this.#toStream(), { headers: this.headers })
+    if (this.#native === undefined) {
+      this.#native = new Response(this.#toStream(), { headers: this.headers })
+      // The body has been collected: every further reader must find it locked.
+      if (this.#isCollected) this.#native.body?.getReader()
+    }
     return this.#native
   }
 
   #toStream(): ReadableStream<Uint8Array> | null {
     if (this.#source === null) return null
-    const source = this.#source
-    const chunks = source[Symbol.asyncIterator]()
-    const stream = new ReadableStream<Uint8Array>(
-      {
-        pull: async (controller) => {
-          try {
-            const { done, value } = await chunks.next()
-            if (!done) return controller.enqueue(value)
-            this.#end(undefined)
-            controller.close()
-          } catch (error) {
-            controller.error(this.#fail(error))
-          }
-        },
-        cancel: () => {
+    let chunks: AsyncIterator<Buffer> | undefined
+    return new ReadableStream({
+      type: 'bytes',
+      pull: async (controller) => {
+        try {
+          chunks ??= this.#startReading()[Symbol.asyncIterator]()
+          const { done, value } = await chunks.next()
+          // A copy: the stream takes a chunk's memory, which others may share.
+          if (!done) return controller.enqueue(new Uint8Array(value))
           this.#end(undefined)
-          source.destroy()
-        },
+          controller.close()
+          controller.byobRequest?.respond(0)
+        } catch (error) {
+          controller.error(this.#fail(error))
+        }
       },
-      { highWaterMark: 0 },
-    )
-    // The body has been collected: every further reader must find it locked.
-    if (this.#isCollected) stream.getReader()
-    return stream
+      cancel: () => {
+        this.#end(undefined)
+        this.#source?.destroy()
+      },
+    })
+  }
+
+  /** Lets go of a small body's connection, and of the process: nobody may ever read the body. */
+  #readAheadSoon(): void {
+    setImmediate(() => {
+      if (this.#isReading || this.#source === null) return
+      this.#source = pipeline(this.#source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
+      this.#limits.hold?.unref()
+    })
+  }
+
+  #startReading(): Readable {
+    this.#isReading = true
+    this.#limits.hold?.ref()
+    return this.#source as Readable
   }
 
   #fail(error: unknown): unknown {
-    const failure = this.#toError(error)
+    const failure = this.#limits.toError(error)
     this.#end(failure)
     return failure
   }
@@ -189,17 +266,39 @@ export class ReceivedResponse extends NativeResponse implements Response {
     this.#listener = undefined
   }
 
-  #collect(source: Readable): Promise<Buffer> {
-    this.#isCollected = true
+  /** The whole body; undefined where the native `Response` must say that it cannot be read. */
+  async #collect(): Promise<Buffer | undefined> {
+    if (this.#source === null || this.#isCollected) return undefined
+    if (this.#native === undefined) {
+      this.#isCollected = true
+      return this.#collectFrom(this.#startReading())
+    }
+    const { body, bodyUsed } = this.#native
+    return bodyUsed || !body || body.locked ? undefined : this.#collectFrom(Readable.fromWeb(body as WebStream))
+  }
+
+  #collectFrom(source: Readable): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const fail = () => reject(this.#fail(source.errored ?? new Error('the response was closed')))
       if (source.destroyed) return fail()
+      const { bytes, createError } = this.#limits.size ?? UNLIMITED
+      const parts: Buffer[] = []
       const chunks: Buffer[] = []
+      let size = 0
       source
-        .on('data', (chunk: Buffer) => chunks.push(chunk))
+        .on('data', (chunk: Buffer) => {
+          if (chunks.push(chunk) === MAX_CHUNKS) parts.push(Buffer.concat(chunks.splice(0)))
+          size += chunk.length
+          if (size <= bytes) return
+          // At once: the stream of a clone waits with its own end for the original's.
+          reject(this.#fail(createError(this)))
+          source.destroy()
+        })
+        .on('error', fail)
         .on('end', () => {
           this.#end(undefined)
-          resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+          parts.push(...chunks)
+          resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
         })
         .on('close', () => {
           if (!source.readableEnded) fail()
@@ -207,6 +306,11 @@ export class ReceivedResponse extends NativeResponse implements Response {
     })
   }
 }
+
+/** A body may come byte by byte. Each chunk costs a hundred bytes, and keeps what else was read with it. */
+const MAX_CHUNKS = 1_000
+
+const UNLIMITED: SizeLimit = { bytes: Number.POSITIVE_INFINITY, createError: () => undefined }
 
 /** The same stream, watched. While its reader holds it back, no time is counted. */
 function limitIdle(source: Readable, { ms, expire }: IdleLimit): Readable {
@@ -217,4 +321,31 @@ function limitIdle(source: Readable, { ms, expire }: IdleLimit): Readable {
   const watched = new PassThrough()
   source.on('data', () => timer.refresh())
   return pipeline(source, watched, () => clearTimeout(timer))
+}
+
+/** What was read of a stream, and then the rest of it. */
+async function* continueFrom(
+  head: readonly Buffer[],
+  next: Promise<IteratorResult<Buffer>> | undefined,
+  chunks: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* head
+    for (let result = await (next ?? chunks.next()); !result.done; result = await chunks.next()) yield result.value
+  } finally {
+    await chunks.return?.()
+  }
+}
+
+async function* cut(source: Readable, maxBytes: number, mark: string): AsyncGenerator<Buffer> {
+  let left = maxBytes
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    if (chunk.length > left) {
+      yield chunk.subarray(0, left)
+      yield Buffer.from(mark)
+      return
+    }
+    left -= chunk.length
+    yield chunk
+  }
 }

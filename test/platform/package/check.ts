@@ -6,6 +6,7 @@ import { deepStrictEqual as equal } from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkCommand } from './command.ts'
 import { compile, createProject, manifest, type Project, run } from './project.ts'
 import { checkTarball } from './tarball.ts'
 
@@ -82,6 +83,8 @@ equal(entryPoints.map((entry) => posix.join(manifest.name, entry)).sort(), Objec
 await withProject({}, async (project) => {
   await checkTarball(project)
   console.log(`${basename(project.tarball)}: ${project.files.length} files, nothing to be said against it`)
+  await checkCommand(project)
+  console.log(`npx ${manifest.name}: runs in an empty folder`)
 })
 for (const [major, core] of Object.entries(MIDDY)) {
   await withProject({ '@middy/core': core }, (project) => {

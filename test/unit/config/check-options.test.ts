@@ -139,7 +139,7 @@ describe('options', () => {
       { services: { ai: { retry: { methods: 'get' } } } },
     ],
     [
-      'services.ai.trace: no such option of a service; it has region, credentials, timeout, idleTimeout, retry, circuitBreaker, maxConnections, allowHttp, headers, url, env, internal, optional, signingName, host',
+      'services.ai.trace: no such option of a service; it has region, credentials, timeout, idleTimeout, retry, circuitBreaker, maxResponseSize, maxConnections, allowHttp, headers, url, env, internal, optional, signingName, host',
       { services: { ai: { trace: true } } },
     ],
     ['timeout: must be a positive number of milliseconds, or false; got 2147483648', { timeout: 2 ** 31 }],

@@ -118,8 +118,8 @@ describe('an answer without success', () => {
         answer(`${'x'.repeat(length)}explicit deny`, { status: 403, headers: { 'x-amzn-errortype': 'SomethingElse' } })
       return rejection(createClient().get('x'))
     }
-    expect(await refuse(19_987)).toMatchObject({ reason: 'access-denied' })
-    expect(await refuse(19_988)).toMatchObject({ reason: 'forbidden' })
+    expect(await refuse(65_523)).toMatchObject({ reason: 'access-denied' })
+    expect(await refuse(65_524)).toMatchObject({ reason: 'forbidden' })
   })
 
   it('asks to wait where it says how long, else not', async () => {
@@ -172,7 +172,7 @@ describe('an answer that is not JSON where JSON was asked for', () => {
       status: 200,
       data: '<html>',
       requestId: 'r-2',
-      cause: expect.any(SyntaxError),
+      cause: expect.objectContaining({ name: 'SyntaxError' }),
     }
     expect(await rejection(createClient().get('x').json())).toMatchObject(expected)
     const response = await createClient().get('x')
@@ -230,7 +230,7 @@ describe('no answer', () => {
     expect(await rejection(createClient({ retry: 0 }).get('x'))).toMatchObject({
       message,
       networkCode: 'UNKNOWN',
-      cause: thrown,
+      cause: thrown instanceof Error ? { name: thrown.name, message: thrown.message } : thrown,
     })
   })
 
@@ -265,7 +265,8 @@ describe('no answer', () => {
       attempts: 0,
       message: 'integration: GET /x: cannot be sent: invalid dispatcher',
     })
-    expect(error.cause).toBe(thrown)
+    expect(error.cause).toEqual(thrown)
+    expect(error.cause).not.toBe(thrown)
     expect(count).toBe(1)
   })
 

@@ -13,6 +13,7 @@ const CALL: RefusedCall = {
   url: 'https://h.example/prod',
   scope: { region: 'eu-central-1', signingName: 'execute-api' },
   refusals: API,
+  secrets: new Set(),
   tried: new Set(),
 }
 

@@ -338,7 +338,9 @@ describe('createSignedFetch fails as fetch does:', () => {
 
   it("with a transport's own TypeError", async () => {
     const error = new TypeError('fetch failed')
-    expect(await rejection(record({ fetch: () => Promise.reject(error) }).fetch(URL_))).toBe(error)
+    const failure = await rejection(record({ fetch: () => Promise.reject(error) }).fetch(URL_))
+    expect(failure).toBeInstanceOf(TypeError)
+    expect(failure).toEqual(error)
   })
 
   it('for what is no URL', async () => {

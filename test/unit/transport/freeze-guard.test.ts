@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices, createSignedFetch } from '../../../src/index.ts'
-import { createCatchUp } from '../../../src/transport/freeze-guard.ts'
-import { fetch as undiciFetch } from '../../../src/undici.ts'
-import { answer, IDENTITY } from '../../support/helpers.ts'
+import { createFreezeGuard } from '../../../src/transport/freeze-guard.ts'
+import { IDENTITY } from '../../support/helpers.ts'
+import { startService, trustServices } from './loopback.ts'
+import { startThreadService, type ThreadService } from './thread-service.ts'
 
 /** Turns of the event loop that a promise takes: up to the third. */
 async function countTurns(promise: Promise<void> | undefined): Promise<number> {
@@ -24,99 +23,60 @@ async function countTurns(promise: Promise<void> | undefined): Promise<number> {
   return turns
 }
 
-describe('createCatchUp', () => {
+describe('createFreezeGuard', () => {
   it('waits two turns of the event loop after a pause, and not at all without one', async () => {
     let now = 1_000_000
-    const catchUp = createCatchUp(() => now)
-    expect(await countTurns(catchUp())).toBe(0)
+    const guard = createFreezeGuard(() => now)
+    expect(await countTurns(guard())).toBe(0)
     now += 19
-    expect(await countTurns(catchUp())).toBe(0)
+    expect(await countTurns(guard())).toBe(0)
     now += 20
-    expect(await countTurns(catchUp())).toBe(2)
-    expect(await countTurns(catchUp())).toBe(0)
+    expect(await countTurns(guard())).toBe(2)
+    expect(await countTurns(guard())).toBe(0)
   })
 
   it('takes a clock that was set back for a pause', async () => {
     let now = 1_000_000
-    const catchUp = createCatchUp(() => now)
+    const guard = createFreezeGuard(() => now)
     now -= 60_000
-    expect(await countTurns(catchUp())).toBe(2)
+    expect(await countTurns(guard())).toBe(2)
   })
 
-  it('makes everybody wait who comes before the first one has sent', async () => {
+  it('makes every request wait that comes before the first one has been sent', async () => {
     let now = 1_000_000
-    const catchUp = createCatchUp(() => now)
+    const guard = createFreezeGuard(() => now)
     now += 60_000
-    const first = countTurns(catchUp())
-    const second = countTurns(catchUp())
+    const first = countTurns(guard())
+    const second = countTurns(guard())
     expect(await Promise.all([first, second])).toEqual([2, 2])
   })
 
-  it('needs no timer that a test may have faked', async () => {
+  it('uses no timer that a test may have faked', async () => {
     vi.useFakeTimers()
     onTestFinished(() => {
       vi.useRealTimers()
     })
-    const catchUp = createCatchUp()
-    vi.setSystemTime(Date.now() + 60_000)
-    await catchUp()
+    let now = 1_000_000
+    const guard = createFreezeGuard(() => now)
+    now += 60_000
+    await guard()
+  })
+
+  it('reads the clock of the process by default', async () => {
+    const guard = createFreezeGuard()
+    expect(guard()).toBeUndefined()
+    await wait(25)
+    expect(await countTurns(guard())).toBe(2)
   })
 })
-
-interface Service {
-  readonly url: string
-  /** What has arrived. */
-  readonly seen: () => Promise<string[]>
-  /** Blocks the event loop until so many connections have ended. */
-  readonly block: (count: number) => void
-}
-
-/**
- * A service on a thread of its own that does to each connection what `end` names, 30 ms after its answer.
- * This thread is blocked by then, which is to it what a freeze is: it learns of nothing.
- */
-async function startService(end: 'destroy' | 'resetAndDestroy'): Promise<Service> {
-  const ended = new Int32Array(new SharedArrayBuffer(4))
-  const source = `
-    const { createServer } = require('node:http')
-    const { parentPort, workerData: ended } = require('node:worker_threads')
-    const seen = []
-    const end = (socket) => {
-      socket.${end}()
-      Atomics.add(ended, 0, 1)
-      Atomics.notify(ended, 0)
-    }
-    const server = createServer(async (incoming, response) => {
-      let body = ''
-      for await (const chunk of incoming) body += chunk
-      seen.push(incoming.method + ' ' + body)
-      response.end('{}', () => setTimeout(end, 30, incoming.socket))
-    })
-    server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))
-    parentPort.on('message', () => parentPort.postMessage(seen))
-  `
-  const worker = new Worker(source, { eval: true, workerData: ended })
-  onTestFinished(async () => {
-    await worker.terminate()
-  })
-  const [port] = await once(worker, 'message')
-  const seen = async () => {
-    worker.postMessage('seen')
-    return (await once(worker, 'message'))[0]
-  }
-  const block = (count: number) => {
-    while (Atomics.load(ended, 0) < count) Atomics.wait(ended, 0, count - 1)
-  }
-  return { url: `http://127.0.0.1:${port}`, seen, block }
-}
 
 describe('a POST after a pause', () => {
   const ROUNDS = 6
   const expected = Array.from({ length: ROUNDS }, (_, round) => `POST {"round":${round}}`)
 
-  /** Blocks after each call: at once, within the callback that has brought the answer, or when all of it is over. */
+  /** Blocks after each call: at once, within the callback that has brought the response, or when all of it is over. */
   async function callAndBlock(
-    { block }: Service,
+    { block }: ThreadService,
     when: 'at once' | 'later',
     post: (json: object) => Promise<unknown>,
   ): Promise<void> {
@@ -128,27 +88,27 @@ describe('a POST after a pause', () => {
   }
 
   it.each([
-    ['destroy', 'at once', 'fetch'],
-    ['destroy', 'later', 'fetch'],
-    ['resetAndDestroy', 'at once', 'fetch'],
-    ['resetAndDestroy', 'later', 'fetch'],
-    ['destroy', 'at once', 'undici'],
-    ['destroy', 'later', 'undici'],
-    ['resetAndDestroy', 'at once', 'undici'],
-    ['resetAndDestroy', 'later', 'undici'],
-  ] as const)('is not lost to a connection that ended meanwhile: %s, %s, %s', async (end, when, transport) => {
-    const service = await startService(end)
+    ['http', 'destroy', 'at once'],
+    ['http', 'destroy', 'later'],
+    ['http', 'resetAndDestroy', 'at once'],
+    ['http', 'resetAndDestroy', 'later'],
+    ['https', 'destroy', 'at once'],
+    ['https', 'destroy', 'later'],
+    ['https', 'resetAndDestroy', 'at once'],
+    ['https', 'resetAndDestroy', 'later'],
+  ] as const)('is not lost to a connection that ended meanwhile: %s, %s, %s', async (protocol, end, when) => {
+    trustServices()
+    const service = await startThreadService(protocol, end)
     const { ai } = createServices({
-      services: { ai: { url: `${service.url}/ai`, region: 'us-east-1', signingName: 'execute-api' } },
+      services: { ai: { url: `${service.url}/ai`, region: 'us-east-1', signingName: 'execute-api', retry: 0 } },
       credentials: IDENTITY,
-      fetch: transport === 'undici' ? undiciFetch : undefined,
     })
     await callAndBlock(service, when, (json) => ai.post('jobs', { json }).json())
     expect(await service.seen()).toEqual(expected)
   })
 
   it('is not lost by createSignedFetch either', async () => {
-    const service = await startService('resetAndDestroy')
+    const service = await startThreadService('http', 'resetAndDestroy')
     const fetch = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'execute-api' })
     const post = async (json: object) =>
       (await fetch(service.url, { method: 'POST', body: JSON.stringify(json) })).json()
@@ -157,16 +117,16 @@ describe('a POST after a pause', () => {
   })
 
   it('that its caller aborts while it waits is not sent', async () => {
-    const sent: unknown[] = []
-    const transport = (input: unknown) => {
-      sent.push(input)
-      return answer()
-    }
-    const fetch = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'lambda', fetch: transport })
+    const service = await startService()
+    const fetch = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'lambda' })
+    // Derives the signing key.
+    await (await fetch(service.url)).text()
     await wait(30)
     const controller = new AbortController()
-    setImmediate(() => controller.abort(new Error('enough')))
-    await expect(fetch('https://example.com/', { method: 'POST', signal: controller.signal })).rejects.toThrow('enough')
-    expect(sent).toEqual([])
+    const reason = new Error('enough')
+    setImmediate(() => controller.abort(reason))
+    await expect(fetch(service.url, { method: 'POST', signal: controller.signal })).rejects.toBe(reason)
+    await wait(30)
+    expect(service.seen.map(({ method }) => method)).toEqual(['GET'])
   })
 })

@@ -1,126 +1,64 @@
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { promisify } from 'node:util'
+import http, { type ServerResponse } from 'node:http'
+import https from 'node:https'
+import type { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices, createSignedFetch } from '../../../src/index.ts'
-import { createAgents, createKeepConnection } from '../../../src/transport/keep-alive.ts'
-import { answer, IDENTITY, rejection } from '../../support/helpers.ts'
+import { KeepAlive } from '../../../src/transport/keep-alive.ts'
+import { IDENTITY, rejection } from '../../support/helpers.ts'
+import { findClosedPort, type Service, startService, trustServices, turn, useTransport } from './loopback.ts'
 
-type Dispatcher = NonNullable<RequestInit['dispatcher']>
-
-const FIRST = Symbol.for('undici.globalDispatcher.1')
-const SECOND = Symbol.for('undici.globalDispatcher.2')
-const globals = globalThis as { [FIRST]?: unknown; [SECOND]?: unknown }
-
-/** Node makes the dispatcher with the first touch of its fetch. */
-const builtIn = new Request('http://localhost/') && ((globals[SECOND] ?? globals[FIRST]) as Dispatcher)
-const BuiltIn = builtIn.constructor as new (options?: object) => Dispatcher
-
-interface Service {
-  readonly url: string
-  readonly connections: Socket[]
-  readonly live: () => Socket[]
-}
-
-/** A service that keeps idle connections as they are. */
-async function startService(
-  respond: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end('{}'),
-  port = 0,
-): Promise<Service> {
-  const connections: Socket[] = []
-  const server = createServer({ keepAliveTimeout: 0 }, respond)
-  server.on('connection', (socket) => connections.push(socket))
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    connections,
-    live: () => connections.filter(({ destroyed }) => !destroyed),
-  }
-}
-
-/** A connection is free again some turns of the event loop after its answer. */
-const turn = () => new Promise((resolve) => setTimeout(resolve, 10))
-
-/** Calls with the built-in fetch, at the time that a test sets: as after a freeze, no timer has run for it. */
-function useConnections() {
-  const clock = { now: 1_000_000_000 }
-  const keep = createKeepConnection(() => clock.now)
-  const dispatcherFor = (origin: string, init: RequestInit = {}) => {
-    keep(init, origin)
-    return init.dispatcher
-  }
-  const call = async (url: string) => {
-    const init: RequestInit = { method: 'POST', body: '{}' }
-    keep(init, url)
-    const text = await (await fetch(url, init)).text()
-    await turn()
-    return text
-  }
-  return { clock, call, dispatcherFor }
-}
-
-function useServices(url: string, options: { readonly fetch?: typeof fetch } = {}) {
-  return createServices({
-    services: { ai: { url, region: 'us-east-1', signingName: 'execute-api', retry: 0 } },
-    credentials: IDENTITY,
-    ...options,
-  })
-}
-
-/** What the stubbed global `fetch` is given. */
-function stubFetch(): RequestInit[] {
-  const seen: RequestInit[] = []
-  vi.stubGlobal('fetch', (_input: unknown, init: RequestInit) => {
-    seen.push(init)
-    return answer()
-  })
-  onTestFinished(() => {
-    vi.unstubAllGlobals()
-  })
-  return seen
-}
-
-function setDispatchers(first: unknown, second: unknown): void {
-  const before = [globals[FIRST], globals[SECOND]]
-  globals[FIRST] = first
-  globals[SECOND] = second
-  onTestFinished(() => {
-    ;[globals[FIRST], globals[SECOND]] = before
-  })
+/** The agents that requests are sent with. */
+function watchAgents(): Set<http.Agent> {
+  const agents = new Set<http.Agent>()
+  const { request } = http
+  const spy = vi.spyOn(http, 'request').mockImplementation(((options: http.RequestOptions) => {
+    agents.add(options.agent as http.Agent)
+    return request(options)
+  }) as typeof request)
+  onTestFinished(() => spy.mockRestore())
+  return agents
 }
 
 describe('a connection', () => {
-  it('serves until it was idle for more than 30 s, and is closed then', async () => {
-    const service = await startService()
-    const { clock, call } = useConnections()
-    for (const pause of [0, 6_000, 25_000, 30_000]) {
+  it.each([false, true])('serves until it was idle for 30 s, and is closed then; over TLS: %s', async (isTls) => {
+    trustServices()
+    const service = await startService(undefined, { isTls, host: 'localhost' })
+    const { clock, call } = useTransport()
+    for (const pause of [0, 6_000, 25_000, 29_999]) {
       clock.now += pause
       await call(service.url)
     }
     expect(service.connections).toHaveLength(1)
-    clock.now += 30_001
+    clock.now += 30_000
     await call(service.url)
     expect(service.connections).toHaveLength(2)
     await vi.waitFor(() => expect(service.live()).toEqual([service.connections[1]]))
   })
 
+  it('is destroyed before a request is written', async () => {
+    const service = await startService()
+    const { clock, call } = useTransport()
+    await call(service.url)
+    clock.now += 60_000
+    const written = vi.fn()
+    service.connections[0]?.on('data', written)
+    await call(service.url)
+    expect(written).not.toHaveBeenCalled()
+    expect(service.seen).toHaveLength(2)
+  })
+
   it('is not trusted after a clock was set back', async () => {
     const service = await startService()
-    const { clock, call } = useConnections()
+    const { clock, call } = useTransport()
     await call(service.url)
-    clock.now -= 30_001
+    clock.now -= 30_000
     await call(service.url)
     expect(service.connections).toHaveLength(2)
   })
 
   it("counts its own service's calls alone", async () => {
     const [busy, quiet] = [await startService(), await startService()]
-    const { clock, call } = useConnections()
+    const { clock, call } = useTransport()
     await call(quiet.url)
     for (let seconds = 0; seconds < 40; seconds += 10) {
       clock.now += 10_000
@@ -130,72 +68,128 @@ describe('a connection', () => {
     expect([busy.connections.length, quiet.connections.length]).toEqual([1, 2])
   })
 
-  it('is kept where several services are called at once', async () => {
+  it('is reused where several services are called at once', async () => {
     const services = [await startService(), await startService()]
-    const { call } = useConnections()
+    const { call } = useTransport()
     for (let round = 0; round < 2; round += 1) await Promise.all(services.map(({ url }) => call(url)))
     expect(services.map(({ connections }) => connections.length)).toEqual([1, 1])
   })
 
   it('is closed, too, where nobody calls its service any more', async () => {
     const [former, other, recent] = [await startService(), await startService(), await startService()]
-    const { clock, call } = useConnections()
+    const { clock, call } = useTransport()
     await call(former.url)
     await call(recent.url)
     clock.now += 20_000
     await call(recent.url)
-    clock.now += 10_001
+    clock.now += 10_000
     await call(other.url)
-    await vi.waitFor(() => expect(former.live()).toEqual([]))
+    await vi.waitFor(() => expect(former.live()).toHaveLength(0))
     expect(recent.live()).toHaveLength(1)
   })
 
-  it('is made by clients of any kind for all of them, and read by the clock that they have', async () => {
+  it('is shared by clients of any kind', async () => {
     const service = await startService()
-    const signed = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'execute-api' })
-    const callAll = async () => {
-      await useServices(service.url).ai.get('jobs').json()
-      await turn()
-      await useServices(service.url).ai.post('jobs', { json: {} }).json()
-      await turn()
-      await (await useServices(service.url).ai.fetch('jobs')).text()
-      await turn()
-      await (await signed(service.url)).text()
-      await turn()
+    const createAi = () => {
+      const target = { url: service.url, region: 'us-east-1', signingName: 'execute-api', retry: 0 } as const
+      return createServices({ services: { ai: target }, credentials: IDENTITY }).ai
     }
-    await callAll()
+    const signed = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'execute-api' })
+    await createAi().get('jobs').json()
+    await turn()
+    await createAi().post('jobs', { json: {} }).json()
+    await turn()
+    await (await createAi().fetch('jobs')).text()
+    await turn()
+    await (await signed(service.url)).text()
+    expect(service.seen).toHaveLength(4)
     expect(service.connections).toHaveLength(1)
-    vi.useFakeTimers({ toFake: ['Date'] })
-    onTestFinished(() => {
-      vi.useRealTimers()
-    })
-    vi.setSystemTime(Date.now() + 31_000)
-    await callAll()
-    expect(service.connections).toHaveLength(2)
-    await vi.waitFor(() => expect(service.live()).toHaveLength(1))
   })
 
-  it('that fails leaves the next call another one', async () => {
+  it('that fails leaves the next request another one', async () => {
     let isBroken = true
     const service = await startService((request, response) => {
       if (isBroken) request.socket.destroy()
       else response.end('{}')
     })
-    const { call } = useConnections()
+    const { call } = useTransport()
     await rejection(call(service.url))
     isBroken = false
     expect(await call(service.url)).toBe('{}')
   })
 
-  it('that nobody takes leaves the next call another one', async () => {
-    const former = createServer().listen(0, '127.0.0.1')
-    await once(former, 'listening')
-    const { port } = former.address() as AddressInfo
-    await promisify(former.close.bind(former))()
-    const { call } = useConnections()
+  it('that nobody accepts leaves the next request another one', async () => {
+    const port = await findClosedPort()
+    const { call } = useTransport()
     await rejection(call(`http://127.0.0.1:${port}`))
-    const service = await startService(undefined, port)
+    const service = await startService(undefined, { port })
     expect(await call(service.url)).toBe('{}')
+  })
+
+  it('that the service closes while it is idle leaves the next request another one', async () => {
+    const service = await startService()
+    const { call } = useTransport()
+    for (const end of ['destroy', 'resetAndDestroy'] as const) {
+      await call(service.url)
+      service.connections.at(-1)?.[end]()
+      await turn()
+    }
+    await call(service.url)
+    expect([service.seen.length, service.connections.length]).toEqual([3, 3])
+  })
+
+  it('is closed by a timer while the process runs, which no request in flight feels', async () => {
+    const waiting: ServerResponse[] = []
+    const service = await startService((_, response) => waiting.push(response))
+    const agents = watchAgents()
+    const { call } = useTransport()
+    const answer = async (isAnswered: Promise<string>, at: number) => {
+      await vi.waitFor(() => expect(waiting).toHaveLength(at + 1))
+      waiting[at]?.end('{}')
+      await isAnswered
+    }
+    // Makes the agent.
+    await answer(call(service.url), 0)
+    const [{ options }] = [...agents] as unknown as [{ options: { timeout: number } }]
+    expect(options.timeout).toBe(30_000)
+    options.timeout = 50
+
+    service.connections[0]?.destroy()
+    await turn()
+    const fresh = call(service.url)
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    await answer(fresh, 1)
+    const reused = call(service.url)
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    await answer(reused, 2)
+    expect(service.connections).toHaveLength(2)
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0))
+  })
+
+  it("is kept as long as the service's own header says, and no longer", async () => {
+    const service = await startService((_, response) => {
+      response.setHeader('keep-alive', 'timeout=5').end('{}')
+    })
+    const { clock, call } = useTransport()
+    await call(service.url)
+    // Node.js stays a second below.
+    clock.now += 3_999
+    await call(service.url)
+    expect(service.connections).toHaveLength(1)
+    clock.now += 4_000
+    await call(service.url)
+    expect(service.connections).toHaveLength(2)
+  })
+
+  it("ends by a timer when the service's own header says so", async () => {
+    const service = await startService((_, response) => {
+      response.setHeader('keep-alive', 'timeout=2').end('{}')
+    })
+    const { call } = useTransport()
+    const startedAt = performance.now()
+    await call(service.url)
+    await vi.waitFor(() => expect(service.live()).toHaveLength(0), { timeout: 3_000 })
+    expect(performance.now() - startedAt).toBeGreaterThan(900)
   })
 })
 
@@ -203,267 +197,130 @@ describe('several connections at once', () => {
   const callTogether = (call: (url: string) => Promise<string>, { url }: Service, count: number) =>
     Promise.all(Array.from({ length: count }, () => call(url)))
 
-  it('serve again, whatever their age, and none of them after more than 30 s', async () => {
+  /** The service holds its responses back until as many requests as are wanted wait for them. */
+  async function startGate() {
+    const waiting: ServerResponse[] = []
+    const service = await startService((_, response) => waiting.push(response))
+    const open = async (count: number) => {
+      await vi.waitFor(() => expect(waiting).toHaveLength(count))
+      for (const response of waiting.splice(0)) response.end('{}')
+    }
+    return { service, waiting, open }
+  }
+
+  it('serve again, whatever their age, and none of them after 30 s', async () => {
     const service = await startService((_, response) => setTimeout(() => response.end('{}'), 20))
-    const { clock, call } = useConnections()
+    const { clock, call } = useTransport()
     for (let round = 0; round < 4; round += 1) {
       await callTogether(call, service, 3)
       clock.now += 15_000
       await call(service.url)
-      clock.now += 15_000
+      clock.now += 14_999
     }
     await callTogether(call, service, 3)
     expect(service.connections).toHaveLength(3)
-    clock.now += 15_000
-    await call(service.url)
-    clock.now += 15_001
+    clock.now += 30_000
     await callTogether(call, service, 3)
     expect(service.connections).toHaveLength(6)
     await vi.waitFor(() => expect(service.live()).toEqual(service.connections.slice(3)))
   })
 
-  it('are looked after when one of them was made anew', async () => {
+  it('are closed one by one, the newest serving on', async () => {
     const service = await startService((_, response) => setTimeout(() => response.end('{}'), 20))
-    const { clock, call, dispatcherFor } = useConnections()
-    const clients: Dispatcher[] = []
-    const dispatches: unknown[] = []
-    dispatcherFor(service.url)?.on('connect', (_, targets) => {
-      const client = targets.at(-1) as Dispatcher
-      clients.push(client)
-      dispatches.push(client.dispatch)
-    })
-    await callTogether(call, service, 2)
-    service.connections[0]?.destroy()
-    await turn()
-    for (const pause of [0, 20_000, 20_000]) {
-      clock.now += pause
-      await callTogether(call, service, 2)
+    const { clock, call } = useTransport()
+    await callTogether(call, service, 3)
+    for (let seconds = 0; seconds < 40; seconds += 20) {
+      clock.now += 20_000
+      await call(service.url)
     }
     expect(service.connections).toHaveLength(3)
-    const before = clients.indexOf(clients[2] as Dispatcher)
-    expect(before).toBeLessThan(2)
-    expect(dispatches[2]).toBe(dispatches[before])
-    clock.now += 30_001
-    await call(service.url)
-    expect(service.connections).toHaveLength(4)
-  })
-
-  it('do not count when they have ended', async () => {
-    const service = await startService()
-    const { clock, call, dispatcherFor } = useConnections()
-    await call(service.url)
-    const dispatcher = dispatcherFor(service.url)
-    service.connections[0]?.destroy()
-    await turn()
-    clock.now += 60_000
-    expect(dispatcherFor(service.url)).toBe(dispatcher)
-    expect(await call(service.url)).toBe('{}')
-  })
-
-  it('let calls finish that are on their way when others leave them', async () => {
-    const waiting: ServerResponse[] = []
-    const service = await startService((_, response) => waiting.push(response))
-    const { clock, call } = useConnections()
-    const early = call(service.url)
-    await vi.waitFor(() => expect(waiting).toHaveLength(1))
-    const sameTurn = call(service.url)
-    clock.now += 60_000
-    const late = call(service.url)
-    await vi.waitFor(() => expect(waiting).toHaveLength(3))
-    for (const response of waiting) response.end('done')
-    expect(await Promise.all([early, sameTurn, late])).toEqual(['done', 'done', 'done'])
     await vi.waitFor(() => expect(service.live()).toHaveLength(1))
   })
 
-  it('take what has yet to reach them in the turn in which others leave them', async () => {
-    const service = await startService()
-    const { clock, call, dispatcherFor } = useConnections()
-    await call(service.url)
-    const dispatcher = dispatcherFor(service.url)
+  it('let requests finish that are on their way', async () => {
+    const { service, open } = await startGate()
+    const { clock, call } = useTransport()
+    const early = call(service.url)
+    await vi.waitFor(() => expect(service.seen).toHaveLength(1))
     clock.now += 60_000
-    expect(dispatcherFor(service.url)).not.toBe(dispatcher)
-    const response = await fetch(service.url, { dispatcher } as RequestInit)
-    expect(await response.text()).toBe('{}')
+    const late = call(service.url)
+    await open(2)
+    expect(await Promise.all([early, late])).toEqual(['{}', '{}'])
+    expect(service.live()).toHaveLength(2)
   })
 
-  it('may have been ended by others', async () => {
-    const service = await startService()
-    const { call, dispatcherFor } = useConnections()
-    await dispatcherFor(service.url)?.destroy()
+  /** Two idle connections; the newer one is of a time at which the clock was a minute ahead. */
+  it('serve although only the newer one is too old, as after a clock that went ahead for a while', async () => {
+    const { service, waiting, open } = await startGate()
+    const { clock, call } = useTransport()
+    const calls = [call(service.url), call(service.url)]
+    await vi.waitFor(() => expect(waiting).toHaveLength(2))
+    waiting.shift()?.end('{}')
+    await turn()
+    clock.now += 60_000
+    await open(1)
+    await Promise.all(calls)
+    clock.now -= 60_000
+    const third = call(service.url)
+    await open(1)
+    expect(await third).toBe('{}')
+    expect(service.connections).toHaveLength(3)
+    await vi.waitFor(() => expect(service.live()).toEqual([service.connections[2]]))
+  })
+
+  it('serve although the newer one has just ended, which its agent has yet to learn', async () => {
+    const service = await startService((_, response) => setTimeout(() => response.end('{}'), 20))
+    const agents = watchAgents()
+    const { call } = useTransport()
+    await callTogether(call, service, 2)
+    const free = [...agents].flatMap(({ freeSockets }) => Object.values(freeSockets).flat()) as Socket[]
+    expect(free).toHaveLength(2)
+    free[1]?.destroy()
     expect(await call(service.url)).toBe('{}')
+    expect(service.seen).toHaveLength(3)
   })
 })
 
-it('of origins that nobody calls any more are closed once', async () => {
-  let now = 0
-  const closed: string[] = []
-  const options: unknown[] = []
-  const find = createAgents(() => now)
-  for (const origin of ['https://a.example', 'https://b.example', 'https://c.example']) {
-    find(origin, (given) => {
-      options.push(given)
-      return { dispatch: () => true, close: async () => void closed.push(origin), on() {} }
-    })
-    now += 30_001
-  }
-  await turn()
-  expect(closed).toEqual(['https://a.example', 'https://b.example'])
-  expect(options[0]).toEqual({ keepAliveTimeout: 28_000, keepAliveMaxTimeout: 28_000 })
-})
-
-it('says whether the built-in fetch sends, and looks at another one once', () => {
-  const keep = createKeepConnection()
-  expect(keep({}, 'https://example.com')).toBe(true)
-  expect(keep({ dispatcher: builtIn }, 'https://example.com')).toBe(false)
-  stubFetch()
-  const asText = vi.fn(() => 'another')
-  Object.assign(globalThis.fetch, { toString: asText })
-  expect(keep({}, 'https://example.com')).toBe(false)
-  expect(keep({}, 'https://example.com')).toBe(false)
-  expect(asText).toHaveBeenCalledOnce()
-})
-
-describe('stands back', () => {
-  it('where `fetch` was replaced, until it is put back', async () => {
-    const service = await startService()
-    const { ai } = useServices(service.url)
-    const seen = stubFetch()
-    await ai.get('jobs').json()
-    expect(seen).toHaveLength(1)
-    expect(seen[0]).not.toHaveProperty('dispatcher')
-    vi.unstubAllGlobals()
-    const { dispatcherFor } = useConnections()
-    expect(dispatcherFor(service.url)).toBeInstanceOf(BuiltIn)
+describe('the agent for a protocol', () => {
+  it('is one for each number of connections', () => {
+    const keepAlive = new KeepAlive()
+    const agent = keepAlive.agentFor('https:')
+    expect(agent).toBeInstanceOf(https.Agent)
+    expect(keepAlive.agentFor('https:')).toBe(agent)
+    expect(keepAlive.agentFor('https:', 128)).toBe(agent)
+    expect(keepAlive.agentFor('https:', 12)).not.toBe(agent)
+    expect(keepAlive.agentFor('http:')).toBeInstanceOf(http.Agent)
+    expect(keepAlive.agentFor('http:')).not.toBeInstanceOf(https.Agent)
+    expect([agent.maxSockets, keepAlive.agentFor('https:', 12).maxSockets]).toEqual([128, 12])
   })
-
-  it('where `fetch` is an option, the built-in one too', async () => {
-    const inits: RequestInit[] = []
-    const own = (input: string | URL | Request, init: RequestInit = {}) => {
-      inits.push(init)
-      return fetch(input, init)
-    }
-    const service = await startService()
-    await useServices(service.url, { fetch: own }).ai.get('jobs').json()
-    const signed = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'lambda', fetch: own })
-    await signed(service.url)
-    expect(inits.filter((init) => 'dispatcher' in init)).toEqual([])
-    expect(inits).toHaveLength(2)
-  })
-
-  it('where the caller brings a dispatcher', async () => {
-    const service = await startService()
-    const dispatched: unknown[] = []
-    class Own extends BuiltIn {
-      override dispatch(...args: Parameters<Dispatcher['dispatch']>): boolean {
-        dispatched.push(args[0].path)
-        return super.dispatch(...args)
-      }
-    }
-    const dispatcher = new Own()
-    const { ai } = useServices(service.url)
-    await ai.fetch('a', { dispatcher })
-    await ai.get('b', { dispatcher } as object).json()
-    const signed = createSignedFetch({ credentials: IDENTITY, region: 'us-east-1', service: 'execute-api' })
-    await signed(`${service.url}/c`, { dispatcher })
-    expect(dispatched).toEqual(['/a', '/b', '/c'])
-  })
-
-  class Agent extends BuiltIn {}
-
-  class Other extends Object.getPrototypeOf(BuiltIn) {
-    constructor(options?: object) {
-      super()
-      Object.assign(this, new BuiltIn(options))
-    }
-  }
 
   it.each([
-    ['has a way of its own to connect', () => new BuiltIn({ connect: { timeout: 1 } })],
-    ['has another option', () => new BuiltIn({ headersTimeout: 1 })],
-    ['makes pools of its own', () => new BuiltIn({ factory: () => builtIn })],
-    ['has an interceptor', () => Object.assign(new BuiltIn(), { dispatch: () => true })],
-    ['is of another class', () => new (class Mock extends BuiltIn {})()],
-    [
-      'is of a class of that name',
-      () =>
-        new (class Agent {
-          dispatch() {}
-        })(),
-    ],
-    [
-      "is npm's",
-      () =>
-        new (class Agent extends BuiltIn {
-          constructor(options?: object) {
-            if (options !== undefined) throw new TypeError('factory must be a function.')
-            super()
-          }
-        })(),
-    ],
-    [
-      "takes what Node's own refuses",
-      () =>
-        new (class Agent extends Object.getPrototypeOf(BuiltIn) {
-          constructor() {
-            super()
-            Object.assign(this, new BuiltIn())
-          }
-        })(),
-    ],
-    ['is of a subclass of that name', () => new Agent()],
-    ['is of another class of Node', () => new Other()],
-    ['is none', () => ({ dispatch() {} })],
-    ['is missing', () => undefined],
-  ])('where the global dispatcher %s, until it is put back', (_, make) => {
-    const before = [globals[FIRST], globals[SECOND]] as const
-    const { dispatcherFor } = useConnections()
-    expect(dispatcherFor('https://example.com')).toBeInstanceOf(BuiltIn)
-    const made = make()
-    setDispatchers(made, made)
-    expect(dispatcherFor('https://example.com')).toBeUndefined()
-    expect(dispatcherFor('https://other.example.com')).toBeUndefined()
-    setDispatchers(...before)
-    expect(dispatcherFor('https://example.com')).toBeInstanceOf(BuiltIn)
+    [undefined, 128],
+    [3, 3],
+  ])('makes no more connections to an origin than maxConnections, %s', async (maxConnections, expected) => {
+    const service = await startService((_, response) => setTimeout(() => response.end('{}'), 20))
+    const other = await startService()
+    const { call } = useTransport()
+    const options = maxConnections === undefined ? {} : { maxConnections }
+    await Promise.all([
+      ...Array.from({ length: 2 * expected }, () => call(service.url, options)),
+      call(other.url, options),
+    ])
+    expect(service.seen).toHaveLength(2 * expected)
+    expect([service.connections.length, other.connections.length]).toEqual([expected, 1])
   })
 
-  it('where one of two versions of the dispatcher is replaced', () => {
-    const { dispatcherFor } = useConnections()
-    const [first, second] = [globals[FIRST], globals[SECOND]]
-    for (const replaced of [{ dispatch() {} }, new BuiltIn({ connect: { timeout: 1 } })]) {
-      for (const pair of [
-        [replaced, second],
-        [first, replaced],
-      ]) {
-        setDispatchers(first, second)
-        expect(dispatcherFor('https://example.com')).toBeInstanceOf(BuiltIn)
-        setDispatchers(pair[0], pair[1])
-        expect(dispatcherFor('https://example.com')).toBeUndefined()
-      }
-    }
-    setDispatchers(undefined, builtIn)
-    expect(dispatcherFor('https://example.com')).toBeUndefined()
-    // As Node 26 has it.
-    setDispatchers(new (class Dispatcher1Wrapper {})(), builtIn)
-    expect(dispatcherFor('https://example.com')).toBeInstanceOf(BuiltIn)
-  })
-
-  it('where nothing tells where a class comes from', () => {
-    const { stackTraceLimit } = Error
-    Error.stackTraceLimit = 0
-    onTestFinished(() => {
-      Error.stackTraceLimit = stackTraceLimit
+  it('gives the place of a connection that has ended to a request that waits', async () => {
+    let requests = 0
+    const service = await startService((request, response) => {
+      requests += 1
+      if (requests === 1) request.socket.destroy()
+      else response.end('{}')
     })
-    expect(useConnections().dispatcherFor('https://example.com')).toBeUndefined()
-  })
-
-  it('and leaves the way in which errors are written as it was', () => {
-    const { prepareStackTrace } = Error
-    const own = () => 'own'
-    Error.prepareStackTrace = own
-    onTestFinished(() => {
-      Error.prepareStackTrace = prepareStackTrace
-    })
-    expect(useConnections().dispatcherFor('https://example.com')).toBeInstanceOf(BuiltIn)
-    expect(Error.prepareStackTrace).toBe(own)
+    const { call } = useTransport()
+    const first = rejection(call(service.url, { maxConnections: 1 }))
+    const second = call(service.url, { maxConnections: 1 })
+    expect(await first).toMatchObject({ code: 'ECONNRESET' })
+    expect(await second).toBe('{}')
   })
 })
