@@ -10,7 +10,7 @@ import { TLS_CERTIFICATE, TLS_KEY } from '../../support/tls-certificate.ts'
 export type Respond = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void
 
 /** A request as a service got it. */
-export interface Seen {
+interface Seen {
   readonly method: string | undefined
   readonly target: string | undefined
   readonly headers: IncomingMessage['headers']
@@ -118,7 +118,7 @@ export interface CallOptions {
 }
 
 /** Sends a request, with the signal's reason as the error of a body that it ends. */
-export function send(transport: NodeTransport, url: string, options: CallOptions = {}): Promise<ReceivedResponse> {
+function send(transport: NodeTransport, url: string, options: CallOptions = {}): Promise<ReceivedResponse> {
   const { method = 'GET', headers = {}, body, signal = new AbortController().signal, maxConnections } = options
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
   const toError = (error: unknown) => (signal.aborted ? signal.reason : error)
