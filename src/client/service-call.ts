@@ -255,7 +255,6 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   #run(start: () => Started): { promise: CallPromise<Response>; started: Started } {
-    this.#invocation.pending?.add(this)
     this.#state.retryBudget.deposit()
     let started: Started
     try {
@@ -263,6 +262,8 @@ export class ServiceCall implements SignedCall, FailingCall {
     } catch (error) {
       started = Promise.reject(error)
     }
+    // Now that its method is known. Nothing has been sent yet.
+    this.#invocation.pending?.add(this)
     const promise = this.#settle(started, (response) => {
       this.#response = response
       // The first promise; each further one is a body's reader, by which the call ends.
@@ -323,9 +324,18 @@ export class ServiceCall implements SignedCall, FailingCall {
     const { idleTimeout: ms, maxConnections, maxResponseSize: bytes } = this.#config
     return {
       maxConnections,
+      onRead: () => this.#watchReader(),
       ...(ms !== undefined && { idle: { ms, expire: () => controller.abort(idleTimeoutError(this, ms)) } }),
       ...(bytes !== false && { size: { bytes, createError: (response) => tooLargeError(this, response, bytes) } }),
     }
+  }
+
+  /** A body that is read after the call has ended is in flight as well. */
+  #watchReader(): void {
+    const { pending } = this.#invocation
+    if (!this.#hasEnded || pending === undefined) return
+    pending.add(this)
+    this.#bodyEnd?.then(() => pending.remove(this))
   }
 
   /** Refuses what must not go out, wherever it comes from: hooks can put another request in the place of ours. */

@@ -49,6 +49,7 @@ export interface SendOptions {
   readonly maxConnections?: number | undefined
   readonly idle?: IdleLimit | undefined
   readonly size?: SizeLimit | undefined
+  readonly onRead?: (() => void) | undefined
 }
 
 /** Sends requests over Node.js's own clients, with connections that outlive pauses and freezes. */
@@ -219,6 +220,8 @@ function createHold(message: IncomingMessage): BodyHold {
     ref: () => {
       if (!message.readableEnded) socket.ref()
     },
-    unref: () => socket.unref(),
+    unref: () => {
+      if (!message.readableEnded) socket.unref()
+    },
   }
 }
