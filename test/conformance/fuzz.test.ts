@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { fuzzAnswers } from './fuzz/answers.ts'
 import { compareSigners, fuzz } from './fuzz/fuzz.ts'
 
 it('none of 1,000 random requests is refused by the verifier', async () => {
@@ -7,6 +8,16 @@ it('none of 1,000 random requests is refused by the verifier', async () => {
   expect(refused, `seed ${seed}`).toEqual([])
   expect(sent + declined).toBe(1000)
   expect(sent, `seed ${seed}`).toBeGreaterThan(900)
+}, 60_000)
+
+it('each of 500 random answers ends its call in time and in words, and leaves nothing behind', async () => {
+  const seed = Date.now() % 2 ** 32
+  const { outcomes, wrong, uncaught, growth } = await fuzzAnswers(500, seed)
+  expect({ wrong, uncaught }, `seed ${seed}`).toEqual({ wrong: [], uncaught: [] })
+  expect([...outcomes.keys()]).toEqual(
+    expect.arrayContaining(['a value', 'ERR_SERVICE_RESPONSE', 'ERR_SERVICE_NETWORK']),
+  )
+  expect(growth).toBeLessThan(20_000_000)
 }, 60_000)
 
 it("the odd URLs that the README's table counts are refused from other signers, and none from ours", async () => {

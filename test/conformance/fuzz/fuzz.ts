@@ -1,6 +1,7 @@
 import { createServices, createSignedFetch, ServiceRequestError } from '../../../src/index.ts'
 import { verifySignature } from '../../../src/testing/index.ts'
 import { IDENTITY, startRecorder } from '../../support/helpers.ts'
+import { createRandom, type Random } from './random.ts'
 import { createSigners, oddUrls } from './signers.ts'
 
 const REGION = 'eu-central-1'
@@ -106,19 +107,6 @@ export async function compareSigners(): Promise<ReadonlyMap<string, readonly str
     await recorder.close()
   }
   return refused
-}
-
-type Random = (below: number) => number
-
-/** Mulberry32: small, and the same everywhere for a seed. */
-function createRandom(seed: number): Random {
-  let state = seed >>> 0
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
 }
 
 function makeRequest(random: Random) {
