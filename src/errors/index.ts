@@ -13,6 +13,7 @@ export {
   tooLargeError,
 } from './failure.ts'
 export type { Remedy } from './hint.ts'
+export { nearestName } from './nearest-name.ts'
 export { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from './option-checks.ts'
 export { redactCause, redactMessage, redactText, withoutControls } from './redact.ts'
 export { isQuotaExhausted, type RefusalRules, readErrorType, readHealable } from './refusal.ts'
