@@ -68,7 +68,10 @@ function runInitHooks({ hooks, ...merged }: Options): Options {
     ...(searchParams instanceof URLSearchParams && { searchParams: new URLSearchParams(searchParams) }),
     ...(retry !== undefined && { retry: copyRetry(retry) }),
   }
-  for (const hook of init) hook(options)
+  for (const hook of init) {
+    // Not waited for, as in ky; a promise that it gives must not end the process.
+    Promise.resolve(hook(options) as unknown).catch(() => {})
+  }
   return options
 }
 

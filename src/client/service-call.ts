@@ -71,6 +71,11 @@ const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'
 type Started = Promise<Response> &
   Partial<Record<(typeof BODY_METHODS)[number], (schema?: unknown) => Promise<unknown>>>
 
+/** The error that reading a body failed with. In an object: a promise looks into what it resolves with. */
+interface BodyEnd {
+  readonly error: unknown
+}
+
 interface SendOptions {
   /** Ends the attempt, beside the call's own signal. */
   readonly endsWith?: AbortSignal | undefined
@@ -121,7 +126,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   #lastAttempt: Attempt | undefined
   #permit: Permit | undefined
   /** Resolves when the last response's body has ended, with the error that reading it failed with. */
-  #bodyEnd: Promise<unknown> | undefined
+  #bodyEnd: Promise<BodyEnd> | undefined
   #promises: CallPromise<unknown>[] = []
   #failed: { readonly error: unknown; readonly failure: unknown } | undefined
   #hasEnded = false
@@ -297,11 +302,11 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()
-      const { promise, resolve } = Promise.withResolvers<unknown>()
+      const { promise, resolve } = Promise.withResolvers<BodyEnd>()
       this.#bodyEnd = promise
       response.onEnd((error) => {
         end()
-        resolve(error)
+        resolve({ error })
       })
       return response
     } catch (error) {
@@ -413,7 +418,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     else if (response.status >= 500) permit('failure')
     // A hook's own response says nothing about the service.
     else if (this.#bodyEnd === undefined) permit('neutral')
-    else this.#bodyEnd.then((error) => permit(error ? outcome(error) : response.ok ? 'success' : 'neutral'))
+    else this.#bodyEnd.then(({ error }) => permit(error ? outcome(error) : response.ok ? 'success' : 'neutral'))
   }
 
   #close(): void {

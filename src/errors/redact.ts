@@ -11,6 +11,9 @@ const MAX_DEPTH = 100
 /** JSON within its bound has fewer values; what a caller's own parser makes may be endless. */
 const MAX_VALUES = 65_536
 
+/** How often a text may be encoded, one way in another. */
+const MAX_ENCODINGS = 4
+
 /** How deep errors may be nested in a cause. */
 const MAX_NESTING = 10
 
@@ -33,9 +36,13 @@ function createRedact(secrets: ReadonlySet<string>): Redact {
     const once = needles
       .filter((needle) => decoded.includes(needle))
       .reduce((rest, needle) => rest.replace(spellingsOf(needle), MARK), redacted)
-    // Encoded more than once: nothing of it can be kept.
-    const again = decode(decode(once))
-    return needles.some((needle) => again.includes(needle)) ? MARK : once
+    let layer = once
+    for (let depth = 0; depth < MAX_ENCODINGS; depth += 1) {
+      layer = decode(layer)
+      // Encoded more than once: nothing of it can be kept.
+      if (needles.some((needle) => layer.includes(needle))) return MARK
+    }
+    return once
   }
 }
 
@@ -123,14 +130,13 @@ function decode(text: string): string {
   }
   return text
     .replace(/%([\da-f]{2})/gi, (_, hex: string) => character(hex, 16))
-    .replace(/\\(?:u([\da-f]{4})|x([\da-f]{2}))/gi, (_, long?: string, short?: string) =>
-      character(long ?? short ?? '', 16),
+    .replace(/\\(?:u([\da-f]{4})|x([\da-f]{2})|(["'\\/]))/gi, (_, long?: string, short?: string, itself?: string) =>
+      itself === undefined ? character((long ?? short) as string, 16) : itself,
     )
     .replace(/&#(?:x([\da-f]+)|(\d+));/gi, (_, hex?: string, decimal?: string) =>
       hex === undefined ? character(decimal as string, 10) : character(hex, 16),
     )
     .replace(/&(amp|lt|gt|quot|apos|sol|equals|plus);/gi, (_, name: string) => ENTITIES[name.toLowerCase()] as string)
-    .replace(/\\(["'\\/])/g, '$1')
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

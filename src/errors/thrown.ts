@@ -45,6 +45,8 @@ function attempt<T>(read: () => T): T | undefined {
 export function toShowable(value: unknown): unknown {
   try {
     Object.getPrototypeOf(Object(value))
+    // Streams read it of what they are destroyed with.
+    void Object(value).stack
     return value
   } catch {
     return new Error(NO_ERROR)

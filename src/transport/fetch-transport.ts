@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { NOT_A_RESPONSE } from '../errors/index.ts'
+import { NOT_A_RESPONSE, toShowable } from '../errors/index.ts'
 import type { SendOptions, WireRequest } from './node-transport.ts'
 import { ReceivedResponse } from './received-response.ts'
 
@@ -56,13 +56,11 @@ function notAResponse(message: string): TypeError {
 function toReadable(body: ReadableStream<Uint8Array> | Readable, signal: AbortSignal): Readable {
   // As node-fetch has it.
   const reader = ('getReader' in body ? body : Readable.toWeb(body)).getReader()
-  const abort = () => source.destroy(signal.reason)
+  const fail = (error: unknown) => source.destroy(toShowable(error) as Error)
+  const abort = () => fail(signal.reason)
   const source = new Readable({
     read() {
-      reader.read().then(
-        ({ done, value }) => source.push(done ? null : value),
-        (error) => source.destroy(error),
-      )
+      reader.read().then(({ done, value }) => source.push(done ? null : value), fail)
     },
     destroy(error, callback) {
       signal.removeEventListener('abort', abort)

@@ -4,6 +4,7 @@ import https from 'node:https'
 import { isIP, type Socket } from 'node:net'
 // Imported, so that fake timers leave it alone.
 import { setImmediate } from 'node:timers'
+import { toShowable } from '../errors/index.ts'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
 import { createFreezeGuard } from './freeze-guard.ts'
 import { KeepAlive } from './keep-alive.ts'
@@ -107,7 +108,7 @@ function exchange(
     // A request that waits for a connection says nothing before it gets one.
     reject(signal.reason)
     const exchanged = incoming ?? outgoing
-    exchanged.destroy(signal.reason)
+    exchanged.destroy(toShowable(signal.reason) as Error)
   }
   // A service that has answered early may never read the rest of the request. Asked a turn later: over TLS, a response may
   // come before the news that the request has gone out.
