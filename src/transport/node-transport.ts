@@ -88,7 +88,7 @@ function exchange(
     hostname: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port,
     path: url.target,
-    headers: completeHeaders(headers, method, body),
+    headers: completeHeaders(headers, body),
     agent,
   })
   let incoming: IncomingMessage | undefined
@@ -136,17 +136,12 @@ function exchange(
     .end(body)
 }
 
-function completeHeaders(
-  headers: WireRequest['headers'],
-  method: string,
-  body: WireRequest['body'],
-): Record<string, string> {
+function completeHeaders(headers: WireRequest['headers'], body: WireRequest['body']): Record<string, string> {
   const complete: Record<string, string> = { ...headers }
   for (const [name, value] of DEFAULT_HEADERS) complete[name] ??= value
   // A range is one of the encoded bytes.
   if (headers.range !== undefined && headers['accept-encoding'] === undefined) complete['accept-encoding'] = 'identity'
-  if (body !== undefined) complete['content-length'] = String(Buffer.byteLength(body))
-  else if (/^(POST|PUT|PATCH)$/.test(method)) complete['content-length'] = '0'
+  if (body !== undefined) complete['content-length'] = String(body.byteLength)
   return complete
 }
 
