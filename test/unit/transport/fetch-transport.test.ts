@@ -126,6 +126,7 @@ describe('sendByFetch', () => {
     ['null', async () => null, 'not a Response'],
     ['text', async () => 'text', 'not a Response'],
     ['a plain object', async () => ({ ok: true, json: async () => ({}) }), 'not a Response'],
+    ['an object without a status', async () => ({ headers: new Headers(), body: null }), 'not a Response'],
     ['an object without headers', async () => ({ status: 200, body: null }), 'not a Response'],
     ['an object with plain headers', async () => ({ status: 200, headers: {}, body: null }), 'not a Response'],
     ['an object without a body', async () => ({ status: 200, headers: new Headers() }), 'not a Response'],
