@@ -15,6 +15,7 @@ export {
   CircuitOpenError,
   ServiceAuthError,
   ServiceError,
+  type ServiceErrorCode,
   ServiceNetworkError,
   ServiceRequestError,
   ServiceResponseError,

@@ -1,19 +1,28 @@
-import {
-  type CallOptions,
-  CircuitBreaker,
-  createServices,
-  isRetryableAnswer,
-  type ServiceClient,
-} from './client/index.ts'
+import { type CallOptions, CircuitBreaker, createServices, type ServiceClient, STATUS_CODES } from './client/index.ts'
 import { type CircuitBreakerOptions, MAX_TIMER_MS, toVariable } from './config/index.ts'
 import {
+  messageOf,
   readRetryAfter,
   ServiceError,
   ServiceNetworkError,
   ServiceResponseError,
   ServicesConfigurationError,
+  ServiceThrottledError,
 } from './errors/index.ts'
 
+export {
+  type AuthReason,
+  CircuitOpenError,
+  ServiceAuthError,
+  ServiceError,
+  type ServiceErrorCode,
+  ServiceNetworkError,
+  ServiceRequestError,
+  ServiceResponseError,
+  ServicesConfigurationError,
+  ServiceThrottledError,
+  ServiceTimeoutError,
+} from './errors/index.ts'
 export { CircuitBreaker, type CircuitBreakerOptions }
 
 /** `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`, in any case. */
@@ -88,7 +97,7 @@ export class BatchInvokeError extends Error {
   /** The class, whatever a bundler makes of its name. */
   override readonly name: string = 'BatchInvokeError'
   /** Stable: `ERR_BATCH_INVOKE`. */
-  readonly code: string = 'ERR_BATCH_INVOKE'
+  readonly code: 'ERR_BATCH_INVOKE' = 'ERR_BATCH_INVOKE'
   /** Answers in the order of the requests; undefined for those that failed. */
   readonly results: readonly unknown[]
   /** The errors, in the order of the requests. */
@@ -98,7 +107,7 @@ export class BatchInvokeError extends Error {
 
   constructor(settled: readonly PromiseSettledResult<unknown>[]) {
     const failed = settled.flatMap((one, index) => (one.status === 'rejected' ? [{ index, error: one.reason }] : []))
-    const list = failed.map(({ index, error }) => `\n  [${index}] ${error instanceof Error ? error.message : error}`)
+    const list = failed.map(({ index, error }) => `\n  [${index}] ${messageOf(error)}`)
     super(`${failed.length} of ${settled.length} requests failed:${list.join('')}`)
     this.results = settled.map((one) => (one as Partial<PromiseFulfilledResult<unknown>>).value)
     this.errors = failed.map(({ error }) => error)
@@ -198,10 +207,10 @@ export async function batchInvokeApiGateway(
   const { concurrency = 10 } = options
   if (!(concurrency >= 1)) throw new TypeError("'concurrency' must be a number of at least 1")
   const settled: PromiseSettledResult<unknown>[] = []
-  const queue = requests.entries()
+  const queue = requests.keys()
   const work = async () => {
-    for (const [index, request] of queue) {
-      const [result] = await Promise.allSettled([invokeRequest(request)])
+    for (const index of queue) {
+      const [result] = await Promise.allSettled([invokeRequest(requests, index)])
       settled[index] = result as PromiseSettledResult<unknown>
     }
   }
@@ -211,13 +220,15 @@ export async function batchInvokeApiGateway(
 }
 
 /** Asynchronous, so that whatever is wrong with a request fails it alone. */
-async function invokeRequest({ apiUrl, method, path, body, queryParams, options }: BatchRequest): Promise<unknown> {
+async function invokeRequest(requests: readonly BatchRequest[], index: number): Promise<unknown> {
+  const { apiUrl, method, path, body, queryParams, options } = requests[index] as BatchRequest
   return invokeApiGateway(apiUrl, method, path, body, queryParams, options)
 }
 
 function invokeService(name: string): InvokeService {
+  const variable = toVariable(name)
   return (path, method = 'GET', body, queryParams, options = {}) =>
-    invoke(() => clientOf(name, process.env[toVariable(name)]), method, path, body, queryParams, options)
+    invoke(() => clientOf(name, process.env[variable], variable), method, path, body, queryParams, options)
 }
 
 /** Gives the client's own promise: one that nobody awaits is logged when it fails, and ends no process. */
@@ -257,33 +268,36 @@ function encodeBody(body: unknown, headers: InvokeOptions['headers']): CallOptio
   return isEncoded || ArrayBuffer.isView(body) ? { body: body as NonNullable<CallOptions['body']> } : { json: body }
 }
 
-/** Clients live as long as the environment, so that their retry quota, clock and credentials do. */
+/** Clients live as long as the environment, so that their retry budget, clock and credentials do. */
 const clients = new Map<string, ServiceClient>()
 const MAX_CLIENTS = 100
 
-function clientOf(name: string, url: string | undefined): ServiceClient {
+/** `source` is what the URL comes from, in messages. */
+function clientOf(name: string, url: string | undefined, source: string): ServiceClient {
   const key = JSON.stringify([name, url, process.env.AWS_REGION])
   let client = clients.get(key)
   if (client === undefined) {
-    client = createServices({ services: { [name]: { url: url || undefined } } })[name] as ServiceClient
+    client = createClient(name, url, source)
     if (clients.size >= MAX_CLIENTS) clients.delete(clients.keys().next().value as string)
     clients.set(key, client)
   }
   return client
 }
 
+function createClient(name: string, url: string | undefined, source: string): ServiceClient {
+  try {
+    return createServices({ services: { [name]: { url: url || undefined } } })[name] as ServiceClient
+  } catch (error) {
+    // Which is all that it throws.
+    const { problems } = error as ServicesConfigurationError
+    throw new ServicesConfigurationError(problems.map((problem) => problem.replace(`services.${name}.url`, source)))
+  }
+}
+
 /** Named after where it is, so that errors of several of them can be told apart. */
 function clientAt(apiUrl: string): ServiceClient {
   if (!apiUrl) throw new ServicesConfigurationError(['apiUrl: API Gateway URL not set'])
-  const name = URL.canParse(apiUrl) ? nameAt(new URL(apiUrl)) : 'api'
-  try {
-    return clientOf(name, apiUrl)
-  } catch (error) {
-    if (!(error instanceof ServicesConfigurationError)) throw error
-    throw new ServicesConfigurationError(
-      error.problems.map((problem) => problem.replace(`services.${name}.url`, 'apiUrl')),
-    )
-  }
+  return clientOf(URL.canParse(apiUrl) ? nameAt(new URL(apiUrl)) : 'api', apiUrl, 'apiUrl')
 }
 
 function nameAt({ host, pathname }: URL): string {
@@ -297,7 +311,8 @@ const MAX_ASKED_DELAY = 30_000
 function delayOf(error: unknown, backOff: number): number | undefined {
   const jittered = Math.random() * backOff
   if (error instanceof ServiceNetworkError) return jittered
-  if (!(error instanceof ServiceResponseError) || !isRetryableAnswer(error)) return undefined
+  if (!(error instanceof ServiceResponseError) || !STATUS_CODES.includes(error.status)) return undefined
+  if (error instanceof ServiceThrottledError && error.quota) return undefined
   const asked = readRetryAfter(error.headers) ?? jittered
   return asked <= Math.max(MAX_ASKED_DELAY, jittered) ? asked : undefined
 }

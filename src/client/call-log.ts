@@ -1,6 +1,6 @@
 import { SchemaValidationError } from 'ky'
 import type { CallRecord, LogDetails, ServicesLogger } from '../config/index.ts'
-import { type CallInfo, requestIdOf, ServiceError, ServiceResponseError } from '../errors/index.ts'
+import { type CallInfo, redactText, requestIdOf, ServiceError, ServiceResponseError } from '../errors/index.ts'
 
 /** Which call it is. */
 export type CallName = Pick<CallInfo, 'service' | 'method' | 'path'>
@@ -26,12 +26,20 @@ export function codeOf(failure: unknown): string {
 
 /** A call that has ended: with a response, with a failure, or with a failure after the response's head. */
 export function recordOf(
-  call: CallInfo & { readonly durationMs: number; readonly trace: string | undefined },
+  call: CallInfo & {
+    readonly durationMs: number
+    readonly trace: string | undefined
+    readonly secrets: ReadonlySet<string>
+  },
   response: Response | undefined,
   failure: unknown,
 ): CallRecord {
   const status = response?.status ?? (failure instanceof ServiceResponseError ? failure.status : undefined)
-  const requestId = response ? requestIdOf(response.headers) : (failure as ServiceError | undefined)?.requestId
+  const requestId = response
+    ? redacted(requestIdOf(response.headers), call.secrets)
+    : failure instanceof ServiceError
+      ? failure.requestId
+      : undefined
   return {
     ...nameOf(call),
     attempts: call.attempts,
@@ -41,6 +49,10 @@ export function recordOf(
     ...(call.trace !== undefined && { traceId: call.trace }),
     ...(failure !== undefined && { errorCode: codeOf(failure) }),
   }
+}
+
+function redacted(text: string | undefined, secrets: ReadonlySet<string>): string | undefined {
+  return text === undefined ? undefined : redactText(text, secrets)
 }
 
 /** Where a factory's calls are told of; what a callback throws is logged and goes no further. */
@@ -53,11 +65,9 @@ export interface Reporter {
 /** Without a logger, warnings go to the console as it is at that moment, and nothing else anywhere. */
 export function createReporter(logger?: ServicesLogger, onCall?: (record: CallRecord) => void): Reporter {
   const write = (level: keyof ServicesLogger, message: string, details: LogDetails) => {
-    try {
-      ;(logger ?? console)[level](message, details)
-    } catch {
-      // Nobody is left to tell, and a call must not fail because of its log.
-    }
+    // A promise, because a logger may return one. A call must not fail because of its log, whatever that throws.
+    const log = async (): Promise<void> => (logger ?? console)[level](message, details)
+    log().catch(() => {})
   }
   const tell = async (record: CallRecord): Promise<void> => onCall?.(record)
   const call = (record: CallRecord) => {

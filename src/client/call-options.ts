@@ -43,10 +43,10 @@ export function finishOptions(call: ServiceCall, merged: Options, target: URL | 
     ...options,
     ...(body !== undefined && { json: undefined, body: null }),
     fetch: (request, init) =>
-      call.send(
-        fromRequest(request as Request, init as RequestInit, body),
-        isSeen ? (request as Request).signal : undefined,
-      ),
+      call.send(fromRequest(request as Request, init as RequestInit, body), {
+        endsWith: isSeen ? (request as Request).signal : undefined,
+        isError: (status) => throwsFor(options, status),
+      }),
     // The call and its attempts keep their own time.
     timeout: false,
     totalTimeout: false,
@@ -68,7 +68,10 @@ function runInitHooks({ hooks, ...merged }: Options): Options {
     ...(searchParams instanceof URLSearchParams && { searchParams: new URLSearchParams(searchParams) }),
     ...(retry !== undefined && { retry: copyRetry(retry) }),
   }
-  for (const hook of init) hook(options)
+  for (const hook of init) {
+    // Not waited for, as in ky; a promise that it gives must not end the process.
+    Promise.resolve(hook(options) as unknown).catch(() => {})
+  }
   return options
 }
 
@@ -86,19 +89,24 @@ function readBody({ json, stringifyJson, body, method }: Options): PlainBody | u
 
 /** An empty body is undefined, and one that is not JSON an error that shows it. */
 function createParseJson(call: ServiceCall, options: Options): NonNullable<Options['parseJson']> {
-  const { parseJson = JSON.parse as (text: string) => unknown, throwHttpErrors = true } = options
+  const { parseJson = JSON.parse as (text: string) => unknown } = options
   return (text, context) => {
     if (text === '') return undefined
     try {
       return parseJson(text, context)
     } catch (cause) {
       const { ok, status } = context.response
-      const isError = !ok && (typeof throwHttpErrors === 'function' ? throwHttpErrors(status) : throwHttpErrors)
+      const isError = !ok && throwsFor(options, status)
       // ky would drop the data of an error whose body it cannot parse.
       if (isError) return text
       throw notJsonError(call, context.response, text, cause)
     }
   }
+}
+
+/** Whether a status that is not a success is thrown as an error. */
+function throwsFor({ throwHttpErrors = true }: Options, status: number): boolean {
+  return typeof throwHttpErrors === 'function' ? throwHttpErrors(status) : throwHttpErrors
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -2,6 +2,7 @@ import { type CircuitBreakerOptions, circuitBreakerDefaults } from '../config/in
 import {
   type CallInfo,
   CircuitOpenError,
+  isOutOfDescriptors,
   ServiceError,
   ServiceNetworkError,
   ServiceResponseError,
@@ -108,11 +109,23 @@ export class CircuitBreaker {
   }
 }
 
-/** What an error says of the service's health. */
+/** What an error says of the service's health. One that cannot be looked at is no error of this package. */
 export function outcomeOf(error: unknown): CircuitOutcome {
+  try {
+    return judge(error)
+  } catch {
+    return 'failure'
+  }
+}
+
+function judge(error: unknown): CircuitOutcome {
   if (error instanceof ServiceResponseError) return error.status >= 500 ? 'failure' : 'neutral'
-  if (error instanceof ServiceNetworkError) return 'failure'
+  if (error instanceof ServiceNetworkError) return isOutOfDescriptors(error.networkCode) ? 'neutral' : 'failure'
   if (error instanceof ServiceTimeoutError) return error.deadline ? 'neutral' : 'failure'
   if (error instanceof ServiceError || error instanceof ServicesConfigurationError) return 'neutral'
-  return (error as { name?: unknown } | null)?.name === 'AbortError' ? 'neutral' : 'failure'
+  const { name, code, errors } = Object(error) as { name?: unknown; code?: unknown; errors?: readonly unknown[] }
+  if (code === 'ERR_BATCH_INVOKE') return errors?.some((one) => outcomeOf(one) === 'failure') ? 'failure' : 'neutral'
+  // What the caller's own signal ended, `AbortSignal.timeout()` too. ky has a `TimeoutError` of its own: a slow service.
+  const isSignals = name === 'TimeoutError' && Object.prototype.toString.call(error) === '[object DOMException]'
+  return name === 'AbortError' || isSignals ? 'neutral' : 'failure'
 }

@@ -7,10 +7,11 @@ import {
   type ServicesOption,
   type SignedServicesOptions,
 } from '../config/index.ts'
+import { ServicesConfigurationError } from '../errors/index.ts'
 import { createClockSkew, createSendSigned } from '../signing/index.ts'
 import { createReporter, type Reporter } from './call-log.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
-import { createRetryQuota, type RetryQuota } from './retry-budget.ts'
+import { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 import type { Invocation, ServiceState } from './service-call.ts'
 import { type ClientMaker, createClientMaker, type ServiceClient } from './service-client.ts'
 import { readTraceId } from './trace.ts'
@@ -25,7 +26,7 @@ export type ServiceNames<S> = S extends readonly (infer Name extends string)[]
 /** One client a service: `Services<'ai' | 'integration'>`. */
 export type Services<S = DefaultServices> = { readonly [Name in ServiceNames<S>]: ServiceClient }
 
-/** What the invocations of one factory share: configuration, credentials, breakers, retry quota and clock. */
+/** What the invocations of one factory share: configuration, credentials, breakers, retry budgets and clock skew. */
 export interface ServiceFactory {
   readonly config: Config
   readonly report: Reporter
@@ -36,19 +37,18 @@ export interface ServiceFactory {
 /**
  * Signed clients outside Middy: no invocation's deadline bounds them, and each call carries the trace of its moment.
  * @param options As for `signedServices`, without Middy's internal values.
- * @throws TypeError for the first mistake in the options
- * @throws ServicesConfigurationError listing everything that is wrong with the environment
+ * @throws ServicesConfigurationError listing every mistake in the options and every problem of the environment
  */
 export function createServices<const S extends ServicesOption = DefaultServices>(
   options?: SignedServicesOptions<S>,
 ): Services<ServiceNames<S>> {
-  return bindServices(createServiceFactory(options)) as Services<ServiceNames<S>>
+  return bindServices(createServiceFactory(options, 'createServices')) as Services<ServiceNames<S>>
 }
 
 /** The clients of no invocation. */
 export function bindServices({ config, createClients }: ServiceFactory): Record<string, ServiceClient> {
   for (const path of config.internals.values()) {
-    throw new TypeError(`Option '${path}' names a Middy internal value, which only signedServices has`)
+    throw new ServicesConfigurationError([`${path}: names a Middy internal value, which only signedServices has`])
   }
   return createClients(config.services, { readTrace: () => (config.trace ? readTraceId() : undefined) })
 }
@@ -56,25 +56,26 @@ export function bindServices({ config, createClients }: ServiceFactory): Record<
 /** Does everything that can be done once: checks options and environment, prepares what invocations share. */
 export function createServiceFactory(
   options?: SignedServicesOptions,
-  createQuota: () => RetryQuota = createRetryQuota,
+  factory = 'signedServices',
+  createBudget: () => RetryBudget = createRetryBudget,
 ): ServiceFactory {
-  const config = resolveConfig(options)
+  const config = resolveConfig(options, factory)
   const report = createReporter(config.logger, config.onCall)
   const clock = createClockSkew()
   // By name, so that they outlive a configuration that changes with Middy's internal values.
   const lasting = new Map(
     [...config.services].map(([name, { circuitBreaker }]) => [
       name,
-      { quota: createQuota(), breaker: circuitBreaker ? new CircuitBreaker(circuitBreaker) : undefined },
+      { retryBudget: createBudget(), breaker: circuitBreaker ? new CircuitBreaker(circuitBreaker) : undefined },
     ]),
   )
   const makers = new WeakMap<ServiceConfig, ClientMaker>()
   const makerOf = (service: ServiceConfig): ClientMaker => {
     let maker = makers.get(service)
     if (maker === undefined) {
-      const { quota, breaker } = lasting.get(service.name) as Pick<ServiceState, 'quota' | 'breaker'>
+      const { retryBudget, breaker } = lasting.get(service.name) as Pick<ServiceState, 'retryBudget' | 'breaker'>
       const sendSigned = createSendSigned({ ...service, clock })
-      maker = createClientMaker(service, { quota, breaker, report, sendSigned })
+      maker = createClientMaker(service, { retryBudget, breaker, report, sendSigned })
       makers.set(service, maker)
     }
     return maker

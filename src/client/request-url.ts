@@ -1,5 +1,5 @@
 import type { BaseUrl, ServiceConfig } from '../config/index.ts'
-import { type CallInfo, ServiceRequestError, ServicesConfigurationError } from '../errors/index.ts'
+import { type CallInfo, ServiceRequestError, ServicesConfigurationError, withoutControls } from '../errors/index.ts'
 import { encodePath } from '../signing/index.ts'
 
 const SCHEME = /^[a-z][a-z\d+.-]*:\/\//i
@@ -24,7 +24,7 @@ export function resolveRequestUrl(
   allow: { readonly absolute?: boolean } = {},
 ): RequestUrl {
   const isPath = typeof input === 'string' && !isAbsolute(input)
-  const named = isPath ? { ...call, path: `/${input.replace(/^\/+|[?#].*/gs, '')}` } : call
+  const named = isPath ? { ...call, path: `/${withoutControls(input.replace(/^\/+|[?#].*/gs, ''))}` } : call
   const refuse = (problem: string) => new ServiceRequestError(named, problem)
   if (base === undefined) {
     throw new ServiceRequestError(named, missing, { cause: new ServicesConfigurationError([missing]) })
@@ -79,10 +79,20 @@ function outsideBase(base: BaseUrl, url: URL): string | undefined {
   return undefined
 }
 
-/** The URL parser resolves `..`, but not one that only a decoder further on would see, as in `..%2f..`. */
+/** Separators that a server behind the gateway may see: it may decode one of them and leave the other. */
+const SEPARATORS = [/\//, /\/|%2f/i, /\/|%5c/i, /\/|%2f|%5c/i]
+
+/** The URL parser resolves `..`, but not one that only a decoder further on would see, as in `..%2f..` or `%252e%252e/`. */
 function climbs(path: string): boolean {
+  const once = path.replaceAll(/%25/g, '%')
+  return [path, once, once.replaceAll(/%25/g, '%')].some((text) =>
+    SEPARATORS.some((separator) => leavesRoot(text.split(separator))),
+  )
+}
+
+function leavesRoot(segments: readonly string[]): boolean {
   let depth = 0
-  for (const segment of path.replace(/%2f|%5c/gi, '/').split('/')) {
+  for (const segment of segments) {
     if (/^(\.|%2e){2}$/i.test(segment)) depth -= 1
     else if (segment !== '' && !/^(\.|%2e)$/i.test(segment)) depth += 1
     if (depth < 0) return true

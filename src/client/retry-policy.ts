@@ -1,13 +1,19 @@
-import { isHTTPError, type RetryOptions } from 'ky'
-import { readErrorType, readRetryAfter, ServiceNetworkError, ServiceTimeoutError } from '../errors/index.ts'
-import type { RetryQuota } from './retry-budget.ts'
+import { HTTPError, type RetryOptions } from 'ky'
+import { MAX_TIMER_MS } from '../config/index.ts'
+import {
+  isQuotaExhausted,
+  type RefusalRules,
+  readErrorType,
+  readRetryAfter,
+  ServiceNetworkError,
+  ServiceTimeoutError,
+} from '../errors/index.ts'
+import type { RetryBudget } from './retry-budget.ts'
 
 /** Methods that may run twice without doing more than once (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = ['get', 'head', 'put', 'delete', 'options', 'trace'] as const
 const METHODS = [...IDEMPOTENT, 'post', 'patch'] as const
-const STATUS_CODES: readonly number[] = [408, 429, 500, 502, 503, 504]
-/** Connections that were never made, so that nothing can have run. */
-const NEVER_CONNECTED = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT'])
+export const STATUS_CODES: readonly number[] = [408, 429, 500, 502, 503, 504]
 const DEFAULT_LIMIT = 2
 
 /** How an attempt ended: with an answer, or with the error that it was. */
@@ -25,8 +31,10 @@ export interface Attempt extends AttemptRequest {
 }
 
 /** What a retry needs beside the rules. */
-export interface RetryBudget {
-  readonly quota: RetryQuota
+export interface RetryContext {
+  readonly budget: RetryBudget
+  /** How the service's gateway refuses. */
+  readonly refusals: () => RefusalRules
   /** Milliseconds that are left for the call. */
   readonly remaining: () => number
   /** Milliseconds that an answer may ask to wait at most. */
@@ -44,16 +52,14 @@ export interface RetryRules {
   readonly options: RetryOptions
   /** Whether one more request may go out, whoever asks for it: hooks can change what ky makes of its options. */
   readonly allow: (next: AttemptRequest, last: Attempt) => boolean
-  /** What the last retry took from the quota. */
-  readonly lastCost: () => number
 }
 
 /**
  * Idempotent methods are retried on those statuses and on network errors, others only where the request cannot have run
  * or carries an idempotency key; timeouts where `retryOnTimeout` asks for it. Each retry waits as long as the answer
- * asks, else with full jitter, and only if that fits the time that is left and the quota has tokens.
+ * asks, else with full jitter, and only if that fits the time that is left and the budget has a retry left.
  */
-export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRules {
+export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryRules {
   const wantedMethods = wanted.methods?.map((method) => method.toLowerCase())
   const methods = METHODS.filter((method) => wantedMethods?.includes(method) ?? true)
   const statusCodes = STATUS_CODES.filter((status) => wanted.statusCodes?.includes(status) ?? true)
@@ -61,16 +67,16 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
   const { limit = DEFAULT_LIMIT, maxRetryAfter = Number.POSITIVE_INFINITY, retryOnTimeout = false } = wanted
   let granted = 0
   let used = 0
-  let lastCost = 0
 
   const isRetryable = ({ method, idempotencyKey, outcome }: Attempt): boolean => {
     if (!isOneOf(methods, method)) return false
     const isSafe = isOneOf(IDEMPOTENT, method)
     if (outcome instanceof ServiceTimeoutError) return isSafe && retryOnTimeout && !outcome.deadline
     const mayRunAgain = isSafe || idempotencyKey !== null
-    if (outcome instanceof ServiceNetworkError) return mayRunAgain || wasNeverConnected(outcome)
+    if (outcome instanceof ServiceNetworkError) return mayRunAgain || outcome.neverConnected
     if (outcome instanceof Error) return false
-    return (mayRunAgain || isGatewaysThrottling(outcome)) && isRetryableAnswer(outcome, statusCodes)
+    if (!statusCodes.includes(outcome.status) || isQuotaExhausted(outcome.headers, context.refusals())) return false
+    return mayRunAgain || isGatewaysThrottling(outcome)
   }
 
   /** Milliseconds to wait, or undefined where that is longer than there is time. */
@@ -79,9 +85,9 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
       outcome instanceof Error || !afterStatusCodes.includes(outcome.status)
         ? undefined
         : readRetryAfter(outcome.headers)
-    const ms = asked ?? backOff(wanted, retryCount, budget.random)
-    const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, budget.patience)
-    return ms < budget.remaining() && ms <= longest ? ms : undefined
+    const ms = asked ?? backOff(wanted, retryCount, context.random)
+    const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, context.patience)
+    return ms < context.remaining() && ms <= Math.min(longest, MAX_TIMER_MS) ? ms : undefined
   }
 
   return {
@@ -95,15 +101,17 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
       delay: () => 0,
       async shouldRetry(state) {
         if ((await wanted.shouldRetry?.(state)) === false) return false
-        const last = budget.lastAttempt()
-        if (last === undefined || !isRetryable(last) || (isHTTPError(state.error) && last.outcome instanceof Error))
+        const last = context.lastAttempt()
+        if (
+          last === undefined ||
+          !isRetryable(last) ||
+          (state.error instanceof HTTPError && last.outcome instanceof Error)
+        )
           return false
         const found = findDelay(last.outcome, state.retryCount)
-        const isThrottled = !(last.outcome instanceof Error) && last.outcome.status === 429
-        if (found === undefined || !budget.quota.take(isThrottled)) return false
-        lastCost = budget.quota.costOf(isThrottled)
+        if (found === undefined || !context.budget.take()) return false
         granted += 1
-        return found === 0 || budget.wait(found)
+        return found === 0 || context.wait(found)
       },
     },
     allow({ method, idempotencyKey }, last) {
@@ -112,16 +120,7 @@ export function narrowRetry(wanted: RetryOptions, budget: RetryBudget): RetryRul
       const sameKey = idempotencyKey === last.idempotencyKey ? idempotencyKey : null
       return used <= granted && isRetryable({ method, idempotencyKey: sameKey, outcome: last.outcome })
     },
-    lastCost: () => lastCost,
   }
-}
-
-/** Whether an answer may be another one next time; a usage plan's quota stays exhausted. */
-export function isRetryableAnswer(
-  { status, headers }: { readonly status: number; readonly headers: Headers },
-  statusCodes: readonly number[] = STATUS_CODES,
-): boolean {
-  return statusCodes.includes(status) && readErrorType(headers) !== 'LimitExceededException'
 }
 
 /** ky's own delays unless others are wanted, anywhere between nothing and the whole of them. */
@@ -135,14 +134,10 @@ function backOff(
   return Math.min(backoffLimit, Math.max(0, jittered))
 }
 
-/** That happens before the gateway calls anything. */
-function isGatewaysThrottling({ headers }: { readonly headers: Headers }): boolean {
-  return readErrorType(headers) === 'TooManyRequestsException'
-}
-
-/** Nothing can run without a connection. An unreachable host can be told of an open one as well. */
-function wasNeverConnected({ networkCode, cause }: ServiceNetworkError): boolean {
-  return NEVER_CONNECTED.has(networkCode) || Object(cause).syscall === 'connect'
+/** The gateway throttles before it calls anything. */
+function isGatewaysThrottling({ status, headers }: Response): boolean {
+  const type = readErrorType(headers)
+  return type === 'TooManyRequestsException' || (status === 429 && type === 'LimitExceededException')
 }
 
 function isOneOf(methods: readonly string[], method: string): boolean {

@@ -2,23 +2,31 @@ import type { ResponsePromise, RetryOptions } from 'ky'
 import { MAX_TIMER_MS, type ServiceConfig } from '../config/index.ts'
 import {
   attemptFailure,
+  CUT_MARK,
   callFailure,
   deadlineError,
   type FailingCall,
   handlerEndedError,
-  isNeverSent,
+  idleTimeoutError,
+  MAX_ERROR_BODY,
+  type RefusalRules,
+  type Remedy,
+  readTransportError,
   retryRefused,
   ServiceRequestError,
   ServiceResponseError,
   timeoutError,
+  tooLargeError,
+  toShowable,
+  withoutControls,
 } from '../errors/index.ts'
-import type { SendSigned, SignedCall, UnsignedRequest } from '../signing/index.ts'
+import { findKind, type SendSigned, type SignedCall, type UnsignedRequest } from '../signing/index.ts'
 import { forwardAbort, sleep } from './abort.ts'
 import { codeOf, lineOf, nameOf, type Reporter, recordOf } from './call-log.ts'
 import { CallPromise } from './call-promise.ts'
 import { type CircuitBreaker, outcomeOf, type Permit } from './circuit-breaker.ts'
 import { pathBelow, type RequestUrl, resolveRequestUrl } from './request-url.ts'
-import type { RetryQuota } from './retry-budget.ts'
+import type { RetryBudget } from './retry-budget.ts'
 import { type Attempt, type AttemptRequest, narrowRetry, type RetryRules } from './retry-policy.ts'
 import { TRACE_HEADER } from './trace.ts'
 
@@ -43,7 +51,7 @@ export interface PendingCallRegistry {
 /** What the calls of one service share in an environment. */
 export interface ServiceState {
   readonly sendSigned: SendSigned
-  readonly quota: RetryQuota
+  readonly retryBudget: RetryBudget
   readonly breaker: CircuitBreaker | undefined
   readonly report: Reporter
 }
@@ -63,6 +71,20 @@ const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'
 type Started = Promise<Response> &
   Partial<Record<(typeof BODY_METHODS)[number], (schema?: unknown) => Promise<unknown>>>
 
+/** The error that reading a body failed with. In an object: a promise looks into what it resolves with. */
+interface BodyEnd {
+  readonly error: unknown
+}
+
+interface SendOptions {
+  /** Ends the attempt, beside the call's own signal. */
+  readonly endsWith?: AbortSignal | undefined
+  /** Whether a status that is not a success is thrown as an error, whose body is then cut. */
+  readonly isError?: ((status: number) => boolean) | undefined
+}
+
+type ResponseLimits = Omit<Parameters<SendSigned>[2], 'signal' | 'toError'>
+
 /** Header by which a service knows a request that it has seen before. */
 const IDEMPOTENCY_KEY = 'idempotency-key'
 
@@ -79,9 +101,11 @@ export class ServiceCall implements SignedCall, FailingCall {
   path = '/'
   attempts = 0
   readonly secrets: Set<string> = new Set()
+  readonly tried: Set<Remedy> = new Set()
   canonicalRequest?: string
   timeout: number | false
-  readonly trace: string | undefined
+  /** What goes out as the trace header. */
+  trace: string | undefined
   callerSignal: AbortSignal | undefined
   lastResponse: Response | undefined
   /** True for a call that was aborted at its handler's end, and named there. */
@@ -102,7 +126,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   #lastAttempt: Attempt | undefined
   #permit: Permit | undefined
   /** Resolves when the last response's body has ended, with the error that reading it failed with. */
-  #bodyEnd: Promise<unknown> | undefined
+  #bodyEnd: Promise<BodyEnd> | undefined
   #promises: CallPromise<unknown>[] = []
   #failed: { readonly error: unknown; readonly failure: unknown } | undefined
   #hasEnded = false
@@ -126,6 +150,15 @@ export class ServiceCall implements SignedCall, FailingCall {
     return this.#controller.signal
   }
 
+  get scope(): { readonly region: string; readonly signingName: string } {
+    return this.#config
+  }
+
+  /** How the service's gateway refuses, which depends on the path. */
+  get refusals(): RefusalRules {
+    return findKind(this.#config.signingName, `${this.#config.base?.path}${this.path}`)
+  }
+
   get durationMs(): number {
     return performance.now() - this.#startedAt
   }
@@ -137,7 +170,7 @@ export class ServiceCall implements SignedCall, FailingCall {
 
   /** What the call ended with: a `ServiceError`, or one of the two errors that pass through. */
   get failure(): unknown {
-    return this.#failed?.failure
+    return this.#failed && toShowable(this.#failed.failure)
   }
 
   /** Tells of a failure that nobody listens to. The error's own message may quote queries and bodies. */
@@ -155,7 +188,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   nameMethod(method: string | undefined): void {
-    if (method !== undefined) this.method = String(method).toUpperCase()
+    if (method !== undefined) this.method = withoutControls(String(method)).toUpperCase()
   }
 
   /**
@@ -193,7 +226,8 @@ export class ServiceCall implements SignedCall, FailingCall {
   /** The retry policy for ky: the caller's, within the rules of the package. */
   retryOptions(wanted: RetryOptions): RetryOptions {
     this.#retryRules = narrowRetry(wanted, {
-      quota: this.#state.quota,
+      budget: this.#state.retryBudget,
+      refusals: () => this.refusals,
       random: () => Math.random(),
       wait: (ms) => sleep(ms, this.signal),
       lastAttempt: () => this.#lastAttempt,
@@ -221,13 +255,15 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   #run(start: () => Started): { promise: CallPromise<Response>; started: Started } {
-    this.#invocation.pending?.add(this)
+    this.#state.retryBudget.deposit()
     let started: Started
     try {
       started = start()
     } catch (error) {
       started = Promise.reject(error)
     }
+    // Now that its method is known. Nothing has been sent yet.
+    this.#invocation.pending?.add(this)
     const promise = this.#settle(started, (response) => {
       this.#response = response
       // The first promise; each further one is a body's reader, by which the call ends.
@@ -236,16 +272,15 @@ export class ServiceCall implements SignedCall, FailingCall {
     return { promise, started }
   }
 
-  /**
-   * Sends one attempt. Resolves for every status.
-   * @param endsWith Ends the attempt, beside the call's own signal.
-   */
-  async send(request: UnsignedRequest, endsWith?: AbortSignal): Promise<Response> {
+  /** Sends one attempt. Resolves for every status. */
+  async send(request: UnsignedRequest, { endsWith, isError }: SendOptions = {}): Promise<Response> {
     const { method, headers } = request
     const attempt = { method, idempotencyKey: headers.get(IDEMPOTENCY_KEY) }
     this.#admit(request, attempt)
     this.#permit ??= this.#state.breaker?.acquire(this)
-    if (this.trace !== undefined && !headers.has(TRACE_HEADER)) headers.set(TRACE_HEADER, this.trace)
+    const ownTrace = headers.get(TRACE_HEADER)
+    if (ownTrace !== null) this.trace = ownTrace
+    else if (this.trace !== undefined) headers.set(TRACE_HEADER, this.trace)
 
     const controller = new AbortController()
     const { signal } = controller
@@ -255,6 +290,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     const timer =
       timeout === false ? undefined : setTimeout(() => controller.abort(timeoutError(this, timeout)), timeout)
     this.#open += 1
+    const before = this.attempts
     const end = () => {
       clearTimeout(timer)
       for (const stop of stops) stop()
@@ -262,24 +298,44 @@ export class ServiceCall implements SignedCall, FailingCall {
     }
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
     try {
-      const response = await this.#state.sendSigned(request, this, { signal, toError })
+      const response = await this.#state.sendSigned(request, this, { signal, toError, ...this.#limits(controller) })
+      if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, CUT_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()
-      const { promise, resolve } = Promise.withResolvers<unknown>()
+      const { promise, resolve } = Promise.withResolvers<BodyEnd>()
       this.#bodyEnd = promise
       response.onEnd((error) => {
         end()
-        resolve(error)
+        resolve({ error })
       })
       return response
     } catch (error) {
       end()
-      if (isNeverSent(error)) this.attempts -= 1
+      if (this.attempts > before && readTransportError(error).neverSent) this.attempts -= 1
       const failure = toError(error)
       this.#lastAttempt = { ...attempt, outcome: failure as Error }
       throw failure
     }
+  }
+
+  /** The limits of a response, and how they end it. */
+  #limits(controller: AbortController): ResponseLimits {
+    const { idleTimeout: ms, maxConnections, maxResponseSize: bytes } = this.#config
+    return {
+      maxConnections,
+      onRead: () => this.#watchReader(),
+      ...(ms !== undefined && { idle: { ms, expire: () => controller.abort(idleTimeoutError(this, ms)) } }),
+      ...(bytes !== false && { size: { bytes, createError: (response) => tooLargeError(this, response, bytes) } }),
+    }
+  }
+
+  /** A body that is read after the call has ended is in flight as well. */
+  #watchReader(): void {
+    const { pending } = this.#invocation
+    if (!this.#hasEnded || pending === undefined) return
+    pending.add(this)
+    this.#bodyEnd?.then(() => pending.remove(this))
   }
 
   /** Refuses what must not go out, wherever it comes from: hooks can put another request in the place of ours. */
@@ -340,7 +396,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.#failed = { error, failure }
     }
     const { failure } = this.#failed
-    this.#end(this.#response, failure)
+    this.#end(this.#response, this.failure)
     return failure
   }
 
@@ -348,10 +404,15 @@ export class ServiceCall implements SignedCall, FailingCall {
   #end(response: Response | undefined, failure?: unknown): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    const { quota, report } = this.#state
-    if (response?.ok) quota.succeed(this.#retryRules?.lastCost() ?? 0)
-    this.#settlePermit(response, failure)
-    report.call?.(recordOf(this, response, failure))
+    const { retryBudget, report } = this.#state
+    try {
+      if (response?.ok) retryBudget.refill()
+      this.#settlePermit(response, failure)
+      report.call?.(recordOf(this, response, failure))
+    } catch {
+      // A hook's own response may be anything: what is told of a call must not keep it from its end.
+      this.#permit?.('neutral')
+    }
     const { pending } = this.#invocation
     if (pending !== undefined) pending.remove(this)
     else if (failure !== undefined) setImmediate(() => this.warnUnheard())
@@ -367,7 +428,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     else if (response.status >= 500) permit('failure')
     // A hook's own response says nothing about the service.
     else if (this.#bodyEnd === undefined) permit('neutral')
-    else this.#bodyEnd.then((error) => permit(error ? outcome(error) : response.ok ? 'success' : 'neutral'))
+    else this.#bodyEnd.then(({ error }) => permit(error ? outcome(error) : response.ok ? 'success' : 'neutral'))
   }
 
   #close(): void {

@@ -1,5 +1,6 @@
 import ky, { type Input, type KyInstance, type Options, type ResponsePromise } from 'ky'
 import { copyRetry, type ServiceConfig } from '../config/index.ts'
+import { redactMessage } from '../errors/index.ts'
 import { readRequest } from '../signing/index.ts'
 import { finishOptions, mergeOptions, normalizeCallOptions } from './call-options.ts'
 import { type Invocation, ServiceCall, type ServiceState } from './service-call.ts'
@@ -122,10 +123,15 @@ function sendFetch(
 }
 
 function extend(defaults: KyInstance, options: CallOptions | ((parent: CallOptions) => CallOptions)): KyInstance {
-  if (typeof options !== 'function') return defaults.extend(normalizeCallOptions(options))
-  // The first `extend` copies what such a function may change, but for `retry`.
-  return defaults.extend({}).extend((parent) => {
-    const copy = { ...parent, ...(parent.retry !== undefined && { retry: copyRetry(parent.retry) }) }
-    return normalizeCallOptions(options(copy))
-  })
+  try {
+    if (typeof options !== 'function') return defaults.extend(normalizeCallOptions(options))
+    // The first `extend` copies what such a function may change, but for `retry`.
+    return defaults.extend({}).extend((parent) => {
+      const copy = { ...parent, ...(parent.retry !== undefined && { retry: copyRetry(parent.retry) }) }
+      return normalizeCallOptions(options(copy))
+    })
+  } catch (error) {
+    // That of `Headers` quotes the value that no header can hold.
+    throw error instanceof TypeError ? new TypeError(redactMessage(error.message, new Set())) : error
+  }
 }

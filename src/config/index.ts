@@ -6,5 +6,6 @@ export {
   resolveConfig,
   type ServiceConfig,
   type ServiceConfigs,
+  signedServicesValidateOptions,
 } from './resolve-config.ts'
 export { toVariable } from './service-variable.ts'

@@ -1,7 +1,6 @@
-import { type OptionSchema, type OptionSchemaRule, validateOptions } from '@middy/util'
 import type { RetryOptions } from 'ky'
-import { type CallInfo, packageName } from '../errors/index.ts'
-import { type AwsCredentialIdentity, type AwsCredentialProvider, credentialsRule } from '../signing/index.ts'
+import type { CallInfo } from '../errors/index.ts'
+import type { AwsCredentialIdentity, AwsCredentialProvider } from '../signing/index.ts'
 
 /** Longest time that a timer takes, in milliseconds. */
 export const MAX_TIMER_MS = 2_147_483_647
@@ -52,9 +51,6 @@ export interface ServicesLogger {
   error(message: string, details: LogDetails): void
 }
 
-/** `await` waits until the deadline, a number that many milliseconds; `ignore` leaves everything as it is. */
-export type PendingCallsOption = 'await' | 'ignore' | number
-
 /** What may be set for all services, and for one of them. */
 interface CommonOptions {
   /** AWS region that signatures are for. Default: from the URL's host, else the environment's `AWS_REGION`. */
@@ -67,11 +63,32 @@ interface CommonOptions {
   readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider | string | undefined
   /**
    * Milliseconds that one attempt may take, headers and body together; the invocation's deadline cuts it shorter.
-   * API Gateway itself gives up after 29 seconds, unless its quota was raised.
+   * API Gateway itself gives up after 29 seconds, unless its quota was raised. False: only the deadline bounds an attempt.
    * @default 30_000
    * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
    */
-  readonly timeout?: number | undefined
+  readonly timeout?: number | false | undefined
+  /**
+   * Milliseconds without a byte of the response after which an attempt ends, for responses that are streams. Default: none.
+   */
+  readonly idleTimeout?: number | undefined
+  /**
+   * Most bytes, after decoding, that reading a whole body may take, by `.json()`, `.text()` and the like. A longer body is a
+   * `ServiceResponseError`. False: no limit. API Gateway sends at most 10 MB, which compression can make more of.
+   * @default 16_777_216
+   */
+  readonly maxResponseSize?: number | false | undefined
+  /**
+   * Most connections that are open to one origin at a time; further calls wait for one.
+   * @default 128
+   */
+  readonly maxConnections?: number | undefined
+  /**
+   * Whether calls may go over plain http to any host, as SAM local, LocalStack and Docker Compose need. False: only to
+   * loopback hosts.
+   * @default false
+   */
+  readonly allowHttp?: boolean | undefined
   /**
    * Retries of idempotent methods, and of others where the request cannot have run: how many, or ky's options, which can
    * only narrow the rules of this package.
@@ -105,6 +122,11 @@ export interface ServiceOptions extends CommonOptions {
   readonly optional?: boolean | undefined
   /** Signing name of the AWS service. Default: from the URL's host, else `execute-api`. */
   readonly signingName?: string | undefined
+  /**
+   * Host to sign for, and to send as `Host` and TLS server name, where the URL's own is that of a tunnel or of a VPC
+   * endpoint. Default: the URL's host.
+   */
+  readonly host?: string | undefined
 }
 
 /** Names of services, or an object from name to base URL or options. */
@@ -129,7 +151,7 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
    * once. `ignore` leaves all of them to the environment's freeze.
    * @default 1_000
    */
-  readonly pendingCalls?: PendingCallsOption | undefined
+  readonly pendingCalls?: number | 'await' | 'ignore' | undefined
   /** One line a call, and warnings. Default: warnings to the console, nothing else. */
   readonly logger?: ServicesLogger | undefined
   /** Told of each call, once, after its last attempt. What it throws is logged. Default: nobody is told. */
@@ -147,9 +169,13 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
   readonly fetch?: typeof globalThis.fetch | undefined
 }
 
+/** Written out above, so that the compiler's messages show what is allowed. */
+export type PendingCallsOption = Exclude<SignedServicesOptions['pendingCalls'], undefined>
+
 export const defaults = {
   services: ['ai', 'integration', 'background', 'admin'],
   timeout: 30_000,
+  maxResponseSize: 16_777_216,
   deadlineMargin: 200,
   circuitBreaker: false,
   pendingCalls: 1_000,
@@ -161,155 +187,36 @@ export const circuitBreakerDefaults = { failureThreshold: 5, resetTimeout: 60_00
 /** The services where the option names none. */
 export type DefaultServices = typeof defaults.services
 
-const commonRules: Record<string, OptionSchemaRule> = {
-  region: { type: 'string', minLength: 1 },
-  credentials: { oneOf: [...credentialsRule.oneOf, { type: 'string', minLength: 1 }] },
-  timeout: { type: 'number', exclusiveMinimum: 0, maximum: MAX_TIMER_MS },
-  retry: {
-    type: 'object',
-    properties: {
-      limit: { type: 'integer', minimum: 0 },
-      methods: { type: 'array', items: { type: 'string' } },
-      statusCodes: { type: 'array', items: { type: 'integer' } },
-      afterStatusCodes: { type: 'array', items: { type: 'integer' } },
-      maxRetryAfter: { type: 'number', minimum: 0 },
-      backoffLimit: { type: 'number', minimum: 0 },
-      delay: { instanceof: 'Function' },
-      jitter: { oneOf: [{ type: 'boolean' }, { instanceof: 'Function' }] },
-      retryOnTimeout: { type: 'boolean' },
-      shouldRetry: { instanceof: 'Function' },
-    },
-  },
-  circuitBreaker: {
-    oneOf: [
-      { const: false },
-      {
-        type: 'object',
-        properties: {
-          failureThreshold: { type: 'integer', minimum: 1 },
-          resetTimeout: { type: 'number', exclusiveMinimum: 0 },
-        },
-      },
-    ],
-  },
-  headers: { type: 'object', additionalProperties: { type: 'string' } },
-}
-
-const functionRule: OptionSchemaRule = { instanceof: 'Function' }
-
-/** For options brought to their object form, in which every value's own path can be named. */
-const schema: OptionSchema = {
-  type: 'object',
-  properties: {
-    ...commonRules,
-    services: {
-      type: 'object',
-      additionalProperties: {
-        type: 'object',
-        properties: {
-          ...commonRules,
-          url: { type: 'string' },
-          env: { type: 'string', minLength: 1 },
-          internal: { type: 'string', minLength: 1 },
-          optional: { type: 'boolean' },
-          signingName: { type: 'string', minLength: 1 },
-        },
-      },
-    },
-    deadlineMargin: { type: 'number', minimum: 0, maximum: MAX_TIMER_MS },
-    pendingCalls: { oneOf: [{ enum: ['await', 'ignore'] }, { type: 'number', minimum: 0, maximum: MAX_TIMER_MS }] },
-    logger: {
-      type: 'object',
-      required: ['info', 'warn', 'error'],
-      properties: { info: functionRule, warn: functionRule, error: functionRule },
-      additionalProperties: true,
-    },
-    onCall: functionRule,
-    trace: { type: 'boolean' },
-    fetch: { instanceof: 'Function' },
-  },
-}
-
-/** Options in the form that the schema describes. */
+/** Options in one form: services by name, retry and circuit breaker as objects. */
 export interface NormalizedOptions extends Normalized<Omit<SignedServicesOptions, 'services'>> {
   readonly services: { readonly [name: string]: Normalized<ServiceOptions> }
 }
 
-type Normalized<T> = Omit<T, 'circuitBreaker'> & { readonly circuitBreaker?: CircuitBreakerOptions | false | undefined }
-
-/**
- * Checks options as `signedServices` does, without looking at the environment.
- * @param options What `signedServices` would be given.
- * @throws TypeError naming the path of the first mistake, such as `Unknown option 'services.ai.timout'`
- */
-export function signedServicesValidateOptions(options: SignedServicesOptions = {}): void {
-  normalizeOptions(options)
+type Normalized<T> = Omit<T, 'circuitBreaker' | 'retry'> & {
+  readonly circuitBreaker?: CircuitBreakerOptions | false | undefined
+  readonly retry?: RetryOptions | undefined
 }
 
-/**
- * Checks options and brings them to one form: services by name, retry as an object.
- * @throws TypeError
- */
+/** Brings options that have been checked to one form. */
 export function normalizeOptions(options: SignedServicesOptions): NormalizedOptions {
-  if (!isObject(options)) throw mistake('options must be an object')
-  const normalized = normalizeCommon({ ...options, services: normalizeServices(options) })
-  validateOptions(packageName, schema, normalized as Record<string, unknown>)
-  const { services, headers } = normalized as NormalizedOptions
-  checkHeaders('headers', headers)
-  for (const [name, service] of Object.entries(services)) {
-    if (!/^[a-z]/i.test(name))
-      throw mistake(`Option 'services' has a name that does not start with a letter: '${name}'`)
-    checkHeaders(`services.${name}.headers`, service.headers)
-  }
-  return normalized as NormalizedOptions
-}
-
-/** In the form of `validateOptions`. */
-function mistake(message: string): TypeError {
-  return new TypeError(message, { cause: { package: packageName } })
-}
-
-function normalizeServices({ services = defaults.services }: SignedServicesOptions): unknown {
-  if (Array.isArray(services)) {
-    const wrong = services.findIndex((name) => typeof name !== 'string')
-    if (wrong !== -1) throw mistake(`Option 'services[${wrong}]' must be string`)
-    return Object.fromEntries(services.map((name) => [name, {}]))
-  }
-  if (!isObject(services)) throw mistake("Option 'services' must be a list of names or an object")
-  return Object.fromEntries(
-    Object.entries(services as Record<string, string | ServiceOptions>).map(([name, service]) => {
-      if (typeof service === 'string') return [name, { url: service }]
-      if (!isObject(service)) throw mistake(`Option 'services.${name}' must be object`)
-      return [name, normalizeCommon(service)]
-    }),
-  )
+  const { services = defaults.services } = options
+  const entries = Array.isArray(services)
+    ? services.map((name) => [name, {}] as const)
+    : Object.entries(services).map(
+        ([name, service]) => [name, normalizeCommon(typeof service === 'string' ? { url: service } : service)] as const,
+      )
+  return { ...normalizeCommon(options), services: Object.fromEntries(entries) }
 }
 
 /** A number of retries, or a switch, as the object that it stands for. */
-function normalizeCommon<T extends CommonOptions>(options: T): object {
-  const { retry, circuitBreaker } = options
+function normalizeCommon<T extends CommonOptions>(options: T): Normalized<T> {
+  const { retry, circuitBreaker, region, ...others } = options
   return {
-    ...options,
-    ...(typeof retry === 'number' && { retry: { limit: retry } }),
-    ...(circuitBreaker === true && { circuitBreaker: {} }),
-  }
-}
-
-function checkHeaders(path: string, headers: Readonly<Record<string, string>> = {}): void {
-  if (!isObject(headers)) throw mistake(`Option '${path}' must be a plain object`)
-  for (const [name, value] of Object.entries(headers)) {
-    if (/^(authorization|host)$/i.test(name)) throw mistake(`Option '${path}.${name}' is the signature's own`)
-    try {
-      new Headers([[name, value]])
-    } catch {
-      throw mistake(`Option '${path}.${name}' is not a valid header`)
-    }
-  }
-}
-
-/** `Headers`, a `Map` and the like would pass for objects without any members. */
-function isObject(value: unknown): value is object {
-  return Object.prototype.toString.call(value) === '[object Object]'
+    ...others,
+    ...(region !== undefined && { region: region.trim() }),
+    ...(retry !== undefined && { retry: copyRetry(retry) }),
+    ...(circuitBreaker !== undefined && { circuitBreaker: circuitBreaker === true ? {} : circuitBreaker }),
+  } as unknown as Normalized<T>
 }
 
 /** A copy that shares nothing which a caller could change; a number is a limit. */

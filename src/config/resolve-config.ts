@@ -5,9 +5,11 @@ import {
   type CredentialSource,
   checkIdentity,
   createCredentialSource,
+  isRegion,
   resolveEndpoint,
 } from '../signing/index.ts'
 import { type BaseUrl, parseBaseUrl } from './base-url.ts'
+import { checkOptions, withoutMistakes } from './check-options.ts'
 import {
   type CallRecord,
   type CircuitBreakerOptions,
@@ -31,11 +33,16 @@ export interface ServiceConfig {
   readonly region: string
   readonly signingName: string
   readonly credentials: CredentialSource
-  readonly timeout: number
+  readonly timeout: number | false
+  readonly idleTimeout: number | undefined
+  readonly maxConnections: number | undefined
+  readonly maxResponseSize: number | false
   readonly retry: RetryOptions | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof globalThis.fetch | undefined
   readonly circuitBreaker: CircuitBreakerOptions | false
+  /** Host to sign for and to send, where it is not the URL's own. */
+  readonly host?: string | undefined
 }
 
 export type ServiceConfigs = ReadonlyMap<string, ServiceConfig>
@@ -57,41 +64,66 @@ export interface Config {
   readonly onCall: ((record: CallRecord) => void) | undefined
 }
 
+/**
+ * Checks options as `signedServices` does, without looking at the environment.
+ * @param options What `signedServices` would be given.
+ * @throws ServicesConfigurationError listing every mistake, such as `timeOut: no such option of signedServices; did you mean timeout?`
+ */
+export function signedServicesValidateOptions(options: SignedServicesOptions = {}): void {
+  const mistakes = checkOptions(options, 'signedServices')
+  if (mistakes.length > 0) throw new ServicesConfigurationError(mistakes)
+}
+
 export type InternalValues = ReadonlyMap<string, unknown>
 
 /**
  * Brings options and environment together.
- * @throws TypeError for the first mistake in the options
- * @throws ServicesConfigurationError listing everything that is wrong with the environment
+ * @param factory Name of the function that was given the options.
+ * @throws ServicesConfigurationError listing every mistake in the options and every problem of the environment
  */
-export function resolveConfig(options: SignedServicesOptions = {}, env: NodeJS.ProcessEnv = process.env): Config {
-  const normalized = normalizeOptions(options)
+export function resolveConfig(
+  options: SignedServicesOptions = {},
+  factory = 'signedServices',
+  env: NodeJS.ProcessEnv = process.env,
+): Config {
+  const mistakes = checkOptions(options, factory)
+  const normalized = normalizeOptions(mistakes.length === 0 ? options : withoutMistakes(options, mistakes))
+  // A URL is not to be blamed for what is missing because of a mistake.
+  const isMistaken = (name: string) => mistakes.some((mistake) => mistake.startsWith(`${name}: `))
+  const common = {
+    hasFetch: normalized.fetch !== undefined,
+    region: normalized.region,
+    defaultRegion: isMistaken('region') ? 'us-east-1' : env.AWS_REGION?.trim() || undefined,
+    allowHttp: isMistaken('allowHttp') || normalized.allowHttp,
+  }
+  const advice = Object(options).services === undefined ? FEWER_SERVICES : undefined
   const sources = createSources(normalized, env)
   const configure = (values?: InternalValues): ServiceConfigs => {
-    const problems: string[] = []
+    const problems = new Set(mistakes)
     const services = new Map<string, ServiceConfig>()
     for (const [name, own] of Object.entries(normalized.services)) {
-      const location = locate(name, own, normalized, env, values)
-      problems.push(...location.problems)
+      const location = locate(name, own, common, env, values)
+      for (const problem of location.problems) problems.add(problem)
       const credentials = readCredentials(own.credentials ?? normalized.credentials, values, problems)
-      const { timeout = normalized.timeout ?? defaults.timeout } = own
       const retry = own.retry ?? normalized.retry
-      const headers = { ...lowerCase(normalized.headers), ...lowerCase(own.headers) }
       services.set(
         name,
         Object.freeze({
           ...location,
           name,
           credentials: credentials ?? (sources.get(name) as CredentialSource),
-          timeout,
+          timeout: own.timeout ?? normalized.timeout ?? defaults.timeout,
+          idleTimeout: own.idleTimeout ?? normalized.idleTimeout,
+          maxResponseSize: own.maxResponseSize ?? normalized.maxResponseSize ?? defaults.maxResponseSize,
+          maxConnections: own.maxConnections ?? normalized.maxConnections,
           retry: retry === undefined ? undefined : copyRetry(retry),
-          headers,
+          headers: { ...lowerCase(normalized.headers), ...lowerCase(own.headers) },
           fetch: normalized.fetch,
           circuitBreaker: own.circuitBreaker ?? normalized.circuitBreaker ?? defaults.circuitBreaker,
         }),
       )
     }
-    if (problems.length > 0) throw new ServicesConfigurationError(problems)
+    if (problems.size > 0) throw new ServicesConfigurationError([...problems], advice)
     return services
   }
   return Object.freeze({
@@ -106,8 +138,19 @@ export function resolveConfig(options: SignedServicesOptions = {}, env: NodeJS.P
   })
 }
 
+const FEWER_SERVICES = "A function that needs fewer services names them: signedServices({ services: ['ai'] })"
+
+/** What the services have in common. */
+interface CommonLocation {
+  readonly region: string | undefined
+  readonly defaultRegion: string | undefined
+  readonly allowHttp: boolean | undefined
+  readonly hasFetch: boolean
+}
+
 interface Location {
   readonly base?: BaseUrl
+  readonly host?: string | undefined
   readonly missing: string
   readonly region: string
   readonly signingName: string
@@ -118,7 +161,7 @@ interface Location {
 function locate(
   name: string,
   own: ServiceOptions,
-  { region }: NormalizedOptions,
+  { region, defaultRegion, allowHttp, hasFetch }: CommonLocation,
   env: NodeJS.ProcessEnv,
   values?: InternalValues,
 ): Location {
@@ -135,15 +178,23 @@ function locate(
     const isMissed = !own.optional && (internal === undefined || values !== undefined)
     return { ...nowhere, problems: isMissed ? [missing] : [] }
   }
-  const base = parseBaseUrl(value.trim())
+  const base = parseBaseUrl(value.trim(), own.allowHttp ?? allowHttp)
   if (typeof base === 'string') return { ...nowhere, problems: [`${source}: ${base}`] }
-  const endpoint = resolveEndpoint(base.hostname, {
+  // As the base URL is written: in lower case, and without a dot at its end.
+  const host = own.host?.toLowerCase().replace(/\.(?=:\d+$|$)/, '')
+  const endpoint = resolveEndpoint(host?.replace(/:\d+$/, '') ?? base.hostname, {
     region: own.region ?? region,
     signingName: own.signingName,
-    defaultRegion: env.AWS_REGION || undefined,
+    defaultRegion,
   })
+  if (typeof endpoint !== 'string' && endpoint.region === defaultRegion && !isRegion(defaultRegion)) {
+    return { ...nowhere, problems: ['AWS_REGION: must be a region such as eu-central-1'] }
+  }
   if (typeof endpoint === 'string') return { ...nowhere, problems: [`${source}: ${endpoint}`] }
-  return { base, missing, ...endpoint, problems: [] }
+  if (host !== undefined && hasFetch) {
+    return { ...nowhere, problems: [`services.${name}.host: cannot be sent by the fetch of the option of that name`] }
+  }
+  return { base, host, missing, ...endpoint, problems: [] }
 }
 
 /** One source a service, or one for all; those that an internal value names come with each invocation. */
@@ -163,13 +214,13 @@ function createSources(options: NormalizedOptions, env: NodeJS.ProcessEnv): Read
 function readCredentials(
   option: NormalizedOptions['credentials'],
   values: InternalValues | undefined,
-  problems: string[],
+  problems: Set<string>,
 ): CredentialSource | undefined {
   if (typeof option !== 'string' || values === undefined) return undefined
   try {
     return createCredentialSource(checkIdentity(values.get(option) as AwsCredentialIdentity))
   } catch (error) {
-    problems.push(`internal value '${option}': ${(error as Error).message}`)
+    problems.add(`internal value '${option}': ${(error as Error).message}`)
     return undefined
   }
 }

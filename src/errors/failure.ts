@@ -1,7 +1,8 @@
-import { isHTTPError, isKyError, SchemaValidationError } from 'ky'
-import { hintFor } from './hint.ts'
-import { redactCause, redactData, redactHeaders, redactText } from './redact.ts'
-import { classifyRefusal, readErrorType, readMessage } from './refusal.ts'
+import { HTTPError, KyError, SchemaValidationError } from 'ky'
+import { cutText } from './cut.ts'
+import { hintFor, type Remedy, throttlingHint } from './hint.ts'
+import { redactCause, redactData, redactHeaders, redactMessage, redactText, withoutControls } from './redact.ts'
+import { classifyRefusal, type RefusalRules, readRefusalText } from './refusal.ts'
 import { readRetryAfter } from './retry-after.ts'
 import {
   type CallInfo,
@@ -14,6 +15,8 @@ import {
   ServiceThrottledError,
   ServiceTimeoutError,
 } from './service-errors.ts'
+import { messageOf, toShowable } from './thrown.ts'
+import { readTransportError } from './transport-error.ts'
 
 /** What of a call decides which error its failure is. */
 export interface FailingCall extends CallInfo {
@@ -30,54 +33,49 @@ export interface FailingCall extends CallInfo {
   readonly canonicalRequest?: string
   /** Base URL of the service. */
   readonly url?: string | undefined
+  /** What signatures are for. */
+  readonly scope: { readonly region: string; readonly signingName: string }
+  /** How the service's gateway refuses. */
+  readonly refusals: RefusalRules
+  /** What the call has tried before it gave up. */
+  readonly tried: ReadonlySet<Remedy>
 }
-
-/** undici's codes for what it refuses to send. */
-const REFUSED: readonly unknown[] = ['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'ERR_INVALID_CHAR']
-
-/** Longest message that is looked into; a gateway's own is a few kilobytes. */
-const MAX_MESSAGE = 20_000
 
 /** Longest part of a response's own words in a message. */
 const MAX_DETAIL = 300
 
-/** Whether a transport's error says that the request could not be sent at all. */
-export function isNeverSent(error: unknown): boolean {
-  // Not a transport's error. Its cause may belong to another request, such as a credential provider's.
-  if (error instanceof ServiceError) return false
-  const { code, cause } = Object(error) as { code?: unknown; cause?: { code?: unknown } | null }
-  return REFUSED.includes(code) || REFUSED.includes(cause?.code)
-}
+/** Longest hint: it quotes what the gateway says. */
+const MAX_HINT = 4_000
 
-/** Why an attempt gave no response: `error` is what its transport failed with. */
-export function attemptFailure(error: unknown, call: FailingCall): unknown {
+/** Why an attempt gave no response: `thrown` is what its transport failed with. */
+export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
+  const error = toShowable(thrown)
   if (error instanceof ServiceError) return error
-  if (call.signal.aborted) return call.signal.reason
-  // A transport with a bound of its own, such as `AbortSignal.timeout()`.
-  if (error instanceof DOMException && error.name === 'TimeoutError') {
-    return new ServiceTimeoutError(call, `no complete answer: ${error.message}`, {
-      timeoutMs: call.timeout || 0,
-      deadline: false,
-    })
+  const { code, message, neverConnected, neverSent, notAResponse, timedOut } = readTransportError(error)
+  const networkCode = redactText(code, call.secrets)
+  const shown = redactMessage(message, call.secrets)
+  if (timedOut) {
+    const timeoutMs = call.timeout || 0
+    return new ServiceTimeoutError(call, `no complete answer: ${shown}`, { timeoutMs, deadline: false })
   }
-  const underlying = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const cause = redactCause(underlying, call.secrets)
-  const { code, message } = Object(cause) as { code?: unknown; message?: unknown }
-  if (isNeverSent(error)) return new ServiceRequestError(call, `cannot be sent: ${message}`, { cause })
-  const networkCode = typeof code === 'string' ? code : 'UNKNOWN'
+  const cause = redactCause(error, call.secrets)
+  if (notAResponse) return new ServiceRequestError(call, shown, { cause })
+  if (neverSent) return new ServiceRequestError(call, `cannot be sent: ${shown}`, { cause })
   const problem = `no answer: ${networkCode}`
-  return new ServiceNetworkError(call, message ? `${problem}, ${message}` : problem, { networkCode, cause })
+  const details = { networkCode, neverConnected, cause }
+  return new ServiceNetworkError(call, shown ? `${problem}, ${shown}` : problem, details)
 }
 
 /** What a caller gets for whatever ended its call: a `ServiceError`, or one of the two that pass through. */
-export function callFailure(error: unknown, call: FailingCall): unknown {
+export function callFailure(thrown: unknown, call: FailingCall): unknown {
   if (call.callerSignal?.aborted) return call.callerSignal.reason
+  const error = toShowable(thrown)
   if (error instanceof ServiceError || error instanceof SchemaValidationError) return error
-  if (isHTTPError(error)) return httpError(call, error.response, error.data)
+  if (error instanceof HTTPError) return httpError(call, error.response, error.data)
   if (call.signal.aborted) return call.signal.reason
   // What is left was thrown by the caller's own hooks, or by ky on the caller's options.
-  const cause = redactCause(isKyError(error) ? error.cause : error, call.secrets)
-  const problem = redactText(error instanceof Error ? error.message : String(error), call.secrets)
+  const cause = redactCause(error instanceof KyError ? error.cause : error, call.secrets)
+  const problem = redactMessage(messageOf(error), call.secrets)
   if (call.lastResponse === undefined) return new ServiceRequestError(call, problem, { cause })
   return responseError(call, call.lastResponse, `${call.lastResponse.status}, then: ${problem}`, undefined, { cause })
 }
@@ -101,8 +99,19 @@ export function handlerEndedError(call: CallInfo): ServiceTimeoutError {
   return new ServiceTimeoutError(call, 'the handler ended first', { timeoutMs: 0, deadline: true })
 }
 
+/** The error of a response that sent nothing for `timeoutMs`. */
+export function idleTimeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutError {
+  return new ServiceTimeoutError(call, `no byte of the answer for ${timeoutMs} ms`, { timeoutMs, deadline: false })
+}
+
 export function timeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutError {
   return new ServiceTimeoutError(call, `no complete answer within ${timeoutMs} ms`, { timeoutMs, deadline: false })
+}
+
+/** The error of a body that is larger than it may be. */
+export function tooLargeError(call: FailingCall, response: Response, maxBytes: number): ServiceResponseError {
+  const problem = `${response.status}, but the answer has more than ${maxBytes} bytes, the limit that maxResponseSize sets`
+  return responseError(call, response, problem, undefined, {})
 }
 
 /** The error of an answer that is not JSON where JSON was asked for. */
@@ -112,27 +121,30 @@ export function notJsonError(
   text: string,
   cause: unknown,
 ): ServiceResponseError {
-  const data = redactText(text, call.secrets)
+  const data = redactText(cutText(text, call.secrets), call.secrets)
   const problem = `${response.status}, but the answer is not JSON: ${shorten(data)}`
   // A parser's message quotes what it could not read.
-  return responseError(call, response, problem, data, data === text ? { cause } : {})
+  return responseError(call, response, problem, data, data === text ? { cause: redactCause(cause, call.secrets) } : {})
 }
 
 function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
-  const type = readErrorType(headers)
-  const message = readMessage(answer).slice(0, MAX_MESSAGE)
+  const { type, message } = readRefusalText(headers, answer, call.refusals)
   const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const words = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
-  const problem = redactText(words.filter(Boolean).join(': '), call.secrets)
-  const details = describe(call, response, redactData(answer, call.secrets))
-  const refusal = classifyRefusal(status, type, message)
+  const problem = redactMessage(words.filter(Boolean).join(': '), call.secrets)
+  const data = typeof answer === 'string' ? cutText(answer, call.secrets) : answer
+  const details = describe(call, response, redactData(data, call.secrets))
+  const refusal = classifyRefusal(status, { type, message }, call.refusals)
   if (refusal === undefined) return new ServiceResponseError(call, problem, details)
   if (refusal === 'throttled' || refusal === 'quota') {
-    return new ServiceThrottledError(call, problem, { ...details, retryAfterMs: readRetryAfter(headers) })
+    const quota = refusal === 'quota'
+    const hint = type === undefined ? undefined : throttlingHint(quota)
+    const told = hint === undefined ? problem : `${problem}\n${hint}`
+    return new ServiceThrottledError(call, told, { ...details, retryAfterMs: readRetryAfter(headers), quota, hint })
   }
-  const hint = redactText(hintFor(refusal, call, message), call.secrets)
+  const hint = showHint(hintFor(refusal, call, message), call.secrets)
   return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: refusal, hint })
 }
 
@@ -155,11 +167,17 @@ function describe(call: FailingCall, { status, headers }: Response, data: unknow
 }
 
 /** What REST APIs and HTTP APIs call a request. */
-export function requestIdOf(headers: Headers): string | undefined {
-  return headers.get('x-amzn-requestid') ?? headers.get('apigw-requestid') ?? undefined
+export function requestIdOf(headers: Headers | undefined): string | undefined {
+  // A hook's own response may have none.
+  return headers?.get('x-amzn-requestid') ?? headers?.get('apigw-requestid') ?? undefined
+}
+
+function showHint(hint: string, secrets: ReadonlySet<string>): string {
+  const shown = redactText(hint, secrets).split('\n').map(withoutControls).join('\n')
+  return shown.length > MAX_HINT ? `${shown.slice(0, MAX_HINT)}...` : shown
 }
 
 function shorten(text: string): string {
-  const line = text.trim().split('\n', 1)[0] as string
+  const line = withoutControls(text.trim().split('\n', 1)[0] as string)
   return line.length > MAX_DETAIL ? `${line.slice(0, MAX_DETAIL)}...` : line
 }

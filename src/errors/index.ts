@@ -1,15 +1,23 @@
+export { CUT_MARK, MAX_ERROR_BODY } from './cut.ts'
 export {
   attemptFailure,
   callFailure,
   deadlineError,
   type FailingCall,
   handlerEndedError,
-  isNeverSent,
+  idleTimeoutError,
   notJsonError,
   requestIdOf,
   retryRefused,
   timeoutError,
+  tooLargeError,
 } from './failure.ts'
-export { readErrorType, readHealable } from './refusal.ts'
+export type { Remedy } from './hint.ts'
+export { nearestName } from './nearest-name.ts'
+export { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from './option-checks.ts'
+export { redactCause, redactMessage, redactText, withoutControls } from './redact.ts'
+export { isQuotaExhausted, type RefusalRules, readErrorType, readHealable } from './refusal.ts'
 export { readRetryAfter } from './retry-after.ts'
 export * from './service-errors.ts'
+export { messageOf, readThrown, toShowable } from './thrown.ts'
+export { isOutOfDescriptors, NOT_A_RESPONSE, readTransportError } from './transport-error.ts'

@@ -1,5 +1,14 @@
-/** Named as the cause of option mistakes, as Middy's own middlewares do. */
-export const packageName = 'middy-signed-services'
+import { withoutControls } from './redact.ts'
+
+/** Codes of failed calls. */
+export type ServiceErrorCode =
+  | 'ERR_SERVICE_RESPONSE'
+  | 'ERR_SERVICE_AUTH'
+  | 'ERR_SERVICE_THROTTLED'
+  | 'ERR_SERVICE_TIMEOUT'
+  | 'ERR_SERVICE_NETWORK'
+  | 'ERR_SERVICE_CIRCUIT_OPEN'
+  | 'ERR_SERVICE_REQUEST'
 
 /** Which call it is, and how often it was tried. */
 export interface CallInfo {
@@ -26,8 +35,8 @@ interface Details {
 export class ServiceError extends Error {
   /** The class, whatever a bundler makes of its name. */
   override readonly name: string = 'ServiceError'
-  /** Stable, for `switch` and metrics: `ERR_SERVICE_...`. */
-  readonly code: string = 'ERR_SERVICE'
+  /** Stable, for `switch` and metrics. */
+  declare readonly code: ServiceErrorCode
   /** Name of the service, as in `context.services`. */
   readonly service: string
   /** HTTP method, in upper case. */
@@ -60,7 +69,7 @@ export class ServiceError extends Error {
 /** The call was refused before anything was sent: bad input, no credentials, a target outside the service. */
 export class ServiceRequestError extends ServiceError {
   override readonly name: string = 'ServiceRequestError'
-  override readonly code: string = 'ERR_SERVICE_REQUEST'
+  override readonly code: 'ERR_SERVICE_REQUEST' = 'ERR_SERVICE_REQUEST'
 
   constructor(call: CallInfo, problem: string, details: { cause?: unknown } = {}) {
     super(call, problem, { ...details, statusCode: 500 })
@@ -80,7 +89,7 @@ export interface ResponseDetails {
 /** The service answered, but not with success; also a redirect, and an answer that is not JSON where JSON was asked for. */
 export class ServiceResponseError extends ServiceError {
   override readonly name: string = 'ServiceResponseError'
-  override readonly code: string = 'ERR_SERVICE_RESPONSE'
+  override readonly code: 'ERR_SERVICE_RESPONSE' | 'ERR_SERVICE_AUTH' | 'ERR_SERVICE_THROTTLED' = 'ERR_SERVICE_RESPONSE'
   /** HTTP status of the answer. */
   readonly status: number
   /** The answer's body: parsed JSON, else text, else undefined. Credentials that it echoes are redacted. */
@@ -105,7 +114,8 @@ export class ServiceResponseError extends ServiceError {
  * - `invalid-token`: access key or session token are not known
  * - `expired-token`: the session token has expired
  * - `missing-token`: a route that the REST API does not have, or a request without a signature
- * - `forbidden`: a firewall, a missing API key, a wrong stage, or any other 403, the service's own too
+ * - `wrong-scope`: signed for a region or an AWS service that the gateway is not
+ * - `forbidden`: a firewall, a missing API key, a wrong stage, or a refusal by an HTTP API
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
  */
@@ -117,12 +127,13 @@ export type AuthReason =
   | 'invalid-token'
   | 'expired-token'
   | 'missing-token'
+  | 'wrong-scope'
   | 'forbidden'
 
-/** The gateway refused the call, before it reached the service; any other 403 is taken for one as well. */
+/** The gateway refused the call before it reached the service. A service's own 401 or 403 is a `ServiceResponseError`. */
 export class ServiceAuthError extends ServiceResponseError {
   override readonly name: string = 'ServiceAuthError'
-  override readonly code: string = 'ERR_SERVICE_AUTH'
+  override readonly code: 'ERR_SERVICE_AUTH' = 'ERR_SERVICE_AUTH'
   /** Why, for `switch` and metrics. */
   readonly reason: AuthReason
   /** What to do about it, for people: part of the message, too. */
@@ -136,19 +147,31 @@ export class ServiceAuthError extends ServiceResponseError {
   }
 }
 
+interface ThrottlingDetails {
+  readonly retryAfterMs: number | undefined
+  readonly quota: boolean
+  readonly hint: string | undefined
+}
+
 /** Too many calls, for the gateway's rate, for a usage plan's quota, or for the service. */
 export class ServiceThrottledError extends ServiceResponseError {
   override readonly name: string = 'ServiceThrottledError'
-  override readonly code: string = 'ERR_SERVICE_THROTTLED'
+  override readonly code: 'ERR_SERVICE_THROTTLED' = 'ERR_SERVICE_THROTTLED'
   /**
    * Milliseconds that the answer asks to wait; absent where it does not ask.
    * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
    */
   declare readonly retryAfterMs?: number
+  /** True where a usage plan's quota is used up: retries cannot succeed before it is renewed. */
+  readonly quota: boolean
+  /** What to do about it, for people: part of the message, too. Absent where the service itself asks for fewer calls. */
+  declare readonly hint?: string
 
-  constructor(call: CallInfo, problem: string, details: ResponseDetails & { retryAfterMs: number | undefined }) {
-    const { retryAfterMs, ...rest } = details
+  constructor(call: CallInfo, problem: string, details: ResponseDetails & ThrottlingDetails) {
+    const { retryAfterMs, quota, hint, ...rest } = details
     super(call, problem, { ...rest, statusCode: 503 })
+    this.quota = quota
+    if (hint !== undefined) this.hint = hint
     if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs
   }
 }
@@ -156,7 +179,7 @@ export class ServiceThrottledError extends ServiceResponseError {
 /** The circuit breaker let nothing out: the service failed too often. */
 export class CircuitOpenError extends ServiceError {
   override readonly name: string = 'CircuitOpenError'
-  override readonly code: string = 'ERR_SERVICE_CIRCUIT_OPEN'
+  override readonly code: 'ERR_SERVICE_CIRCUIT_OPEN' = 'ERR_SERVICE_CIRCUIT_OPEN'
   /** Milliseconds until a call may probe the service; while one does, until it is given up. */
   readonly retryAfterMs: number
 
@@ -170,20 +193,27 @@ export class CircuitOpenError extends ServiceError {
 /** No answer: the connection failed, or the answer was cut off. */
 export class ServiceNetworkError extends ServiceError {
   override readonly name: string = 'ServiceNetworkError'
-  override readonly code: string = 'ERR_SERVICE_NETWORK'
-  /** The system's or undici's code, such as `ECONNREFUSED` or `UND_ERR_SOCKET`; `UNKNOWN` when there is none. */
+  override readonly code: 'ERR_SERVICE_NETWORK' = 'ERR_SERVICE_NETWORK'
+  /** The system's code or that of Node.js's client, such as `ECONNREFUSED` or `ECONNRESET`; `UNKNOWN` when there is none. */
   readonly networkCode: string
+  /** True where no connection was made, so that the request cannot have run. */
+  readonly neverConnected: boolean
 
-  constructor(call: CallInfo, problem: string, details: { networkCode: string; cause: unknown }) {
+  constructor(
+    call: CallInfo,
+    problem: string,
+    details: { networkCode: string; neverConnected?: boolean; cause: unknown },
+  ) {
     super(call, problem, { cause: details.cause, statusCode: 502 })
     this.networkCode = details.networkCode
+    this.neverConnected = details.neverConnected ?? false
   }
 }
 
 /** No complete answer in time. */
 export class ServiceTimeoutError extends ServiceError {
   override readonly name: string = 'ServiceTimeoutError'
-  override readonly code: string = 'ERR_SERVICE_TIMEOUT'
+  override readonly code: 'ERR_SERVICE_TIMEOUT' = 'ERR_SERVICE_TIMEOUT'
   /**
    * Milliseconds that were given, to the attempt or, by deadline and ky's `totalTimeout`, to the whole call; a transport
    * with a bound of its own may have given up sooner.
@@ -207,15 +237,17 @@ export class ServicesConfigurationError extends Error {
   /** The class, whatever a bundler makes of its name. */
   override readonly name: string = 'ServicesConfigurationError'
   /** Stable: `ERR_SERVICES_CONFIG`. */
-  readonly code: string = 'ERR_SERVICES_CONFIG'
+  readonly code: 'ERR_SERVICES_CONFIG' = 'ERR_SERVICES_CONFIG'
   /** One line a problem, each starting with the variable or option it is about. */
   readonly problems: readonly string[]
 
-  constructor(problems: readonly string[]) {
-    const list = problems.map((problem) => `\n  - ${problem}`).join('')
+  /** `advice` follows where a variable is missing. */
+  constructor(problems: readonly string[], advice?: string) {
+    // Names of options and services are somebody's input.
+    const lines = problems.map(withoutControls)
+    const list = lines.map((problem) => `\n  - ${problem}`).join('')
     const isVariableMissing = problems.some((problem) => problem.endsWith('_URL: API Gateway URL not set'))
-    const advice = "\nA function that needs fewer services names them: signedServices({ services: ['ai'] })"
-    super(`The services cannot be configured:${list}${isVariableMissing ? advice : ''}`)
-    this.problems = problems
+    super(`The services cannot be configured:${list}${isVariableMissing && advice ? `\n${advice}` : ''}`)
+    this.problems = lines
   }
 }

@@ -30,8 +30,12 @@ function readClock(context: InvocationContext, margin: number): (() => number) |
   const clock = context.getRemainingTimeInMillis === undefined ? context.lambdaContext : context
   if (!clock?.getRemainingTimeInMillis) return undefined
   return () => {
-    // A mock may give anything.
-    const ms = Number(clock.getRemainingTimeInMillis?.()) - margin
-    return Number.isFinite(ms) ? ms : Number.POSITIVE_INFINITY
+    try {
+      const ms = Number(clock.getRemainingTimeInMillis?.()) - margin
+      if (Number.isFinite(ms)) return ms
+    } catch {
+      // A mock may give or throw anything.
+    }
+    return Number.POSITIVE_INFINITY
   }
 }

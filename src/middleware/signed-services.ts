@@ -16,7 +16,7 @@ import { HandlerInvocation, type InvocationContext } from './invocation.ts'
  * `ServicesContext<'ai' | 'integration'>`.
  */
 export type ServicesContext<S = DefaultServices> = Context & {
-  /** One signed client a service, each made when it is first touched. */
+  /** One signed client a service. */
   readonly services: Services<S>
 }
 
@@ -45,8 +45,8 @@ const MADE = Symbol('made')
 /**
  * Middy middleware that puts one signed client a service on `context.services`. Names already there are kept.
  * @param options Where the services are and how they are called; all have defaults.
- * @throws TypeError for the first mistake in the options
- * @throws ServicesConfigurationError listing everything that is wrong with the environment, when the module loads
+ * @throws ServicesConfigurationError listing every mistake in the options and every problem of the environment, when the module
+ * loads
  */
 export function signedServices<const S extends ServicesOption = DefaultServices>(
   options?: SignedServicesOptions<S>,

@@ -1,3 +1,4 @@
+import type { ServiceKind } from './service-table.ts'
 import { sha256Hex } from './sha256.ts'
 
 type Pairs = readonly (readonly [name: string, value: string])[]
@@ -17,6 +18,7 @@ export interface CanonicalRequest {
 export function createCanonicalRequest(
   method: string,
   path: string,
+  pathEncoding: ServiceKind['pathEncoding'],
   query: Pairs,
   headers: Pairs,
   payloadHash: string,
@@ -25,8 +27,8 @@ export function createCanonicalRequest(
   const signedHeaders = sortedHeaders.map(([name]) => name).join(';')
   const text = [
     method,
-    // Every service but S3 has the path encoded twice; of a strictly encoded path, `%` is all there is to encode.
-    path.replaceAll('%', '%25'),
+    // Of a strictly encoded path, `%` is all that a second encoding changes.
+    pathEncoding === 'twice' ? path.replaceAll('%', '%25') : path,
     query
       .toSorted(byNameThenValue)
       .map(([name, value]) => `${name}=${value}`)

@@ -1,4 +1,4 @@
-import type { OneOfRule } from '@middy/util'
+import { unlessAborted } from '../transport/index.ts'
 
 /** Keys that sign requests, as the AWS SDK writes them: printable ASCII, or the call is refused. */
 export interface AwsCredentialIdentity {
@@ -24,31 +24,30 @@ export type AwsCredentialProvider = (options?: {
 
 /** Where signatures get their credentials. */
 export interface CredentialSource {
-  /** A promise only where a provider is asked. */
-  get(): AwsCredentialIdentity | Promise<AwsCredentialIdentity>
+  /** A promise only where a provider is asked. The signal ends the wait for it. */
+  get(signal?: AbortSignal): AwsCredentialIdentity | Promise<AwsCredentialIdentity>
   /** What to go on with after the gateway refused an identity's token; the same identity if there is no other. */
-  renew(refused: AwsCredentialIdentity): Promise<AwsCredentialIdentity>
+  renew(refused: AwsCredentialIdentity, signal?: AbortSignal): Promise<AwsCredentialIdentity>
 }
 
 /** One that asks. */
 export interface ProviderSource extends CredentialSource {
-  get(): Promise<AwsCredentialIdentity>
+  get(signal?: AbortSignal): Promise<AwsCredentialIdentity>
 }
 
-/** Schema of a `credentials` option. */
-export const credentialsRule: OneOfRule = {
-  oneOf: [
-    { instanceof: 'Function' },
-    {
-      type: 'object',
-      required: ['accessKeyId', 'secretAccessKey'],
-      properties: { accessKeyId: { type: 'string' }, secretAccessKey: { type: 'string' } },
-      additionalProperties: true,
-    },
-  ],
+/** Whether a value has the form of an identity. */
+export function isIdentity(value: unknown): value is AwsCredentialIdentity {
+  const { accessKeyId, secretAccessKey } = Object(value) as Partial<AwsCredentialIdentity>
+  return typeof accessKeyId === 'string' && typeof secretAccessKey === 'string'
 }
 
 const REFRESH_MS = 300_000
+
+/** Milliseconds that a provider may take: the AWS SDK's own take seconds at most, roles to assume included. */
+const PROVIDER_TIMEOUT_MS = 30_000
+
+/** Milliseconds in which a provider is asked once for a token in place of a refused one. */
+const FORCED_PAUSE_MS = 1_000
 
 /**
  * Credentials as given, else the environment's, read at each signature because Lambda's own may change under a function,
@@ -76,48 +75,88 @@ export function createCredentialSource(
     return last
   }
   return {
-    get: () => read() ?? chain.get(),
-    renew: async (refused) => read() ?? chain.renew(refused),
+    get: (signal) => read() ?? chain.get(signal),
+    renew: async (refused, signal) => read() ?? chain.renew(refused, signal),
   }
 }
 
-/** One call of the provider at a time, whoever waits for it. */
+/** One question to the provider, for all that wait for it. */
+interface Flight {
+  readonly forced: boolean
+  readonly identity: Promise<AwsCredentialIdentity>
+  waiting: number
+}
+
+/**
+ * Asks the provider once at a time. A question that takes too long, or that nobody waits for any more, is given up: whoever
+ * comes next asks again.
+ */
 export function createProviderSource(provider: AwsCredentialProvider, now: () => number = Date.now): ProviderSource {
   let cached: AwsCredentialIdentity | undefined
-  let flight: { readonly forced: boolean; readonly identity: Promise<AwsCredentialIdentity> } | undefined
+  let flight: Flight | undefined
+  let forcedAt = Number.NEGATIVE_INFINITY
 
-  const load = (forced: boolean) => {
-    const ask = async () => {
-      try {
-        // Later, so that a provider that throws at once does not leave its flight behind.
-        const identity = await Promise.resolve().then(() => provider(forced ? { forceRefresh: true } : undefined))
-        cached = checkIdentity(identity)
-        return cached
-      } finally {
-        flight = undefined
-      }
+  const ask = (forced: boolean): Flight => {
+    if (flight !== undefined) return flight
+    if (forced) forcedAt = now()
+    // Later, so that a provider that throws at once does not leave its flight behind.
+    const asked = Promise.resolve()
+      .then(() => provider(forced ? { forceRefresh: true } : undefined))
+      .then((answer) => {
+        const identity = checkIdentity(answer)
+        // A question that was given up may be answered after a later one.
+        if (flight === own || cached === undefined) cached = identity
+        return identity
+      })
+    const own: Flight = { forced, identity: withinTime(asked), waiting: 0 }
+    flight = own
+    own.identity.catch(() => {}).then(() => leave(own))
+    return own
+  }
+  const leave = (left: Flight) => {
+    if (flight === left) flight = undefined
+  }
+  const wait = async (own: Flight, signal: AbortSignal | undefined): Promise<AwsCredentialIdentity> => {
+    if (signal === undefined) return own.identity
+    own.waiting += 1
+    try {
+      return await unlessAborted(own.identity, signal)
+    } finally {
+      own.waiting -= 1
+      if (own.waiting === 0) leave(own)
     }
-    flight ??= { forced, identity: ask() }
-    return flight.identity
   }
 
   return {
-    async get() {
+    async get(signal) {
       const left = (cached?.expiration?.getTime() ?? 0) - now()
-      if (!(left > 0)) return load(false)
-      // Whoever needs a fresh one hears of a failure; here, what is cached is still good.
-      if (left < REFRESH_MS) load(false).catch(() => {})
+      if (!(left > 0)) return wait(ask(false), signal)
+      // Refreshes in the background; the cached credentials are still valid.
+      if (left < REFRESH_MS) ask(false)
       return cached as AwsCredentialIdentity
     },
-    async renew(refused) {
+    async renew(refused, signal) {
       if (flight !== undefined) {
-        const { forced, identity } = flight
-        const other = await identity.catch(() => undefined)
+        const { forced } = flight
+        const other = await wait(flight, signal).catch(() => undefined)
         if (other !== undefined && (forced || !isSameIdentity(other, refused))) return other
       }
-      return cached !== undefined && !isSameIdentity(cached, refused) ? cached : load(true)
+      if (cached !== undefined && !isSameIdentity(cached, refused)) return cached
+      // Calls that are refused together need one answer, which they have.
+      if (cached !== undefined && Math.abs(now() - forcedAt) < FORCED_PAUSE_MS) return cached
+      return wait(ask(true), signal)
     },
   }
+}
+
+/** Rejects where a provider takes longer than any should. */
+async function withinTime(identity: Promise<AwsCredentialIdentity>): Promise<AwsCredentialIdentity> {
+  let timer: NodeJS.Timeout | undefined
+  const timeUp = new Promise<never>((_, reject) => {
+    const expire = () => reject(new Error(`the provider gave no credentials within ${PROVIDER_TIMEOUT_MS} ms`))
+    timer = setTimeout(expire, PROVIDER_TIMEOUT_MS).unref()
+  })
+  return Promise.race([identity, timeUp]).finally(() => clearTimeout(timer))
 }
 
 export function isSameIdentity(a: AwsCredentialIdentity, b: AwsCredentialIdentity): boolean {

@@ -1,3 +1,4 @@
+export { createStringToSign } from './canonical-request.ts'
 export { createClockSkew } from './clock-skew.ts'
 export {
   type AwsCredentialIdentity,
@@ -5,10 +6,11 @@ export {
   type CredentialSource,
   checkIdentity,
   createCredentialSource,
-  credentialsRule,
+  isIdentity,
 } from './credentials.ts'
 export { fromRequest, type PlainBody, readRequest, toPlainBody, type UnsignedRequest } from './request-body.ts'
 export { createSendSigned, type SendSigned, type SignedCall } from './send-signed.ts'
-export { resolveEndpoint } from './service-table.ts'
+export { findKind, isRegion, regionCheck, resolveEndpoint, signingNameCheck } from './service-table.ts'
 export { createSignedFetch, type SignedFetchOptions } from './signed-fetch.ts'
+export { isSigned } from './signer.ts'
 export { encodePath } from './wire-url.ts'

@@ -1,8 +1,25 @@
-import { type CallInfo, readErrorType, readHealable, ServiceRequestError } from '../errors/index.ts'
-import { type Fetch, type ReceivedResponse, ready, send, type ToError, unlessAborted } from '../transport/index.ts'
-import type { ClockSkew } from './clock-skew.ts'
+import {
+  type CallInfo,
+  messageOf,
+  type Remedy,
+  readHealable,
+  redactCause,
+  redactMessage,
+  ServiceRequestError,
+} from '../errors/index.ts'
+import {
+  type Fetch,
+  type ReceivedResponse,
+  ready,
+  type SendOptions,
+  send,
+  sendsByNode,
+  unlessAborted,
+} from '../transport/index.ts'
+import { type ClockSkew, TOLERANCE_MS } from './clock-skew.ts'
 import { type AwsCredentialIdentity, type CredentialSource, isSameIdentity } from './credentials.ts'
 import type { UnsignedRequest } from './request-body.ts'
+import { findKind } from './service-table.ts'
 import { sha256Hex } from './sha256.ts'
 import { createSign, isSigned } from './signer.ts'
 import { toWireUrl, type WireUrl } from './wire-url.ts'
@@ -15,6 +32,8 @@ export interface SignedCall extends CallInfo {
   readonly secrets: Set<string>
   /** Of the last request, to compare with the one that a gateway computed. */
   canonicalRequest?: string
+  /** Collects what was tried after a refusal. */
+  readonly tried: Set<Remedy>
 }
 
 /** For whom requests are signed, and how they are sent. */
@@ -24,26 +43,12 @@ export interface SigningTarget {
   readonly signingName: string
   readonly fetch: Fetch | undefined
   readonly clock: ClockSkew
-}
-
-interface SendSignedOptions {
-  /** Ends request and response; both fail with its reason. */
-  readonly signal: AbortSignal
-  readonly toError: ToError
+  /** Host to sign for and to send, where it is not the URL's own. */
+  readonly host?: string | undefined
 }
 
 /** Signs a request and sends it; once more where its token or its time was refused. */
-export type SendSigned = (
-  request: UnsignedRequest,
-  call: SignedCall,
-  options: SendSignedOptions,
-) => Promise<ReceivedResponse>
-
-/**
- * API Gateway's limit of a request's payload, in bytes.
- * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
- */
-const MAX_EXECUTE_API_BODY = 10_485_760
+export type SendSigned = (request: UnsignedRequest, call: SignedCall, options: SendOptions) => Promise<ReceivedResponse>
 
 /** Headers that are written anew: a forwarded length, for instance, would be that of another body. */
 const NOT_SENT: ReadonlySet<string> = new Set(['connection', 'content-length', 'host', 'x-amz-security-token'])
@@ -60,20 +65,31 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
 
 type Refuse = (problem: string, details?: { cause: unknown }) => ServiceRequestError
 
-export function createSendSigned({ credentials, region, signingName, fetch, clock }: SigningTarget): SendSigned {
+export function createSendSigned({ credentials, region, signingName, fetch, clock, host }: SigningTarget): SendSigned {
   const sign = createSign({ region, service: signingName })
+  const kind = findKind(signingName)
+  const { pathEncoding, payload, maxBodySize = Number.POSITIVE_INFINITY } = kind
 
-  return async ({ method, url, headers, body: given, text, init }, call, { signal, toError }) => {
-    const refuse: Refuse = (problem, details) => new ServiceRequestError(call, problem, details)
-    const wire = toWireUrl(url)
+  return async ({ method, url, headers, body: given, text, init }, call, options) => {
+    const { signal } = options
+    const refuse: Refuse = (problem, details) =>
+      new ServiceRequestError(
+        call,
+        redactMessage(problem, call.secrets),
+        details && { cause: redactCause(details.cause, call.secrets) },
+      )
+    if (host !== undefined && !sendsByNode({ fetch, init })) {
+      throw refuse('the option host needs the client of Node.js, but global fetch has been replaced')
+    }
+    const wire = { ...toWireUrl(url, pathEncoding), ...(host !== undefined && { host }) }
     const own = collectHeaders(headers, wire, refuse)
     const body = given instanceof Request ? await readBody(given, signal, refuse) : given
-    if (signingName === 'execute-api' && body !== undefined) checkSize(body, refuse)
-    const payloadHash = signingName === 'vpc-lattice-svcs' ? 'UNSIGNED-PAYLOAD' : sha256Hex(body ?? '')
+    const size = body?.byteLength ?? 0
+    if (size > maxBodySize) throw refuse(`the body has ${size} bytes, API Gateway takes ${maxBodySize} at most`)
+    const payloadHash = payload === 'unsigned' ? 'UNSIGNED-PAYLOAD' : sha256Hex(body ?? '')
 
     const sendOnce = async (identity: AwsCredentialIdentity, signedAt: number) => {
-      const signing = sign({ method, wire, headers: own, payloadHash }, identity, new Date(signedAt))
-      const signed = signing instanceof Promise ? await signing : signing
+      const signed = await signOrRefuse(identity, signedAt)
       call.canonicalRequest = signed.canonicalRequest
       const { accessKeyId, secretAccessKey, sessionToken } = identity
       for (const secret of [signed.signature, accessKeyId, secretAccessKey, sessionToken]) {
@@ -83,25 +99,50 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       if (call.attempts === 0) await ready({ fetch, init })
       signal.throwIfAborted()
       call.attempts += 1
-      return send({ method, url: wire, headers: signed.headers, body, text }, { signal, toError, fetch, init })
+      return send({ method, url: wire, headers: signed.headers, body, text }, { ...options, fetch, init })
     }
 
+    const signOrRefuse = (identity: AwsCredentialIdentity, signedAt: number) => {
+      try {
+        return sign({ method, wire, headers: own, payloadHash }, identity, new Date(signedAt))
+      } catch (cause) {
+        throw refuse('the clock gives no time that a signature can hold', { cause })
+      }
+    }
     const found = getIdentity(credentials, signal, refuse)
     const identity = found instanceof Promise ? await found : found
     const signedAt = clock.now(wire.origin)
     const response = await sendOnce(identity, signedAt)
 
     // The gateway's refusal means that nothing has run, so that any method may be sent again.
-    const healable = readErrorType(response.headers) && (await readHealable(response))
-    const renewed =
-      healable === 'token' ? await unlessAborted(credentials.renew(identity), signal).catch(() => identity) : identity
-    const isHealed =
-      healable === 'token'
-        ? !isSameIdentity(renewed, identity)
-        : healable === 'time' && clock.learn(wire.origin, response.headers, signedAt)
-    if (!isHealed) return response
+    if (response.status < 400) return response
+    const healable = await readHealable(response, kind)
+    const remedy = await findRemedy(healable)
+    if (remedy === undefined) return response
+    call.tried.add(remedy.name)
     await response.body?.cancel()
-    return sendOnce(renewed, clock.now(wire.origin))
+    const second = await sendOnce(remedy.identity, clock.now(wire.origin))
+    if (remedy.name === 'corrected clock' && second.status >= 400) {
+      // The date was not the gateway's own, but a proxy's for instance.
+      if ((await readHealable(second, kind)) === 'time') clock.forget(wire.origin)
+    }
+    return second
+
+    async function findRemedy(
+      refused: typeof healable,
+    ): Promise<{ readonly name: Remedy; readonly identity: AwsCredentialIdentity } | undefined> {
+      if (refused === 'token') {
+        const renewed = await credentials.renew(identity, signal).catch(() => identity)
+        return isSameIdentity(renewed, identity) ? undefined : { name: 'other credentials', identity: renewed }
+      }
+      if (refused === undefined) return undefined
+      if (clock.learn(wire.origin, response.headers)) return { name: 'corrected clock', identity }
+      // Signed before a freeze and sent after it, or signed before another call has corrected the clock.
+      const isStale = Math.abs(clock.now(wire.origin) - signedAt) >= TOLERANCE_MS
+      if (isStale) return { name: 'fresh signature', identity }
+      // Signed with an offset that does not help.
+      return clock.forget(wire.origin) ? { name: 'corrected clock', identity } : undefined
+    }
   }
 }
 
@@ -124,12 +165,6 @@ function collectHeaders(given: Headers, url: WireUrl, refuse: Refuse): Record<st
   return headers
 }
 
-function checkSize(body: string | Uint8Array, refuse: Refuse): void {
-  const size = Buffer.byteLength(body)
-  if (size <= MAX_EXECUTE_API_BODY) return
-  throw refuse(`the body has ${size} bytes, API Gateway takes ${MAX_EXECUTE_API_BODY} at most`)
-}
-
 async function readBody(request: Request, signal: AbortSignal, refuse: Refuse): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await unlessAborted(request.arrayBuffer(), signal))
@@ -147,11 +182,11 @@ function getIdentity(
 ): AwsCredentialIdentity | Promise<AwsCredentialIdentity> {
   const fail = (cause: unknown): never => {
     signal.throwIfAborted()
-    throw refuse(`no credentials: ${cause instanceof Error ? cause.message : 'the provider failed'}`, { cause })
+    throw refuse(`no credentials: ${messageOf(cause)}`, { cause })
   }
   try {
-    const identity = credentials.get()
-    return identity instanceof Promise ? unlessAborted(identity, signal).catch(fail) : identity
+    const identity = credentials.get(signal)
+    return identity instanceof Promise ? identity.catch(fail) : identity
   } catch (cause) {
     return fail(cause)
   }

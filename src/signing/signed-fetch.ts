@@ -1,14 +1,25 @@
-import { type OptionSchema, validateOptions } from '@middy/util'
-import { packageName, ServiceError } from '../errors/index.ts'
+import {
+  isFunction,
+  members,
+  messageOf,
+  must,
+  readThrown,
+  redactCause,
+  redactMessage,
+  ServiceError,
+  ServicesConfigurationError,
+  toShowable,
+} from '../errors/index.ts'
 import { createClockSkew } from './clock-skew.ts'
 import {
   type AwsCredentialIdentity,
   type AwsCredentialProvider,
   createCredentialSource,
-  credentialsRule,
+  isIdentity,
 } from './credentials.ts'
 import { readRequest } from './request-body.ts'
 import { createSendSigned, type SignedCall } from './send-signed.ts'
+import { regionCheck, signingNameCheck } from './service-table.ts'
 
 /** Options of `createSignedFetch`. */
 export interface SignedFetchOptions {
@@ -22,45 +33,56 @@ export interface SignedFetchOptions {
   readonly fetch?: typeof globalThis.fetch
 }
 
-const schema: OptionSchema = {
-  type: 'object',
-  required: ['region', 'service'],
-  properties: {
-    credentials: credentialsRule,
-    region: { type: 'string', minLength: 1 },
-    service: { type: 'string', minLength: 1 },
-    fetch: { instanceof: 'Function' },
-  },
-}
+const checkOptions = members('createSignedFetch', {
+  region: regionCheck,
+  service: signingNameCheck,
+  credentials: must('credentials, or a provider function', (value: unknown) => isIdentity(value) || isFunction(value)),
+  fetch: must('a function', isFunction),
+})
 
 /**
  * A `fetch` that signs what it sends with Signature Version 4: any URL, no retries, no followed redirects.
  * Rejects with `ServiceRequestError` for what cannot be signed, otherwise as `fetch` does.
  * @param options For whom to sign; region and service have no defaults.
- * @throws TypeError for the first mistake in the options
+ * @throws ServicesConfigurationError listing every mistake in the options
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function createSignedFetch(options: SignedFetchOptions): typeof globalThis.fetch {
-  validateOptions(packageName, schema, { ...options })
-  const { region, service, fetch } = options
+  const problems: string[] = []
+  // Both have no default.
+  for (const name of ['region', 'service'] as const) {
+    if (options?.[name] === undefined) problems.push(`${name}: is missing`)
+  }
+  checkOptions(options, '', problems)
+  if (problems.length > 0) throw new ServicesConfigurationError(problems)
+  const { service, fetch } = options
+  const region = options.region.trim()
   const credentials = createCredentialSource(options.credentials)
   const sendSigned = createSendSigned({ credentials, region, signingName: service, fetch, clock: createClockSkew() })
   return async (input, init) => {
-    const request = readRequest(input instanceof Request ? input : new URL(input), init)
-    const { method, url } = request
     // Asks `input` each time: the signal of a Request that is collected as garbage no longer follows its source.
     const findSignal = () => init?.signal ?? (input instanceof Request ? input.signal : undefined)
     const signal = findSignal() ?? new AbortController().signal
-    const call: SignedCall = { service, method, path: url.pathname, attempts: 0, secrets: new Set() }
+    const secrets = new Set<string>()
     const failAs = (message: string) => (error: unknown) =>
-      findSignal()?.aborted ? signal.reason : toFetchError(error, message)
-    return sendSigned(request, call, { signal, toError: failAs('terminated') }).catch((error: unknown) => {
+      findSignal()?.aborted ? signal.reason : toFetchError(error, message, secrets)
+    try {
+      const request = readRequest(input instanceof Request ? input : new URL(input), init)
+      const { method, url } = request
+      const call: SignedCall = { service, method, path: url.pathname, attempts: 0, secrets, tried: new Set() }
+      return await sendSigned(request, call, { signal, toError: failAs('terminated') })
+    } catch (error) {
       throw failAs('fetch failed')(error)
-    })
+    }
   }
 }
 
-/** As `fetch` fails: with a `TypeError` whose cause says why. */
-function toFetchError(error: unknown, message: string): unknown {
-  return error instanceof ServiceError || error instanceof TypeError ? error : new TypeError(message, { cause: error })
+/** As `fetch` fails: with a `TypeError` whose cause says why, and nothing else of what has failed. */
+function toFetchError(thrown: unknown, message: string, secrets: ReadonlySet<string>): unknown {
+  const error = toShowable(thrown)
+  if (error instanceof ServiceError) return error
+  if (!(error instanceof TypeError)) return new TypeError(message, { cause: redactCause(error, secrets) })
+  const { cause } = readThrown(error)
+  const problem = redactMessage(messageOf(error), secrets)
+  return new TypeError(problem, cause === undefined ? {} : { cause: redactCause(cause, secrets) })
 }

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { createCanonicalRequest, createStringToSign } from './canonical-request.ts'
 import { type AwsCredentialIdentity, isSameIdentity } from './credentials.ts'
+import { findKind } from './service-table.ts'
 import { hmacHex } from './sha256.ts'
 import { deriveSigningKey } from './signing-key.ts'
 import type { WireUrl } from './wire-url.ts'
@@ -45,9 +46,10 @@ interface SigningKey {
 
 /** Signs with Signature Version 4. Keeps one key, so that a token is never sent with another identity's signature. */
 export function createSign({ region, service }: SigningScope): Sign {
+  const { pathEncoding } = findKind(service)
   let last: SigningKey | undefined
   return (request, identity, signingDate) => {
-    const amzDate = signingDate.toISOString().replace(/[-:]|\.\d{3}/g, '')
+    const amzDate = toAmzDate(signingDate)
     const shortDate = amzDate.slice(0, 8)
     if (last !== undefined && last.shortDate === shortDate && isSameIdentity(last.identity, identity)) {
       return signWith(last, request, amzDate)
@@ -68,12 +70,19 @@ export function createSign({ region, service }: SigningScope): Sign {
     if (sessionToken !== undefined) signed['x-amz-security-token'] = sessionToken
     const signable: [string, string][] = [['host', wire.host]]
     for (const name of Object.keys(signed)) if (isSigned(name)) signable.push([name, signed[name] as string])
-    const canonical = createCanonicalRequest(method, wire.path, wire.query, signable, payloadHash)
+    const canonical = createCanonicalRequest(method, wire.path, pathEncoding, wire.query, signable, payloadHash)
     const scope = `${shortDate}/${region}/${service}/aws4_request`
     const signature = hmacHex(key, createStringToSign(amzDate, scope, canonical.text))
     signed.authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${canonical.signedHeaders}, Signature=${signature}`
     return { headers: signed, canonicalRequest: canonical.text, signature }
   }
+}
+
+/** `YYYYMMDDTHHMMSSZ`. @throws RangeError for a time that has no such form */
+function toAmzDate(date: Date): string {
+  const text = date.toISOString().replace(/[-:]|\.\d{3}/g, '')
+  if (!/^\d{8}T\d{6}Z$/.test(text)) throw new RangeError('the year has more than four digits')
+  return text
 }
 
 /** An allow-list: what is not signed may be changed on the way, as proxies and tracers do. */

@@ -1,4 +1,5 @@
 import type { RequestTarget } from '../transport/index.ts'
+import type { ServiceKind } from './service-table.ts'
 
 /** A URL in the one form in which it is both sent and signed. */
 export interface WireUrl extends RequestTarget {
@@ -19,8 +20,8 @@ const QUERY_UNSAFE = /%[\da-f]{2}|[^\w\-.~]/gi
  * Writes a URL in the strict form of RFC 3986 (section 2.3: everything but unreserved characters is encoded), the only
  * one in which API Gateway's view of a request and the signer's cannot differ. WHATWG's own form leaves `! ' ( ) *`.
  */
-export function toWireUrl(url: URL): WireUrl {
-  const path = encodePath(url.pathname)
+export function toWireUrl(url: URL, pathEncoding: ServiceKind['pathEncoding'] = 'twice'): WireUrl {
+  const path = pathEncoding === 'once' ? encodeSegments(url.pathname) : encodePath(url.pathname)
   const query = url.search === '' ? [] : parseQuery(url.search)
   const search = query.map(([name, value]) => `${name}=${value}`).join('&')
   const target = `${path}${search && `?${search}`}`
@@ -31,9 +32,11 @@ export function toWireUrl(url: URL): WireUrl {
 /** Encodes a path: valid escapes stay as written, stray `%` are encoded, repeated slashes collapse to one. */
 export function encodePath(pathname: string): string {
   if (PLAIN_PATH.test(pathname)) return pathname
-  return removeDotSegments(pathname)
-    .replace(/\/{2,}/g, '/')
-    .replace(PATH_UNSAFE, percentEncode)
+  return encodeSegments(removeDotSegments(pathname).replace(/\/{2,}/g, '/'))
+}
+
+function encodeSegments(pathname: string): string {
+  return pathname.replace(PATH_UNSAFE, percentEncode)
 }
 
 /** The URL parser of Node.js 22 leaves some behind another segment that starts with a dot, as in `/.a/.` Slashes may repeat. */

@@ -55,6 +55,9 @@ type RefusedSignature = {
   readonly stringToSign?: string
 }
 
+/** In place of the body's hash. */
+const UNSIGNED = 'UNSIGNED-PAYLOAD'
+
 /** Five minutes either way. */
 const CLOCK_WINDOW_MS = 300_000
 
@@ -89,22 +92,26 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
     return refuse('InvalidSignatureException', `Credential should be scoped to a valid region and to '${service}'.`)
   }
   const names = signedHeaders.split(';')
-  const unsigned = [...headers.keys()].find((name) => /^(host$|x-amz-)/.test(name) && !names.includes(name))
+  if (!names.includes('host'))
+    return refuse('InvalidSignatureException', "'Host' or ':authority' must be a 'SignedHeader'")
+  const unsigned = [...headers.keys()].find((name) => name.startsWith('x-amz-') && !names.includes(name))
   if (unsigned !== undefined) return refuse('InvalidSignatureException', `'${unsigned}' must be a 'SignedHeader'`)
   const missing = names.find((name) => !headers.has(name))
   if (missing !== undefined) return refuse('InvalidSignatureException', `the 'SignedHeader' '${missing}' is not there`)
   const outdated = checkClock(amzDate, now)
   if (outdated !== undefined) return refuse('InvalidSignatureException', outdated)
 
+  // These services take a signature without the body's hash.
+  const isUnsigned = ['s3', 'vpc-lattice-svcs'].includes(service) && headers.get('x-amz-content-sha256') === UNSIGNED
   const [path, search] = splitOnce(request.target, '?')
   const canonicalRequest = [
     request.method,
     canonicalPath(path),
     canonicalQuery(search),
-    ...names.map((name) => `${name}:${(headers.get(name) as string).trim().replace(/\s+/g, ' ')}`),
+    ...names.map((name) => `${name}:${canonicalValue(headers.get(name) as string)}`),
     '',
     signedHeaders,
-    hex(request.body),
+    isUnsigned ? UNSIGNED : hex(request.body),
   ].join('\n')
   const scope = `${date}/${region}/${service}/aws4_request`
   const stringToSign = `AWS4-HMAC-SHA256\n${amzDate}\n${scope}\n${hex(canonicalRequest)}`
@@ -133,6 +140,11 @@ function groupHeaders(rawHeaders: readonly string[]): Map<string, string> {
     headers.set(name, headers.has(name) ? `${headers.get(name)},${value}` : value)
   }
   return headers
+}
+
+/** Without spaces at its ends, and with one for several: no other white space counts. */
+function canonicalValue(value: string): string {
+  return value.replace(/^ +| +$/g, '').replace(/ +/g, ' ')
 }
 
 function checkClock(amzDate: string, now: number): string | undefined {

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { NOT_A_RESPONSE, toShowable } from '../errors/index.ts'
 import type { SendOptions, WireRequest } from './node-transport.ts'
 import { ReceivedResponse } from './received-response.ts'
 
@@ -11,7 +12,7 @@ export type Fetch = typeof globalThis.fetch
 export async function sendByFetch(
   fetch: Fetch,
   { method, url, headers, body, text }: WireRequest,
-  { signal, toError }: SendOptions,
+  { signal, ...limits }: SendOptions,
   init: RequestInit | undefined,
 ): Promise<ReceivedResponse> {
   signal.throwIfAborted()
@@ -24,37 +25,42 @@ export async function sendByFetch(
     redirect: 'manual',
     signal,
   })
-  const response = await unlessAborted(Promise.resolve(answer), signal)
-  checkResponse(response)
+  const response = checkResponse(await unlessAborted(Promise.resolve(answer), signal))
+  const { status, statusText } = response
+  const given = response.headers
   const head = {
-    status: response.status,
-    statusText: response.statusText,
-    headers: response.headers,
+    status,
+    statusText,
+    headers: given instanceof Headers ? given : new Headers(given),
     url: response.url || url.href,
   }
-  const source = response.body === null ? null : toReadable(response.body, signal)
-  return new ReceivedResponse(head, source, toError)
+  const source = response.body == null ? null : toReadable(response.body, signal)
+  return new ReceivedResponse(head, source, limits)
 }
 
-/** A replaced `fetch` may give anything. */
-function checkResponse(response: Partial<Response> | null | undefined): void {
-  const { status, headers, body } = response ?? {}
-  if (typeof status !== 'number' || typeof headers?.get !== 'function' || body === undefined) {
-    throw new TypeError('fetch gave something that is not a Response')
-  }
-  if (response?.bodyUsed || body?.locked) throw new TypeError('fetch gave a Response whose body somebody has read')
+/** A response of any library or realm, with a body that nobody has read. */
+function checkResponse(response: unknown): Response {
+  const { status, headers, body, bodyUsed } = Object(response) as Partial<Response>
+  const isHead = typeof status === 'number' && typeof headers === 'object' && headers !== null
+  const isBody = body === null || (typeof body === 'object' && ('getReader' in body || 'pipe' in body))
+  if (!isHead || !isBody) throw notAResponse('the fetch gave something that is no Response')
+  if (bodyUsed || body?.locked) throw notAResponse('the fetch gave a Response whose body has been read already')
+  return response as Response
+}
+
+function notAResponse(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: NOT_A_RESPONSE })
 }
 
 /** The body as a stream that ends with the signal, whether or not `fetch` knows of it. */
-function toReadable(body: ReadableStream<Uint8Array>, signal: AbortSignal): Readable {
-  const reader = body.getReader()
-  const abort = () => source.destroy(signal.reason)
+function toReadable(body: ReadableStream<Uint8Array> | Readable, signal: AbortSignal): Readable {
+  // As node-fetch has it.
+  const reader = ('getReader' in body ? body : Readable.toWeb(body)).getReader()
+  const fail = (error: unknown) => source.destroy(toShowable(error) as Error)
+  const abort = () => fail(signal.reason)
   const source = new Readable({
     read() {
-      reader.read().then(
-        ({ done, value }) => source.push(done ? null : value),
-        (error) => source.destroy(error),
-      )
+      reader.read().then(({ done, value }) => source.push(done ? null : value), fail)
     },
     destroy(error, callback) {
       signal.removeEventListener('abort', abort)

@@ -3,8 +3,8 @@ import { createNodeTransport, type SendOptions, type WireRequest } from './node-
 import type { ReceivedResponse } from './received-response.ts'
 
 export { type Fetch, unlessAborted } from './fetch-transport.ts'
-export type { RequestTarget, WireRequest } from './node-transport.ts'
-export { ReceivedResponse, type ToError } from './received-response.ts'
+export type { RequestTarget, SendOptions, WireRequest } from './node-transport.ts'
+export { type IdleLimit, ReceivedResponse, type SizeLimit, type ToError } from './received-response.ts'
 
 export interface TransportOptions extends SendOptions {
   /** Sends in place of Node.js's client. Default: global `fetch`, where that has been replaced. */
@@ -25,9 +25,14 @@ function findFetch(fetch: Fetch | undefined, init: RequestInit | undefined): Fet
   return FETCH_ONLY.some((name) => init?.[name]) ? globalThis.fetch : replacedFetch()
 }
 
+/** Whether Node.js's client sends, and not a `fetch`. */
+export function sendsByNode({ fetch, init }: Pick<TransportOptions, 'fetch' | 'init'>): boolean {
+  return findFetch(fetch, init) === undefined
+}
+
 /** Waits, where it must, until the process has seen which of its connections have ended: before `send`. */
 export function ready({ fetch, init }: Pick<TransportOptions, 'fetch' | 'init'>): Promise<void> | undefined {
-  return findFetch(fetch, init) === undefined ? node.ready() : undefined
+  return sendsByNode({ fetch, init }) ? node.ready() : undefined
 }
 
 /** Sends a request, over Node.js's own client unless a `fetch` is to be used. */

@@ -1,13 +1,21 @@
 // The module objects, because tracers and mocks replace their `request`.
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 // Imported, so that fake timers leave it alone.
 import { setImmediate } from 'node:timers'
+import { toShowable } from '../errors/index.ts'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
 import { createFreezeGuard } from './freeze-guard.ts'
 import { KeepAlive } from './keep-alive.ts'
-import { type BodyHold, ReceivedResponse, type ToError } from './received-response.ts'
+import {
+  type BodyHold,
+  type IdleLimit,
+  ReceivedResponse,
+  type ResponseLimits,
+  type SizeLimit,
+  type ToError,
+} from './received-response.ts'
 
 /** Where a request goes, and its request line. */
 export interface RequestTarget {
@@ -17,7 +25,7 @@ export interface RequestTarget {
   readonly hostname: string
   /** Empty for the protocol's own. */
   readonly port: string
-  /** Host name and port. */
+  /** Sent as `Host`, and without its port as TLS server name. */
   readonly host: string
   /** Path and query, sent as they are. */
   readonly target: string
@@ -39,6 +47,9 @@ export interface SendOptions {
   readonly signal: AbortSignal
   readonly toError: ToError
   readonly maxConnections?: number | undefined
+  readonly idle?: IdleLimit | undefined
+  readonly size?: SizeLimit | undefined
+  readonly onRead?: (() => void) | undefined
 }
 
 /** Sends requests over Node.js's own clients, with connections that outlive pauses and freezes. */
@@ -77,7 +88,7 @@ export function createNodeTransport(now: () => number = Date.now): NodeTransport
 function exchange(
   { method, url, headers, body }: WireRequest,
   agent: http.Agent,
-  { signal, toError }: SendOptions,
+  { signal, ...limits }: SendOptions,
   resolve: (response: ReceivedResponse) => void,
   reject: (reason: unknown) => void,
 ): void {
@@ -85,10 +96,11 @@ function exchange(
   const outgoing = (url.protocol === 'https:' ? https : http).request({
     method,
     protocol: url.protocol,
-    hostname: url.hostname.replace(/^\[|\]$/g, ''),
+    hostname: withoutBrackets(url.hostname),
     port: url.port,
+    servername: serverName(url.host),
     path: url.target,
-    headers: completeHeaders(headers, body),
+    headers: { host: url.host, ...completeHeaders(headers, body) },
     agent,
   })
   let incoming: IncomingMessage | undefined
@@ -97,7 +109,7 @@ function exchange(
     // A request that waits for a connection says nothing before it gets one.
     reject(signal.reason)
     const exchanged = incoming ?? outgoing
-    exchanged.destroy(signal.reason)
+    exchanged.destroy(toShowable(signal.reason) as Error)
   }
   // A service that has answered early may never read the rest of the request. Asked a turn later: over TLS, a response may
   // come before the news that the request has gone out.
@@ -118,7 +130,7 @@ function exchange(
         if (!isSent) setImmediate(destroyUnsent)
       })
       try {
-        resolve(toResponse(message, method, url, toError))
+        resolve(toResponse(message, method, url, limits))
       } catch (error) {
         message.destroy()
         reject(error)
@@ -134,6 +146,16 @@ function exchange(
       if (incoming === undefined) reject(networkError('ECONNRESET', 'the connection was closed without a response'))
     })
     .end(body)
+}
+
+/** TLS servers are named by names alone (RFC 6066, section 3). */
+function serverName(host: string): string {
+  const name = withoutBrackets(host.replace(/:\d+$/, ''))
+  return isIP(name) === 0 ? name : ''
+}
+
+function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '')
 }
 
 function completeHeaders(headers: WireRequest['headers'], body: WireRequest['body']): Record<string, string> {
@@ -162,7 +184,12 @@ function networkError(code: string, message: string): NodeJS.ErrnoException {
   return Object.assign(new Error(message), { code })
 }
 
-function toResponse(message: IncomingMessage, method: string, url: RequestTarget, toError: ToError): ReceivedResponse {
+function toResponse(
+  message: IncomingMessage,
+  method: string,
+  url: RequestTarget,
+  limits: ResponseLimits,
+): ReceivedResponse {
   const { rawHeaders, statusMessage = '' } = message
   const status = message.statusCode as number
   const headers = new Headers()
@@ -171,12 +198,13 @@ function toResponse(message: IncomingMessage, method: string, url: RequestTarget
   }
   const head = { status, statusText: statusMessage, headers, url: url.href }
   if (method === 'HEAD' || NULL_BODY_STATUSES.includes(status)) {
-    message.resume()
-    return new ReceivedResponse(head, null, toError)
+    // Node.js takes a body from a 205 all the same (RFC 9110, section 15.3.6).
+    message.once('data', () => message.destroy())
+    return new ReceivedResponse(head, null, limits)
   }
   const encoding = headers.get('content-encoding')
   const body = encoding === null ? message : decode(message, encoding)
-  return new ReceivedResponse(head, body, toError, createHold(message))
+  return new ReceivedResponse(head, body, { ...limits, hold: createHold(message) })
 }
 
 /** The body's hold on the process, until the message has ended: then its connection may serve another request. */
@@ -187,6 +215,8 @@ function createHold(message: IncomingMessage): BodyHold {
     ref: () => {
       if (!message.readableEnded) socket.ref()
     },
-    unref: () => socket.unref(),
+    unref: () => {
+      if (!message.readableEnded) socket.unref()
+    },
   }
 }

@@ -1,6 +1,8 @@
-import { PassThrough, pipeline, type Readable } from 'node:stream'
-// Imported, so that fake timers leave it alone.
-import { setImmediate } from 'node:timers'
+import { PassThrough, pipeline, Readable } from 'node:stream'
+import type { ReadableStream as WebStream } from 'node:stream/web'
+// Imported, so that fake timers leave them alone.
+import { setImmediate, setTimeout as setRealTimeout } from 'node:timers'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Everything of a response but its body. */
 export interface ResponseHead {
@@ -20,8 +22,33 @@ export interface BodyHold {
 /** Gives the error that reading a body rejects with for what its stream failed with. */
 export type ToError = (error: unknown) => unknown
 
+/** The longest time between two chunks of a body. */
+export interface IdleLimit {
+  readonly ms: number
+  /** Called when it has passed. */
+  readonly expire: () => void
+}
+
+/** The most bytes that reading a whole body may take. */
+export interface SizeLimit {
+  readonly bytes: number
+  readonly createError: (response: Response) => unknown
+}
+
+export interface ResponseLimits {
+  readonly toError: ToError
+  readonly hold?: BodyHold | undefined
+  readonly idle?: IdleLimit | undefined
+  readonly size?: SizeLimit | undefined
+  /** Called when somebody begins to read the body. */
+  readonly onRead?: (() => void) | undefined
+}
+
 /** Bytes that are taken off the connection of a body that nobody reads. A smaller body frees its connection. */
 const READ_AHEAD = 65_536
+
+/** Milliseconds after which a larger body that nobody reads gives up its connection. */
+const UNREAD_MS = 30_000
 
 /** TypeScript lets no subclass put accessors in place of the properties that `Response` declares. */
 const NativeResponse: new () => object = Response
@@ -32,40 +59,77 @@ const NativeResponse: new () => object = Response
  */
 export class ReceivedResponse extends NativeResponse implements Response {
   readonly #head: ResponseHead
-  readonly #toError: ToError
-  readonly #hold: BodyHold | undefined
+  readonly #limits: ResponseLimits
+  /** What the transport gave: destroying it lets go of the connection. */
+  readonly #received: Readable | null
+  /** What the body is read from: `#received`, or a stream behind it. */
   #source: Readable | null
+  #unread: NodeJS.Timeout | undefined
   /** Somebody reads the body. */
   #isReading = false
-  /** Somebody has asked for the whole of it. */
+  /** A method that takes the whole body was called: it cannot be read again. */
   #isCollected = false
   /** Made when the body is asked for as a stream. */
   #native: Response | undefined
   #listener: ((error: unknown) => void) | undefined
 
-  constructor(head: ResponseHead, source: Readable | null, toError: ToError, hold?: BodyHold) {
+  constructor(head: ResponseHead, received: Readable | null, limits: ResponseLimits) {
     super()
+    const { toError, idle } = limits
+    const source = received !== null && idle !== undefined ? limitIdle(received, idle) : received
     this.#head = head
+    this.#received = source
     this.#source = source
-    this.#toError = toError
-    this.#hold = hold
+    this.#limits = limits
     if (source === null) return
     // A body that fails unread must not end the process.
     source
       .on('error', () => {})
       .once('close', () => {
+        clearTimeout(this.#unread)
         // Before any reader of the body sees the error.
         this.#end(this.#isReading && source.errored ? toError(source.errored) : undefined)
       })
-    setImmediate(() => {
-      if (!this.#isReading) this.#readAhead(source)
-    })
+    this.#readAheadSoon()
+  }
+
+  /**
+   * The beginning of the body, which stays unread: at most `maxBytes`, as far as they come within `ms` milliseconds and
+   * until `isEnough` says so.
+   */
+  async peek(maxBytes: number, ms: number, isEnough: (text: string) => boolean): Promise<string> {
+    if (this.#isStreamed || this.#isReading) return ''
+    const chunks = this.#startReading()[Symbol.asyncIterator]()
+    const head: Buffer[] = []
+    const time = new AbortController()
+    const timeUp = sleep(ms, undefined, { signal: time.signal, ref: false }).catch(() => undefined)
+    let next: Promise<IteratorResult<Buffer>> | undefined
+    let text = ''
+    while (text.length < maxBytes && !isEnough(text)) {
+      next = chunks.next()
+      const result = await Promise.race([next, timeUp]).catch(() => undefined)
+      if (result === undefined || result.done) break
+      next = undefined
+      head.push(result.value)
+      text = Buffer.concat(head).toString('utf8', 0, maxBytes)
+    }
+    time.abort()
+    this.#source = Readable.from(continueFrom(head, next, chunks), { objectMode: false }).on('error', () => {})
+    this.#isReading = false
+    this.#readAheadSoon()
+    return text
+  }
+
+  /** Cuts the body after so many bytes, with `mark` in place of the rest. */
+  truncate(maxBytes: number, mark: string): void {
+    if (this.#source === null || this.#isStreamed) return
+    this.#source = Readable.from(cut(this.#source, maxBytes, mark), { objectMode: false }).on('error', () => {})
   }
 
   /** Calls `listener` when nothing more of the body will come, with the error that reading it failed with. */
   onEnd(listener: (error: unknown) => void): void {
     this.#listener = listener
-    if (this.#source === null || this.#source.closed) this.#end(undefined)
+    if (this.#received === null || this.#received.closed) this.#end(undefined)
   }
 
   get status(): number {
@@ -105,8 +169,9 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   async text(): Promise<string> {
-    if (this.#isStreamed) return this.#streamed.text()
-    const text = (await this.#collect()).toString()
+    const whole = await this.#collect()
+    if (whole === undefined) return this.#streamed.text()
+    const text = whole.toString()
     return text.startsWith('\ufeff') ? text.slice(1) : text
   }
 
@@ -115,25 +180,36 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(await (this.#isStreamed ? this.#streamed.arrayBuffer() : this.#collect()))
+    return new Uint8Array((await this.#collect()) ?? (await this.#streamed.arrayBuffer()))
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
     return (await this.bytes()).buffer
   }
 
-  blob(): Promise<Blob> {
-    return this.#streamed.blob()
+  async blob(): Promise<Blob> {
+    return (await this.#toNative()).blob()
   }
 
-  formData(): Promise<FormData> {
-    return this.#streamed.formData()
+  async formData(): Promise<FormData> {
+    return (await this.#toNative()).formData()
   }
 
   clone(): ReceivedResponse {
-    const clone = new ReceivedResponse({ ...this.#head, headers: new Headers(this.headers) }, null, this.#toError)
-    clone.#native = this.#streamed.clone()
+    const { body } = this.#streamed.clone()
+    const head = { ...this.#head, headers: new Headers(this.headers) }
+    // What it reads fails with the original's errors.
+    const limits = { toError: (error: unknown) => error, size: this.#limits.size }
+    const clone = new ReceivedResponse(head, body && Readable.fromWeb(body as WebStream), limits)
+    // Both share one connection, which the original alone lets go of.
+    clone.#isReading = true
     return clone
+  }
+
+  /** The whole body in a native `Response`, which knows how to take it apart. */
+  async #toNative(): Promise<Response> {
+    const whole = await this.#collect()
+    return whole === undefined ? this.#streamed : new Response(new Uint8Array(whole), { headers: this.headers })
   }
 
   /** Whether the body is read by the native `Response`, or not at all. */
@@ -171,24 +247,34 @@ export class ReceivedResponse extends NativeResponse implements Response {
       cancel: () => {
         this.#end(undefined)
         this.#source?.destroy()
+        // A stream behind it may wait for a chunk that never comes.
+        this.#received?.destroy()
       },
     })
   }
 
   /** Lets go of a small body's connection, and of the process: nobody may ever read the body. */
-  #readAhead(source: Readable): void {
-    this.#source = pipeline(source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
-    this.#hold?.unref()
+  #readAheadSoon(): void {
+    setImmediate(() => {
+      if (this.#isReading || this.#source === null) return
+      this.#source = pipeline(this.#source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
+      this.#limits.hold?.unref()
+      if (!this.#received?.closed) {
+        this.#unread = setRealTimeout(() => this.#received?.destroy(), UNREAD_MS).unref()
+      }
+    })
   }
 
   #startReading(): Readable {
     this.#isReading = true
-    this.#hold?.ref()
+    clearTimeout(this.#unread)
+    this.#limits.hold?.ref()
+    this.#limits.onRead?.()
     return this.#source as Readable
   }
 
   #fail(error: unknown): unknown {
-    const failure = this.#toError(error)
+    const failure = this.#limits.toError(error)
     this.#end(failure)
     return failure
   }
@@ -198,22 +284,86 @@ export class ReceivedResponse extends NativeResponse implements Response {
     this.#listener = undefined
   }
 
-  #collect(): Promise<Buffer> {
-    this.#isCollected = true
-    const source = this.#startReading()
+  /** The whole body; undefined where the native `Response` must say that it cannot be read. */
+  async #collect(): Promise<Buffer | undefined> {
+    if (this.#source === null || this.#isCollected) return undefined
+    if (this.#native === undefined) {
+      this.#isCollected = true
+      return this.#collectFrom(this.#startReading())
+    }
+    const { body, bodyUsed } = this.#native
+    return bodyUsed || !body || body.locked ? undefined : this.#collectFrom(Readable.fromWeb(body as WebStream))
+  }
+
+  #collectFrom(source: Readable): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const fail = () => reject(this.#fail(source.errored ?? new Error('the response was closed')))
       if (source.destroyed) return fail()
+      const { bytes, createError } = this.#limits.size ?? UNLIMITED
+      const parts: Buffer[] = []
       const chunks: Buffer[] = []
+      let size = 0
       source
-        .on('data', (chunk: Buffer) => chunks.push(chunk))
+        .on('data', (chunk: Buffer) => {
+          if (chunks.push(chunk) === MAX_CHUNKS) parts.push(Buffer.concat(chunks.splice(0)))
+          size += chunk.length
+          if (size <= bytes) return
+          // At once: the stream of a clone waits with its own end for the original's.
+          reject(this.#fail(createError(this)))
+          source.destroy()
+        })
+        .on('error', fail)
         .on('end', () => {
           this.#end(undefined)
-          resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+          parts.push(...chunks)
+          resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
         })
         .on('close', () => {
           if (!source.readableEnded) fail()
         })
     })
+  }
+}
+
+/** A body may come byte by byte. Each chunk costs a hundred bytes, and keeps what else was read with it. */
+const MAX_CHUNKS = 1_000
+
+const UNLIMITED: SizeLimit = { bytes: Number.POSITIVE_INFINITY, createError: () => undefined }
+
+/** The same stream, watched. While its reader holds it back, no time is counted. */
+function limitIdle(source: Readable, { ms, expire }: IdleLimit): Readable {
+  const timer = setTimeout(() => {
+    if (source.isPaused()) timer.refresh()
+    else expire()
+  }, ms).unref()
+  const watched = new PassThrough()
+  source.on('data', () => timer.refresh())
+  return pipeline(source, watched, () => clearTimeout(timer))
+}
+
+/** What was read of a stream, and then the rest of it. */
+async function* continueFrom(
+  head: readonly Buffer[],
+  next: Promise<IteratorResult<Buffer>> | undefined,
+  chunks: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* head
+    for (let result = await (next ?? chunks.next()); !result.done; result = await chunks.next()) yield result.value
+  } finally {
+    await chunks.return?.()
+  }
+}
+
+async function* cut(source: Readable, maxBytes: number, mark: string): AsyncGenerator<Buffer> {
+  let left = maxBytes
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    if (chunk.length > left) {
+      yield chunk.subarray(0, left)
+      yield Buffer.from(mark)
+      return
+    }
+    left -= chunk.length
+    yield chunk
   }
 }

@@ -48,6 +48,40 @@ describe('a call is told of', () => {
     expect(JSON.stringify(lines)).not.toContain('secret')
   })
 
+  it.each<[string, SignedServicesOptions, object, string | undefined]>([
+    ["the invocation's own", {}, {}, TRACE_ID],
+    ['none', { trace: false }, {}, undefined],
+    ["the call's header", {}, { headers: { 'X-Amzn-Trace-Id': 'Root=1-call' } }, 'Root=1-call'],
+    [
+      "the call's header without the option",
+      { trace: false },
+      { headers: { 'x-amzn-trace-id': 'Root=1-a' } },
+      'Root=1-a',
+    ],
+    ["the services' header", { headers: { 'X-Amzn-Trace-Id': 'Root=1-all' } }, {}, 'Root=1-all'],
+    [
+      "a hook's header",
+      {},
+      {
+        hooks: {
+          beforeRequest: [({ request }: { request: Request }) => request.headers.set('x-amzn-trace-id', 'Root=1-hook')],
+        },
+      },
+      'Root=1-hook',
+    ],
+  ])('with the trace that was sent: %s', async (_, options, given, traceId) => {
+    setEnv({ _X_AMZN_TRACE_ID: TRACE_ID })
+    const sent: (string | null)[] = []
+    const ai = create((_input, init) => {
+      sent.push(new Headers(init?.headers).get('x-amzn-trace-id'))
+      return answer()
+    }, options)
+    await ai.get('x', given)
+    expect(sent).toEqual([traceId ?? null])
+    const [[, , details] = []] = lines
+    expect((details as { call: CallRecord }).call.traceId).toBe(traceId)
+  })
+
   it.each([
     [
       'an answer',

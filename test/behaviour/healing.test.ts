@@ -2,8 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { type AwsCredentialIdentity, createServices, createSignedFetch, type ServiceClient } from '../../src/index.ts'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import {
+  type AwsCredentialIdentity,
+  createServices,
+  createSignedFetch,
+  type ServiceAuthError,
+  type ServiceClient,
+} from '../../src/index.ts'
 import { startLocalGateway } from '../../src/testing/index.ts'
 import { answer, IDENTITY, rejection, setEnv } from '../support/helpers.ts'
 
@@ -355,5 +361,109 @@ describe('a clock that is wrong', () => {
       status: 403,
       attempts: 2,
     })
+  })
+})
+
+describe('a signature that is too old when it arrives', () => {
+  const NOW = Date.parse('2026-11-26T12:00:00Z')
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date'], now: NOW })
+    return () => vi.useRealTimers()
+  })
+
+  /** A gateway with the right time, behind a way on which the first `count` requests are frozen for ten minutes. */
+  const startFrozen = async (count: number) => {
+    const gateway = await startLocalGateway({ services: { ai: { 'POST /x': { ok: true } } }, credentials: IDENTITY })
+    onTestFinished(gateway.close)
+    setEnv(gateway.env)
+    let sendings = 0
+    const fetch: typeof globalThis.fetch = (input, init) => {
+      sendings += 1
+      if (sendings <= count) vi.setSystemTime(Date.now() + 600_000)
+      return globalThis.fetch(input, init)
+    }
+    return { gateway, ai: createServices({ services: ['ai'], fetch }).ai }
+  }
+  const dates = ({ requests }: Awaited<ReturnType<typeof startLocalGateway>>) =>
+    requests.map(({ status, headers }) => [status, headers['x-amz-date']])
+
+  it('is signed once more after a freeze, although the clocks agree', async () => {
+    const { gateway, ai } = await startFrozen(1)
+    expect(await ai.post('x', { json: {} }).json()).toEqual({ ok: true })
+    expect(dates(gateway)).toEqual([
+      [403, '20261126T120000Z'],
+      [200, '20261126T121000Z'],
+    ])
+    // And no clock has been corrected.
+    expect(await ai.post('x', { json: {} }).json()).toEqual({ ok: true })
+    expect(gateway.requests).toHaveLength(3)
+  })
+
+  it('is an error that blames no clock where a fresh one is late as well', async () => {
+    const { gateway, ai } = await startFrozen(2)
+    const error = (await rejection(ai.post('x', { json: {} }))) as ServiceAuthError
+    expect(error).toMatchObject({ reason: 'signature-expired', attempts: 2 })
+    expect(error.hint).toBe(
+      'The signature was more than five minutes old when it arrived, and so was a fresh one: look for a proxy or a queue that holds requests back.',
+    )
+    expect(gateway.requests).toHaveLength(2)
+  })
+
+  it('is signed once more where the response has no date', async () => {
+    respond = async (count) => {
+      if (count > 1) return answer('{"ok":true}')
+      vi.setSystemTime(Date.now() + 600_000)
+      return refusal('InvalidSignatureException', 'Signature expired: ...')
+    }
+    expect(await createClient({ credentials: IDENTITY }).post('x').json()).toEqual({ ok: true })
+    expect(sent).toHaveLength(2)
+  })
+
+  it('is signed once more where another call has corrected the clock meanwhile', async () => {
+    const date = new Date(NOW + 600_000).toUTCString()
+    const gate = Promise.withResolvers<void>()
+    respond = async (count) => {
+      if (count > 2) return answer('{"ok":true}')
+      if (count === 2) gate.resolve()
+      await gate.promise
+      return refusal('InvalidSignatureException', 'Signature expired: ...', { date })
+    }
+    const ai = createClient({ credentials: IDENTITY })
+    const calls = [ai.post('x').json(), ai.post('x').json()]
+    expect(await Promise.all(calls)).toEqual([{ ok: true }, { ok: true }])
+    expect(sent.map(({ headers }) => headers.get('x-amz-date'))).toEqual([
+      '20261126T120000Z',
+      '20261126T120000Z',
+      '20261126T121000Z',
+      '20261126T121000Z',
+    ])
+  })
+})
+
+describe('the hint of a refusal', () => {
+  const late = { date: new Date(Date.now() + 3_600_000).toUTCString() }
+  const expired = (headers?: Record<string, string>) => () =>
+    refusal('InvalidSignatureException', 'Signature expired: ...', headers)
+
+  it.each<[string, () => Promise<Response>, object, RegExp]>([
+    ['a clock that was corrected', expired(late), {}, /stayed so after one correction/],
+    ['a clock that the response says nothing of', expired(), {}, /the response's Date header does not say so/],
+    [
+      'a token that was renewed',
+      () => refusal('ExpiredTokenException', EXPIRED),
+      { credentials: rotating() },
+      /the credentials that were tried next were refused, too/,
+    ],
+    [
+      'a token that could not be renewed',
+      () => refusal('ExpiredTokenException', EXPIRED),
+      { credentials: OLD },
+      /the credential source gave no other one/,
+    ],
+  ])('claims no more than was tried: %s', async (_, answers, options, words) => {
+    respond = answers
+    const error = (await rejection(createClient({ credentials: IDENTITY, ...options }).get('x'))) as ServiceAuthError
+    expect(error.hint).toMatch(words)
+    expect(error.message).toContain(error.hint)
   })
 })

@@ -1,6 +1,12 @@
 import middy from '@middy/core'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { createServices, type ServiceClient, type ServicesContext, signedServices } from '../../src/index.ts'
+import {
+  createServices,
+  type ServiceClient,
+  ServicesConfigurationError,
+  type ServicesContext,
+  signedServices,
+} from '../../src/index.ts'
 import { answer, IDENTITY, rejection, setEnv } from '../support/helpers.ts'
 
 const HOST = 'https://id.execute-api.eu-central-1.amazonaws.com'
@@ -128,7 +134,7 @@ describe('Middy internal values', () => {
       'wrong',
       { '/config/ai-url': 'http://u:hunter2@h', assumedRole: { accessKeyId: 'a', secretAccessKey: 'hunter2\n' } },
       [
-        "internal value '/config/ai-url': must start with https:// (http:// only for loopback hosts)",
+        "internal value '/config/ai-url': must start with https:// (http:// only for loopback hosts, or with the option allowHttp)",
         "internal value 'assumedRole': secretAccessKey is missing or not printable ASCII",
       ],
     ],
@@ -163,7 +169,7 @@ describe('Middy internal values', () => {
     [{ services: { ai: HOST }, credentials: 'x' }, 'credentials'],
   ])('are for signedServices alone, %o', (options, path) => {
     expect(() => createServices(options as object)).toThrow(
-      new TypeError(`Option '${path}' names a Middy internal value, which only signedServices has`),
+      new ServicesConfigurationError([`${path}: names a Middy internal value, which only signedServices has`]),
     )
   })
 })

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest'
+import * as entry from '../../src/index.ts'
+import * as signer from '../../src/request-signer.ts'
 import {
   BatchInvokeError,
   batchInvokeApiGateway,
@@ -36,6 +38,13 @@ beforeEach(async () => {
   url = `${gateway.url}/ai`
 })
 
+it('gives the error classes of the other entry', () => {
+  const isError = ([, value]: [string, unknown]) => typeof value === 'function' && value.prototype instanceof Error
+  const errors = Object.entries(entry).filter(isError)
+  expect(errors).toHaveLength(9)
+  for (const [name, value] of errors) expect(Reflect.get(signer, name), name).toBe(value)
+})
+
 describe('invoke...Service', () => {
   it.each([
     ['ai', invokeAiService],
@@ -63,6 +72,37 @@ describe('invoke...Service', () => {
       problems: ['AI_SERVICE_API_URL: API Gateway URL not set'],
     })
     expect(await invokeIntegrationService('/echo')).toMatchObject({ method: 'GET' })
+  })
+
+  it.each([
+    [
+      'ftp://ai.example.com',
+      'AI_SERVICE_API_URL: must start with https:// (http:// only for loopback hosts, or with the option allowHttp)',
+    ],
+    ['ai.example.com/prod', 'AI_SERVICE_API_URL: https:// is missing'],
+    ['https://user:hunter2@ai.example.com', 'AI_SERVICE_API_URL: must not hold credentials'],
+    [
+      'https://x.sqs.eu-west-1.amazonaws.com',
+      'AI_SERVICE_API_URL: an AWS host of a service that is not known here: set region and signingName',
+    ],
+  ])('names its variable where the URL is wrong, %s', async (wrong, problem) => {
+    setEnv({ AI_SERVICE_API_URL: wrong })
+    const error = (await rejection(invokeAiService('/echo'))) as Error
+    expect(error).toMatchObject({ code: 'ERR_SERVICES_CONFIG', problems: [problem] })
+    // Without advice for an option that plain functions do not have.
+    expect(error.message).toBe(`The services cannot be configured:\n  - ${problem}`)
+    expect(error.message).not.toContain('hunter2')
+  })
+
+  it('names the variable of the region where that is wrong', async () => {
+    setEnv({ ADMIN_SERVICE_API_URL: 'https://admin.example.com', AWS_REGION: '"eu-central-1"' })
+    expect(await rejection(invokeAdminService('/echo'))).toMatchObject({
+      problems: ['AWS_REGION: must be a region such as eu-central-1'],
+    })
+    setEnv({ AWS_REGION: undefined })
+    expect(await rejection(invokeAdminService('/echo'))).toMatchObject({
+      problems: ['ADMIN_SERVICE_API_URL: the host names no region, and AWS_REGION is not set'],
+    })
   })
 
   it('reads its variable again when it changes', async () => {
@@ -149,8 +189,12 @@ describe('invokeApiGateway', () => {
   it.each([
     ['', 'apiUrl: API Gateway URL not set'],
     [undefined, 'apiUrl: API Gateway URL not set'],
-    ['nope', 'apiUrl: not a URL'],
-    ['http://h.example', 'apiUrl: must start with https:// (http:// only for loopback hosts)'],
+    ['not a URL', 'apiUrl: not a URL'],
+    ['h.example/prod', 'apiUrl: https:// is missing'],
+    [
+      'http://h.example',
+      'apiUrl: must start with https:// (http:// only for loopback hosts, or with the option allowHttp)',
+    ],
   ])('refuses the URL %j, and looks for no other', async (wrong, problem) => {
     setEnv({ API_SERVICE_API_URL: url })
     const error = (await rejection(invokeApiGateway(wrong as string, 'GET', '/echo'))) as Error
@@ -160,9 +204,10 @@ describe('invokeApiGateway', () => {
   })
 
   it('refuses what is not even text', async () => {
-    expect(await rejection(invokeApiGateway(5 as never, 'GET', '/echo'))).toEqual(
-      new TypeError("Option 'services.api.url' must be string"),
-    )
+    expect(await rejection(invokeApiGateway(5 as never, 'GET', '/echo'))).toMatchObject({
+      code: 'ERR_SERVICES_CONFIG',
+      problems: ['apiUrl: must be a string; got 5'],
+    })
   })
 
   it('keeps what it has learned of a URL, and forgets the oldest of very many', async () => {

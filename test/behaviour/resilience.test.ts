@@ -5,7 +5,6 @@ import { runInNewContext } from 'node:vm'
 import ky, { type Options } from 'ky'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { bindServices, createServiceFactory } from '../../src/client/create-services.ts'
-import { createRetryQuota } from '../../src/client/retry-budget.ts'
 import { createServices, createSignedFetch, type ServiceClient, type SignedServicesOptions } from '../../src/index.ts'
 import { answer, IDENTITY, rejection, startRecorder, useGateway } from '../support/helpers.ts'
 
@@ -203,7 +202,7 @@ describe('a hook cannot', () => {
     }
     expect(await soon(createClient().get('x', { hooks }).json())).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
-      message: 'ai: GET /x: something was thrown that cannot be shown',
+      message: 'ai: GET /x: something that is no error',
     })
   })
 
@@ -355,23 +354,25 @@ it('what a service needs for its clients is made once, however many invocations 
   expect(create).toHaveBeenCalledOnce()
 })
 
-it("a service's quota of retries is told of what succeeded, with what its last retry took", async () => {
-  const succeed = vi.fn()
-  const quota = () => ({ ...createRetryQuota(), succeed })
+it("a service's retry budget is told of each call, and of those that succeeded", async () => {
+  const budget = { deposit: vi.fn(), take: vi.fn(() => true), refill: vi.fn() }
   const options = { services: { ai: BASE }, credentials: IDENTITY, fetch: () => respond({}), retry: { delay: () => 0 } }
-  const { ai } = bindServices(createServiceFactory(options, quota)) as { ai: ServiceClient }
+  const { ai } = bindServices(createServiceFactory(options, 'signedServices', () => budget)) as { ai: ServiceClient }
   respond = () => answer('{}', { status: 404 })
   await rejection(ai.get('x'))
   respond = () => Promise.reject(new TypeError('fetch failed'))
   await rejection(ai.post('x'))
-  expect(succeed).not.toHaveBeenCalled()
+  expect(budget.refill).not.toHaveBeenCalled()
+  expect(budget.take).not.toHaveBeenCalled()
   respond = () => answer()
   await ai.get('x')
   await ai.fetch('x')
   const answers = [503, 503, 200]
   respond = () => answer('{}', { status: answers.shift() as number })
   await ai.get('x')
-  expect(succeed.mock.calls).toEqual([[0], [0], [14]])
+  expect(budget.refill).toHaveBeenCalledTimes(3)
+  expect(budget.take).toHaveBeenCalledTimes(2)
+  expect(budget.deposit).toHaveBeenCalledTimes(5)
 })
 
 describe('an answer', () => {

@@ -189,8 +189,9 @@ describe('redaction', () => {
   })
 
   it('finds a secret deep in a cause, and makes up neither name nor code', () => {
-    const cause = redactCause({ a: { b: { c: { d: { e: '12345678' } } } }, name: 5, code: 7 }, secrets) as Error
-    expect(cause).toEqual(new Error('[object Object]'))
+    const thrown = { a: { b: '12345678' }, name: 5, code: {}, cause: new Error('x 12345678') }
+    const cause = redactCause(thrown, secrets) as Error
+    expect([cause.message, cause.cause]).toEqual(['', new Error('x [redacted]')])
     expect(cause.name).toBe('Error')
     expect(cause).not.toHaveProperty('code')
   })

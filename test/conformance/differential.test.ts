@@ -3,6 +3,7 @@ import aws4 from 'aws4'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createCanonicalRequest, createStringToSign } from '../../src/signing/canonical-request.ts'
+import { findKind } from '../../src/signing/service-table.ts'
 import { sha256Hex } from '../../src/signing/sha256.ts'
 import { createSignedFetch } from '../../src/signing/signed-fetch.ts'
 import { Sha256 } from '../../src/signing/signing-key.ts'
@@ -26,6 +27,8 @@ interface Sent {
   readonly url: string
   readonly headers: Headers
   readonly body: string
+  /** What it is signed for. */
+  readonly service: string
 }
 
 beforeAll(() => {
@@ -35,7 +38,7 @@ afterAll(() => {
   vi.useRealTimers()
 })
 
-async function send(method: string, url: string, init: RequestInit = {}): Promise<Sent> {
+async function send(method: string, url: string, init: RequestInit = {}, service = SERVICE): Promise<Sent> {
   let sent: Sent | undefined
   const fetch = async (input: unknown, { headers, body }: RequestInit = {}) => {
     sent = {
@@ -43,10 +46,11 @@ async function send(method: string, url: string, init: RequestInit = {}): Promis
       url: String(input),
       headers: headers as Headers,
       body: Buffer.from((body ?? '') as Uint8Array).toString(),
+      service,
     }
     return answer()
   }
-  await createSignedFetch({ credentials: IDENTITY, region: REGION, service: SERVICE, fetch })(url, { method, ...init })
+  await createSignedFetch({ credentials: IDENTITY, region: REGION, service, fetch })(url, { method, ...init })
   return sent as Sent
 }
 
@@ -57,10 +61,18 @@ function signedHeaders({ headers }: Sent): Record<string, string> {
 }
 
 function ours(sent: Sent): Signed {
-  const { path, query } = toWireUrl(new URL(sent.url))
+  const { pathEncoding } = findKind(sent.service)
+  const { path, query } = toWireUrl(new URL(sent.url), pathEncoding)
   const headers = Object.entries(signedHeaders(sent))
-  const canonicalRequest = createCanonicalRequest(sent.method, path, query, headers, sha256Hex(sent.body)).text
-  const scope = `20261122/${REGION}/${SERVICE}/aws4_request`
+  const canonicalRequest = createCanonicalRequest(
+    sent.method,
+    path,
+    pathEncoding,
+    query,
+    headers,
+    sha256Hex(sent.body),
+  ).text
+  const scope = `20261122/${REGION}/${sent.service}/aws4_request`
   const authorization = sent.headers.get('authorization') ?? ''
   return {
     canonicalRequest,
@@ -88,7 +100,13 @@ async function smithys(sent: Sent): Promise<Signed> {
   const url = new URL(sent.url)
   const query: Record<string, string[]> = {}
   for (const [name, value] of url.searchParams) query[name] = [...(query[name] ?? []), value]
-  const signer = new OpenSmithySigner({ credentials: IDENTITY, region: REGION, service: SERVICE, sha256: Sha256 })
+  const signer = new OpenSmithySigner({
+    credentials: IDENTITY,
+    region: REGION,
+    service: sent.service,
+    sha256: Sha256,
+    uriEscapePath: sent.service !== 's3',
+  })
   const signed = await signer.sign({
     method: sent.method,
     protocol: 'https:',
@@ -112,7 +130,7 @@ function aws4s(sent: Sent): Signed {
       headers: signedHeaders(sent),
       body: sent.body,
       region: REGION,
-      service: SERVICE,
+      service: sent.service,
       doNotModifyHeaders: true,
     } as never,
     IDENTITY as never,
@@ -161,6 +179,21 @@ describe('canonical request, string to sign and signature', () => {
     expect(await smithys(sent)).toEqual(ours(sent))
     expect(aws4s(sent)).toEqual(ours(sent))
   })
+
+  it.each([
+    ['GET', '/bucket/a//b/'],
+    ['GET', '/bucket//key'],
+    ['PUT', '/bucket/ä b=c', JSON_BODY],
+    ['DELETE', '/bucket/a%20b%C3%BC/'],
+    ['GET', '/bucket/key?list-type=2&prefix=a%2F'],
+  ] as [string, string, RequestInit?][])(
+    "%s %s of S3 are those of smithy's signer and of aws4",
+    async (method, path, init) => {
+      const sent = await send(method, `https://${HOST}${path}`, init, 's3')
+      expect(await smithys(sent)).toEqual(ours(sent))
+      expect(aws4s(sent)).toEqual(ours(sent))
+    },
+  )
 
   it("are those of smithy's signer for any query whose order encoding does not change", async () => {
     const ascii = fc.string({ unit: fc.constantFrom(...'abcXYZ019-_~ &=/?:@!*') })

@@ -86,7 +86,7 @@ describe("AWS's Signature Version 4 test suite", () => {
           .join(','),
       ])
       const { path, query } = toWireUrl(new URL(`https://example.amazonaws.com${target.replace(/^\/\/+/, '/')}`))
-      const canonical = createCanonicalRequest(method, path, query, values, sha256Hex(body))
+      const canonical = createCanonicalRequest(method, path, 'twice', query, values, sha256Hex(body))
       expect(canonical.signedHeaders).toBe(signedHeaders)
       expect(createStringToSign('d', 's', canonical.text).split('\n')[3]).toBe(canonicalRequestHash)
     },

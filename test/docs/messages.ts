@@ -9,6 +9,7 @@ import {
 } from '../../src/index.ts'
 import { type Fault, startLocalGateway } from '../../src/testing/index.ts'
 import { IDENTITY, setEnv } from '../support/helpers.ts'
+import { commandMessages } from './command-messages.ts'
 
 const BASE = 'https://abc123.execute-api.eu-central-1.amazonaws.com/prod'
 const REGION = 'eu-central-1'
@@ -48,6 +49,11 @@ export const messages: Readonly<Record<string, Make>> = {
   'signature-not-yet-current': refusal('signature-not-yet-current'),
   'invalid-token': refusal('invalid-token'),
   'expired-token': refusal('expired-token'),
+  'wrong-scope': () => {
+    const body = JSON.stringify({ message: "Credential should be scoped to a valid region, not 'eu-central-1'. " })
+    const headers = { 'x-amzn-errortype': 'InvalidSignatureException', 'content-type': 'application/json' }
+    return failure(() => post(clientAt(BASE, { fetch: async () => new Response(body, { status: 403, headers }) })))
+  },
   forbidden: refusal('forbidden'),
 
   timeout: onGateway({ fault: 'hang' }, ({ url }) => failure(() => post(clientAt(url, { timeout: 50 })))),
@@ -88,6 +94,7 @@ export const messages: Readonly<Record<string, Make>> = {
   unheard: onGateway({ fault: 'internal-error' }, ({ url }) =>
     firstWarning(async (logger) => void post(clientAt(url, { logger }))),
   ),
+  ...commandMessages,
 }
 
 /** What calls are refused with before they are sent, without the name of the call. */
@@ -119,11 +126,18 @@ export const refusals: Readonly<Record<string, Make>> = {
 
 /** What a base URL is refused with at cold start, without the name of its variable. */
 export const problems: Readonly<Record<string, SignedServicesOptions>> = {
-  'not a URL': { services: { ai: 'abc123' } },
+  'not a URL': { services: { ai: 'https:/abc123' } },
+  'https:// is missing': { services: { ai: 'abc123.execute-api.eu-central-1.amazonaws.com/prod' } },
+  'must start with https:// (http:// only for loopback hosts, or with the option allowHttp)': {
+    services: { ai: 'http://ai.example.com' },
+  },
   'must not hold credentials': { services: { ai: 'https://user:password@ai.example.com' } },
   'must not hold a query or a fragment': { services: { ai: `${BASE}?stage=prod` } },
   'holds an unresolved template token, such as ${...} or {{...}}': { services: { ai: 'https://{{api}}.example.com' } },
   'the host names no region, and AWS_REGION is not set': { services: { ai: 'https://ai.example.com' } },
+  'an AWS host of a service that is not known here: set region and signingName': {
+    services: { ai: 'https://search-abc123.eu-central-1.es.amazonaws.com' },
+  },
   "the host's region is 'us-east-1', but the option says 'eu-central-1'": {
     services: { ai: 'https://abc123.execute-api.us-east-1.amazonaws.com/prod' },
     region: 'eu-central-1',

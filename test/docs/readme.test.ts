@@ -60,7 +60,7 @@ describe('the README', () => {
   it('has a heading for every reason of a refusal', () => {
     const [, union = ''] = /export type AuthReason =([\s|'a-z-]+)/.exec(read('src/errors/service-errors.ts')) ?? []
     const reasons = [...union.matchAll(/'([a-z-]+)'/g)].map(([, reason]) => reason)
-    expect(reasons.length).toBe(8)
+    expect(reasons.length).toBe(9)
     expect(pageAt('docs/troubleshooting.md').anchors).toEqual(expect.arrayContaining(reasons))
   })
 

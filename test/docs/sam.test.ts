@@ -87,7 +87,12 @@ describe('the template', () => {
     ['a variable of another API', '{AdminApi}.', '{AiApi}.', 'PUT /audit/'],
     ['a URL without its stage', 'Suffix}/prod', 'Suffix}', 'ai: its URL is that of AiApi and its stage'],
     ['a URL without its region', /execute-api\.[^.]+/, 'execute-api', 'the URLs are valid: '],
-    ['a URL of another region', /execute-api\.[^.]+/, 'execute-api.x', 'ai: signed as execute-api for eu-central-1'],
+    [
+      'a URL of another region',
+      /execute-api\.[^.]+/,
+      'execute-api.sa-east-1',
+      'ai: signed as execute-api for eu-central-1',
+    ],
     ['a path misspelled', 'Path: /publish/blog', 'Path: /publish/blogs', 'POST /publish/blog has a route'],
     ['another method', 'Method: GET', 'Method: POST', 'GET /analytics/views has a route'],
     ['a route wider than its grant', 'Path: /publish/blog', 'Path: /publish/{id}', 'POST /publish/{id} is granted'],
@@ -281,9 +286,9 @@ function claimsOfVariables(checked: Template, place: Place): readonly Claim[] {
   if (!isDeepStrictEqual(Object.keys(variables).sort(), expected.sort())) {
     return [['the variables are those of the default services', false]]
   }
-  const problems = errorOf(() => resolveConfig({}, variables))
+  const problems = errorOf(() => resolveConfig({}, 'signedServices', variables))
   if (problems.length > 0) return [[`the URLs are valid: ${problems}`, false]]
-  const config = resolveConfig({}, variables)
+  const config = resolveConfig({}, 'signedServices', variables)
   return services.flatMap(({ name, api }): Claim[] => {
     const { base, region, signingName } = config.services.get(name) ?? {}
     const stage = checked.apis.get(api)?.StageName

@@ -1,5 +1,6 @@
+import dns from 'node:dns'
 import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import aws4 from 'aws4'
 import { onTestFinished, vi } from 'vitest'
 import type { AwsCredentialIdentity } from '../../src/signing/credentials.ts'
@@ -117,6 +118,47 @@ export async function startRecorder(): Promise<Recorder> {
       }),
   }
 }
+
+/** Has a server listen on loopback until the test is over; gives its port. */
+export async function listen(server: Server, port = 0): Promise<number> {
+  const sockets = new Set<{ destroy(): void }>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+/** A port of loopback that takes no connections. */
+export async function findClosedPort(): Promise<number> {
+  const server = createTcpServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Gives host names addresses of their own until the test is over. */
+export function resolveHosts(hosts: Readonly<Record<string, readonly string[]>>): void {
+  const spy = vi.spyOn(dns, 'lookup').mockImplementation(((name: string, options: object, callback: LookupCallback) => {
+    const found = hosts[name]?.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
+    const error = Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), {
+      code: 'ENOTFOUND',
+      syscall: 'getaddrinfo',
+    })
+    if (found === undefined) setImmediate(callback, error)
+    else if ('all' in options && options.all) setImmediate(callback, null, found)
+    else setImmediate(callback, null, found[0]?.address, found[0]?.family)
+  }) as typeof dns.lookup)
+  onTestFinished(() => spy.mockRestore())
+}
+
+type LookupCallback = (...args: readonly unknown[]) => void
 
 /** What a promise rejects with; fails when it does not. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {

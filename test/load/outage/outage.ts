@@ -6,9 +6,9 @@ const URL_BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
 const REGION = 'eu-central-1'
 const IDENTITY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }
 
-export type OutageMethod = 'GET' | 'POST'
+type OutageMethod = 'GET' | 'POST'
 
-/** Makes one call, whatever becomes of it. */
+/** What an environment's client does with one call, whatever becomes of it. */
 type Call = (method: OutageMethod) => Promise<unknown>
 
 /** One environment of each client, with its defaults, but for the waiting between attempts. */
@@ -24,9 +24,10 @@ const CLIENTS: Readonly<Record<string, () => Call>> = {
     const client = new AwsClient({ ...IDENTITY, region: REGION, service: 'execute-api', initRetryMs: Number.MIN_VALUE })
     return (method) => client.fetch(`${URL_BASE}/jobs`, { method })
   },
+  "the rule of AWS's SDKs": createByAwsRule,
 }
 
-function createOurs(options: { readonly circuitBreaker?: boolean }): Call {
+export function createOurs(options: { readonly circuitBreaker?: boolean }): Call {
   const { service } = createServices({
     services: { service: URL_BASE },
     credentials: IDENTITY,
@@ -36,39 +37,67 @@ function createOurs(options: { readonly circuitBreaker?: boolean }): Call {
   return (method) => service('jobs', { method })
 }
 
+/**
+ * The standard retry mode of AWS's SDKs, without its waiting.
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+ */
+function createByAwsRule(): Call {
+  let tokens = 500
+  return async (method) => {
+    for (let attempt = 1; ; attempt += 1) {
+      const { ok, status } = await fetch(`${URL_BASE}/jobs`, { method })
+      const cost = status === 429 ? 5 : 14
+      if (ok || attempt === 3 || cost > tokens) return
+      tokens -= cost
+    }
+  }
+}
+
 export interface Outage {
   /** Environments, each with a client of its own, as Lambda keeps them. */
   readonly environments: number
   /** Calls that each makes while the outage lasts, one after the other. */
   readonly calls: number
+  /** Names of clients. Default: all. */
+  readonly clients?: readonly string[]
 }
 
-/** Has each client call a service that answers every request with a 503; requests sent per call, by client and method. */
-export async function simulateOutage({
-  environments,
-  calls,
-}: Outage): Promise<ReadonlyMap<string, Readonly<Record<OutageMethod, number>>>> {
+/** Requests sent per call, by client and method. */
+export type Multiples = ReadonlyMap<string, Readonly<Record<OutageMethod, number>>>
+
+const unavailable = async () => new Response('{"message":"Service Unavailable"}', { status: 503 })
+
+/** Has each client call a service that answers every request with a 503. */
+export async function simulateOutage({ environments, calls, clients }: Outage): Promise<Multiples> {
+  const measured = new Map<string, Record<OutageMethod, number>>()
+  for (const [name, createClient] of Object.entries(CLIENTS)) {
+    if (clients?.includes(name) === false) continue
+    const multiple = async (method: OutageMethod) => {
+      const environment = async () => {
+        const call = createClient()
+        for (let done = 0; done < calls; done += 1) await call(method).catch(() => {})
+      }
+      const requests = await countRequests(unavailable, () =>
+        Promise.all(Array.from({ length: environments }, environment)),
+      )
+      return requests / (environments * calls)
+    }
+    measured.set(name, { GET: await multiple('GET'), POST: await multiple('POST') })
+  }
+  return measured
+}
+
+/** How many requests go out while something runs, each of which gets the same response. */
+export async function countRequests(respond: () => Promise<Response>, run: () => Promise<unknown>): Promise<number> {
   const { fetch } = globalThis
   let requests = 0
-  globalThis.fetch = async () => {
+  globalThis.fetch = () => {
     requests += 1
-    return new Response('{"message":"Service Unavailable"}', { status: 503 })
-  }
-  const measure = async (createClient: () => Call, method: OutageMethod) => {
-    requests = 0
-    const environment = async () => {
-      const call = createClient()
-      for (let done = 0; done < calls; done += 1) await call(method).catch(() => {})
-    }
-    await Promise.all(Array.from({ length: environments }, environment))
-    return requests / (environments * calls)
+    return respond()
   }
   try {
-    const measured = new Map<string, Record<OutageMethod, number>>()
-    for (const [name, createClient] of Object.entries(CLIENTS)) {
-      measured.set(name, { GET: await measure(createClient, 'GET'), POST: await measure(createClient, 'POST') })
-    }
-    return measured
+    await run()
+    return requests
   } finally {
     globalThis.fetch = fetch
   }

@@ -2,15 +2,18 @@ import ky, { type Options } from 'ky'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createReporter } from '../../../src/client/call-log.ts'
 import { finishOptions, mergeOptions, normalizeCallOptions } from '../../../src/client/call-options.ts'
-import { createRetryQuota } from '../../../src/client/retry-budget.ts'
+import { createRetryBudget } from '../../../src/client/retry-budget.ts'
 import { ServiceCall } from '../../../src/client/service-call.ts'
-import { parseBaseUrl } from '../../../src/config/base-url.ts'
-import type { ServiceConfig } from '../../../src/config/resolve-config.ts'
+import { resolveConfig, type ServiceConfig } from '../../../src/config/resolve-config.ts'
 import type { UnsignedRequest } from '../../../src/signing/request-body.ts'
 import { ReceivedResponse } from '../../../src/transport/received-response.ts'
 
 const TARGET = new URL('https://h.example/prod/x')
-const CONFIG = { name: 'ai', timeout: 1000, base: parseBaseUrl('https://h.example/prod') } as ServiceConfig
+const CONFIG = resolveConfig({
+  services: { ai: 'https://h.example/prod' },
+  region: 'eu-central-1',
+  timeout: 1000,
+}).services.get('ai') as ServiceConfig
 const hook = () => {}
 
 interface Surroundings {
@@ -24,12 +27,12 @@ function finish(given: Options, { target = TARGET, remaining, status = 200 }: Su
   const sent: UnsignedRequest[] = []
   const head = { status, statusText: '', headers: new Headers({ 'retry-after': '2' }), url: TARGET.href }
   const state = {
-    quota: createRetryQuota(),
+    retryBudget: createRetryBudget(),
     breaker: undefined,
     report: createReporter(),
     sendSigned: async (request: UnsignedRequest) => {
       sent.push(request)
-      return new ReceivedResponse(head, null, (error) => error)
+      return new ReceivedResponse(head, null, { toError: (error) => error })
     },
   }
   const call = new ServiceCall(CONFIG, state, { readTrace: () => undefined, remaining })
@@ -87,7 +90,7 @@ describe("the call's own options", () => {
       const { options, send } = finish(given)
       const request = new Request(TARGET)
       await options.fetch?.(request, {})
-      expect(send.mock.calls[0]?.[1]).toBe(isFollowed ? request.signal : undefined)
+      expect(send.mock.calls[0]?.[1]?.endsWith).toBe(isFollowed ? request.signal : undefined)
     },
   )
 
@@ -95,7 +98,7 @@ describe("the call's own options", () => {
     const { options, send } = finish({}, { target: new Request(TARGET) })
     const request = new Request(TARGET)
     await options.fetch?.(request, {})
-    expect(send.mock.calls[0]?.[1]).toBe(request.signal)
+    expect(send.mock.calls[0]?.[1]?.endsWith).toBe(request.signal)
   })
 })
 

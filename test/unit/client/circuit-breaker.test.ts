@@ -1,4 +1,4 @@
-import ky from 'ky'
+import ky, { TimeoutError } from 'ky'
 import { beforeEach, describe, expect, it } from 'vitest'
 import {
   type CircuitOutcome,
@@ -14,7 +14,7 @@ import {
   ServicesConfigurationError,
   ServiceTimeoutError,
 } from '../../../src/index.ts'
-import { CircuitBreaker } from '../../../src/request-signer.ts'
+import { BatchInvokeError, CircuitBreaker } from '../../../src/request-signer.ts'
 import { answer, IDENTITY, rejection } from '../../support/helpers.ts'
 
 const CALL = { service: 'ai', method: 'GET', path: '/x', attempts: 1 }
@@ -148,6 +148,13 @@ describe('an open circuit', () => {
 
 describe('execute', () => {
   const fail = (error: unknown) => () => Promise.reject(error)
+  const network = (networkCode: string) => new ServiceNetworkError(CALL, 'x', { networkCode, cause: undefined })
+  const response = (status: number) => new ServiceResponseError(CALL, 'x', { status, data: '', headers: new Headers() })
+  const batch = (...errors: Error[]) =>
+    new BatchInvokeError([
+      { status: 'fulfilled', value: 1 },
+      ...errors.map((reason) => ({ status: 'rejected', reason }) as const),
+    ])
 
   it('gives what the call gives, and throws what it throws', async () => {
     const breaker = make(1)
@@ -166,14 +173,22 @@ describe('execute', () => {
   })
 
   it.each([
-    ['a network error', new ServiceNetworkError(CALL, 'x', { networkCode: 'ECONNRESET', cause: undefined }), true],
-    ['a server error', new ServiceResponseError(CALL, 'x', { status: 500, data: '', headers: new Headers() }), true],
-    ['a client error', new ServiceResponseError(CALL, 'x', { status: 499, data: '', headers: new Headers() }), false],
+    ['a network error', network('ECONNRESET'), true],
+    ['a server error', response(500), true],
+    ['a client error', response(499), false],
     ['a timeout', new ServiceTimeoutError(CALL, 'x', { timeoutMs: 1, deadline: false }), true],
     ["the invocation's deadline", new ServiceTimeoutError(CALL, 'x', { timeoutMs: 1, deadline: true }), false],
     ['a refused request', new ServiceRequestError(CALL, 'x'), false],
     ['a missing variable', new ServicesConfigurationError(['x']), false],
     ['an abort', new DOMException('x', 'AbortError'), false],
+    ["the expiry of a caller's signal", new DOMException('x', 'TimeoutError'), false],
+    ["a timeout of ky's own", new TimeoutError(new Request('http://h')), true],
+    ['a lack of descriptors', network('EMFILE'), false],
+    ['a lack of descriptors in the whole system', network('ENFILE'), false],
+    ['a batch of client errors', batch(response(404), response(429)), false],
+    ['a batch with a server error', batch(response(404), response(503)), true],
+    ['a batch with a network error', batch(network('ECONNREFUSED')), true],
+    ['a batch without descriptors', batch(network('EMFILE'), response(404)), false],
     ['any other error', new Error('x'), true],
     ['no error at all', undefined, true],
   ])('opens for %s: %#', async (_, error, opens) => {
@@ -181,6 +196,18 @@ describe('execute', () => {
     await breaker.execute(fail(error)).catch(() => {})
     expect(openFor(breaker) !== undefined).toBe(opens)
     expect(outcomeOf(error)).toBe(opens ? 'failure' : 'neutral')
+  })
+
+  it('does not blame the service for a signal that expires', async () => {
+    const breaker = make(1)
+    const signal = AbortSignal.timeout(5)
+    const { ai } = createServices({
+      services: { ai: 'https://id.execute-api.eu-central-1.amazonaws.com' },
+      credentials: IDENTITY,
+      fetch: () => new Promise(() => {}),
+    })
+    expect(await rejection(breaker.execute(() => ai.get('x', { signal })))).toBe(signal.reason)
+    expect(openFor(breaker)).toBeUndefined()
   })
 
   it('has the defaults of its options', async () => {
@@ -232,9 +259,9 @@ describe("a service's circuit breaker", () => {
 
   it('counts a call once, however often it was retried', async () => {
     respond = () => answer('{}', { status: 503 })
-    const { ai } = create({ circuitBreaker: { failureThreshold: 2 }, retry: { limit: 5, delay: () => 0 } })
+    const { ai } = create({ circuitBreaker: { failureThreshold: 2 }, retry: { delay: () => 0 } })
     await rejection(ai.get('x'))
-    expect(count).toBe(6)
+    expect(count).toBe(3)
     expect(await rejection(ai.get('x'))).toMatchObject({ status: 503 })
     expect(await rejection(ai.get('x'))).toBeInstanceOf(CircuitOpenError)
   })
@@ -266,7 +293,7 @@ describe("a service's circuit breaker", () => {
   })
 
   it('takes an answer that nobody reads for a success, and lets the next one probe', async () => {
-    const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 20 } })
+    const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 200 } })
     const busy = () => answer('{}', { status: 503 })
     respond = busy
     await rejection(ai.get('x'))
@@ -277,7 +304,7 @@ describe("a service's circuit breaker", () => {
     await rejection(ai.get('x'))
     await rejection(ai.get('x'))
     expect(await rejection(ai.get('x'))).toBeInstanceOf(CircuitOpenError)
-    await new Promise((resolve) => setTimeout(resolve, 25))
+    await new Promise((resolve) => setTimeout(resolve, 220))
     respond = () => answer('{}')
     await ai.post('x')
     await new Promise(setImmediate)
@@ -285,7 +312,7 @@ describe("a service's circuit breaker", () => {
   })
 
   it('stays as it is for a 4xx that is not thrown, an abort in the body, and what never went out', async () => {
-    const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 20 } })
+    const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 200 } })
     const busy = () => answer('{}', { status: 503 })
     const stalled = () => answer(new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from('half')) }))
     respond = stalled
@@ -297,7 +324,7 @@ describe("a service's circuit breaker", () => {
     respond = busy
     expect(await rejection(ai.get('x'))).toMatchObject({ status: 503 })
     expect(await rejection(ai.get('x'))).toBeInstanceOf(CircuitOpenError)
-    await new Promise((resolve) => setTimeout(resolve, 25))
+    await new Promise((resolve) => setTimeout(resolve, 220))
     const hooks = { beforeRequest: [() => new Response('from the hook')] }
     for (let time = 0; time < 3; time += 1) expect(await ai.get('x', { hooks }).text()).toBe('from the hook')
     respond = () => Promise.reject(new TypeError('fetch failed'))

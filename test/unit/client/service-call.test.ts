@@ -2,21 +2,24 @@ import { getEventListeners } from 'node:events'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createReporter } from '../../../src/client/call-log.ts'
-import { createRetryQuota } from '../../../src/client/retry-budget.ts'
+import { createRetryBudget } from '../../../src/client/retry-budget.ts'
 import { type CallBounds, type Invocation, ServiceCall, type ServiceState } from '../../../src/client/service-call.ts'
-import { parseBaseUrl } from '../../../src/config/base-url.ts'
 import { MAX_TIMER_MS } from '../../../src/config/options.ts'
-import type { ServiceConfig } from '../../../src/config/resolve-config.ts'
+import { resolveConfig, type ServiceConfig } from '../../../src/config/resolve-config.ts'
 import { readRequest } from '../../../src/signing/request-body.ts'
 import type { SendSigned } from '../../../src/signing/send-signed.ts'
 import { ReceivedResponse } from '../../../src/transport/received-response.ts'
 import { rejection } from '../../support/helpers.ts'
 
 const URL_ = new URL('https://h.example/prod/x')
-const CONFIG = { name: 'ai', timeout: 1000, base: parseBaseUrl('https://h.example/prod') } as ServiceConfig
+const CONFIG = resolveConfig({
+  services: { ai: 'https://h.example/prod' },
+  region: 'eu-central-1',
+  timeout: 1000,
+}).services.get('ai') as ServiceConfig
 const HEAD = { status: 200, statusText: '', headers: new Headers(), url: URL_.href }
 
-const respond: SendSigned = async (_, __, { toError }) => new ReceivedResponse(HEAD, null, toError)
+const respond: SendSigned = async (_, __, options) => new ReceivedResponse(HEAD, null, options)
 /** Answers only to the end of the attempt. */
 const hang: SendSigned = (_, __, { signal }) =>
   new Promise((_resolve, reject) => {
@@ -25,7 +28,7 @@ const hang: SendSigned = (_, __, { signal }) =>
 
 /** A call of one attempt, as `.fetch` makes it. */
 function create({ sendSigned = respond, ...invocation }: Partial<Invocation & ServiceState> = {}) {
-  const state = { sendSigned, quota: createRetryQuota(), breaker: undefined, report: createReporter() }
+  const state = { sendSigned, retryBudget: createRetryBudget(), breaker: undefined, report: createReporter() }
   const call = new ServiceCall(CONFIG, state, { readTrace: () => undefined, ...invocation })
   call.locate(URL_)
   const run = (bounds: CallBounds = {}) =>
@@ -81,10 +84,7 @@ describe("the invocation's deadline", () => {
 describe('the bounds of a call', () => {
   it.each<[string, SendSigned]>([
     ['a response without a body', respond],
-    [
-      'a response that is read',
-      async (_, __, { toError }) => new ReceivedResponse(HEAD, Readable.from(['{}']), toError),
-    ],
+    ['a response that is read', async (_, __, options) => new ReceivedResponse(HEAD, Readable.from(['{}']), options)],
     ['no response', () => Promise.reject(new Error('no connection'))],
   ])('leave neither timer nor listener behind, with %s', async (_, sendSigned) => {
     const caller = new AbortController()
@@ -122,8 +122,8 @@ describe('the bounds of a call', () => {
   it('do not keep the process alive for a response that nobody reads', async () => {
     const started = vi.spyOn(globalThis, 'setTimeout')
     onTestFinished(() => started.mockRestore())
-    const unread: SendSigned = async (_, __, { toError }) =>
-      new ReceivedResponse(HEAD, new Readable({ read() {} }), toError)
+    const unread: SendSigned = async (_, __, options) =>
+      new ReceivedResponse(HEAD, new Readable({ read() {} }), options)
     await create({ sendSigned: unread, remaining: () => 800 }).run({ totalTimeout: 500 })
     const timers = started.mock.results.map(({ value }) => value as NodeJS.Timeout)
     expect(timers.map((timer) => timer.hasRef())).toEqual([false, false, false])
@@ -153,7 +153,7 @@ describe('whatever is thrown', () => {
     })
     expect(await rejection(create().call.run(() => Promise.reject(evil)))).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
-      message: 'ai: GET /x: something was thrown that cannot be shown',
+      message: 'ai: GET /x: something that is no error',
     })
   })
 })

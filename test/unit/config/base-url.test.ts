@@ -37,8 +37,16 @@ describe('parseBaseUrl', () => {
   )
 
   it.each([
-    ['execute-api', /^not a URL$/],
+    ['execute-api', /^https:\/\/ is missing$/],
+    ['id.execute-api.eu-central-1.amazonaws.com/prod', /^https:\/\/ is missing$/],
+    ['localhost:3000/ai', /^https:\/\/ is missing$/],
+    ['hunter2@h.example', /^not a URL$/],
+    ['//h.example/prod', /^not a URL$/],
+    ['https://h..example', /a part of its host name is empty$/],
+    ['https://.h.example', /a part of its host name is empty$/],
     ['/prod', /^not a URL$/],
+    ['https:///hunter2', /^not a URL$/],
+    ['https://hunter2 h.example', /^not a URL$/],
     ['http://h.example', /must start with https/],
     ['http://127.0.0.1.h.example', /must start with https/],
     ['http://notlocalhost', /must start with https/],

@@ -12,6 +12,7 @@ import {
   ServiceResponseError,
   ServiceTimeoutError,
 } from '../../../src/index.ts'
+import { findKind } from '../../../src/signing/service-table.ts'
 import { answer, IDENTITY, rejection, startRecorder } from '../../support/helpers.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
@@ -113,11 +114,12 @@ describe('an answer without success', () => {
 
   it('is not searched beyond what a gateway would write', async () => {
     const refuse = (length: number) => {
-      respond = () => answer(`${'x'.repeat(length)}explicit deny`, { status: 403 })
+      respond = () =>
+        answer(`${'x'.repeat(length)}explicit deny`, { status: 403, headers: { 'x-amzn-errortype': 'SomethingElse' } })
       return rejection(createClient().get('x'))
     }
-    expect(await refuse(19_987)).toMatchObject({ reason: 'access-denied' })
-    expect(await refuse(19_988)).toMatchObject({ reason: 'forbidden' })
+    expect(await refuse(65_523)).toMatchObject({ reason: 'access-denied' })
+    expect(await refuse(65_524)).toMatchObject({ reason: 'forbidden' })
   })
 
   it('asks to wait where it says how long, else not', async () => {
@@ -170,7 +172,7 @@ describe('an answer that is not JSON where JSON was asked for', () => {
       status: 200,
       data: '<html>',
       requestId: 'r-2',
-      cause: expect.any(SyntaxError),
+      cause: expect.objectContaining({ name: 'SyntaxError' }),
     }
     expect(await rejection(createClient().get('x').json())).toMatchObject(expected)
     const response = await createClient().get('x')
@@ -203,8 +205,9 @@ describe('an answer that is not JSON where JSON was asked for', () => {
 
 describe('no answer', () => {
   it('is a ServiceNetworkError with the underlying cause', async () => {
-    const cause = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
-    respond = () => Promise.reject(new TypeError('fetch failed', { cause }))
+    const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
+    const cause = new TypeError('fetch failed', { cause: reset })
+    respond = () => Promise.reject(cause)
     const error = await rejection(createClient().post('x', { json: {} }).json())
     expect(error).toBeInstanceOf(ServiceNetworkError)
     expect(error).toMatchObject({
@@ -219,7 +222,7 @@ describe('no answer', () => {
 
   it.each([
     [new Error('boom'), 'integration: GET /x: no answer: UNKNOWN, boom'],
-    ['odd', 'integration: GET /x: no answer: UNKNOWN'],
+    ['odd', 'integration: GET /x: no answer: UNKNOWN, odd'],
     [null, 'integration: GET /x: no answer: UNKNOWN'],
     [new DOMException('gone', 'AbortError'), 'integration: GET /x: no answer: UNKNOWN, gone'],
   ])('whatever a transport throws, %o', async (thrown, message) => {
@@ -227,7 +230,7 @@ describe('no answer', () => {
     expect(await rejection(createClient({ retry: 0 }).get('x'))).toMatchObject({
       message,
       networkCode: 'UNKNOWN',
-      cause: thrown,
+      cause: thrown instanceof Error ? { name: thrown.name, message: thrown.message } : thrown,
     })
   })
 
@@ -262,7 +265,8 @@ describe('no answer', () => {
       attempts: 0,
       message: 'integration: GET /x: cannot be sent: invalid dispatcher',
     })
-    expect(error.cause).toBe(thrown.cause ?? thrown)
+    expect(error.cause).toEqual(thrown)
+    expect(error.cause).not.toBe(thrown)
     expect(count).toBe(1)
   })
 
@@ -352,9 +356,10 @@ describe('no answer in time', () => {
       attempts: 1,
       message: 'integration: GET /x: no complete answer: The operation was aborted due to timeout',
     })
-    // Only the platform's own error is one.
+    expect(await rejection(createClient({ timeout: false }).post('x'))).toMatchObject({ timeoutMs: 0, deadline: false })
+    // By its name: the platform's own error is of another realm in Jest.
     respond = () => Promise.reject(Object.assign(new Error('x'), { name: 'TimeoutError' }))
-    expect(await rejection(createClient().post('x').json())).toMatchObject({ name: 'ServiceNetworkError' })
+    expect(await rejection(createClient().post('x').json())).toMatchObject({ name: 'ServiceTimeoutError' })
   })
 
   it("ends with ky's totalTimeout", async () => {
@@ -427,21 +432,32 @@ describe("the caller's signal", () => {
 it('what failed without an answer has no request id', () => {
   const call = { service: 'ai', method: 'GET', path: '/x', attempts: 1 }
   const error = new ServiceError(call, 'failed', { statusCode: 502 })
-  expect(error).toMatchObject({ name: 'ServiceError', code: 'ERR_SERVICE', message: 'ai: GET /x: failed' })
+  expect(error).toMatchObject({ name: 'ServiceError', message: 'ai: GET /x: failed' })
   expect(error).not.toHaveProperty('requestId')
 })
 
+const FAILING = {
+  service: 'ai',
+  method: 'GET',
+  path: '/x',
+  attempts: 1,
+  secrets: new Set<string>(),
+  timeout: 1,
+  scope: { region: 'eu-central-1', signingName: 'execute-api' },
+  refusals: findKind('execute-api'),
+  tried: new Set<never>(),
+}
+
 it("the caller's own abort comes before whatever else a call fails with", () => {
-  const { signal } = new AbortController()
-  const call = { service: 'ai', method: 'GET', path: '/x', attempts: 1, secrets: new Set<string>(), timeout: 1, signal }
+  const call = { ...FAILING, signal: new AbortController().signal }
   const error = new ServiceNetworkError(call, 'x', { networkCode: 'ECONNRESET', cause: undefined })
   expect(callFailure(error, call)).toBe(error)
   expect(callFailure(error, { ...call, callerSignal: AbortSignal.abort('mine') })).toBe('mine')
 })
 
 it("a call that its handler's end has cut had no time left", () => {
-  const call = { service: 'ai', method: 'GET', path: '/x', attempts: 1, secrets: new Set<string>(), timeout: 1 }
-  expect(callFailure(new Error('cut'), { ...call, signal: AbortSignal.abort(handlerEndedError(call)) })).toMatchObject({
+  const signal = AbortSignal.abort(handlerEndedError(FAILING))
+  expect(callFailure(new Error('cut'), { ...FAILING, signal })).toMatchObject({
     name: 'ServiceTimeoutError',
     message: 'ai: GET /x: the handler ended first',
     timeoutMs: 0,

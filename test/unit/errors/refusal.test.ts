@@ -1,8 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { hintFor } from '../../../src/errors/hint.ts'
+import { hintFor, type RefusedCall } from '../../../src/errors/hint.ts'
 import { classifyRefusal } from '../../../src/errors/refusal.ts'
 import { createServices, ServiceAuthError } from '../../../src/index.ts'
+import { findKind } from '../../../src/signing/service-table.ts'
 import { IDENTITY, rejection, useGateway } from '../../support/helpers.ts'
+
+const API = findKind('execute-api')
+
+const CALL: RefusedCall = {
+  method: 'POST',
+  path: '/publish/blog',
+  url: 'https://h.example/prod',
+  scope: { region: 'eu-central-1', signingName: 'execute-api' },
+  refusals: API,
+  secrets: new Set(),
+  tried: new Set(),
+}
 
 describe('classifyRefusal', () => {
   it.each([
@@ -17,6 +30,7 @@ describe('classifyRefusal', () => {
       'signature-not-yet-current',
     ],
     [403, 'InvalidSignatureException', 'The security token included in the request is expired', 'signature-mismatch'],
+    [403, 'InvalidSignatureException', "Credential should be scoped to a valid region, not 'x'. ", 'wrong-scope'],
     [403, 'UnrecognizedClientException', 'The security token included in the request is invalid.', 'invalid-token'],
     [403, 'ExpiredTokenException', '', 'expired-token'],
     [403, 'ExpiredTokenException', 'Signature expired: 1', 'expired-token'],
@@ -33,9 +47,9 @@ describe('classifyRefusal', () => {
     [500, 'AccessDeniedException', '', 'access-denied'],
     [500, 'AccessDeniedException', 'The security token included in the request is expired', 'expired-token'],
     [503, 'TooManyRequestsException', '', 'throttled'],
+    [400, 'LimitExceededException', '', 'quota'],
     // HTTP APIs and gateway responses without a type: the message, then the status.
     [403, undefined, 'Forbidden', 'forbidden'],
-    [403, undefined, '', 'forbidden'],
     [403, undefined, 'User: x is not authorized to perform: lambda:InvokeFunctionUrl on resource: y', 'access-denied'],
     [403, undefined, '... with an explicit deny in an identity-based policy', 'access-denied'],
     [403, undefined, 'Missing Authentication Token', 'missing-token'],
@@ -51,25 +65,28 @@ describe('classifyRefusal', () => {
     [429, undefined, '', 'throttled'],
     [403, 'constructor', '', 'forbidden'],
     // Words that somebody else quotes.
-    [403, undefined, 'no Signature expired', 'forbidden'],
-    [403, undefined, 'no Signature not yet current', 'forbidden'],
-    [403, undefined, 'no The request signature we calculated does not match', 'forbidden'],
-    [403, undefined, 'no Missing Authentication Token', 'forbidden'],
-    [403, undefined, 'Missing Authentication Token?', 'forbidden'],
-    // What is nobody's refusal.
+    [403, 'SomethingElse', 'no Signature expired', 'forbidden'],
+    [403, undefined, 'no Signature expired', undefined],
+    [403, undefined, 'no Signature not yet current', undefined],
+    [403, undefined, 'no Credential should be scoped to a valid region', undefined],
+    [403, undefined, 'no The request signature we calculated does not match', undefined],
+    [403, undefined, 'no Missing Authentication Token', undefined],
+    [403, undefined, 'Missing Authentication Token?', undefined],
+    // What is no gateway's refusal.
+    [403, undefined, '', undefined],
+    [403, undefined, 'forbidden', undefined],
+    [401, undefined, 'Forbidden', 'forbidden'],
     [401, undefined, 'Log in first', undefined],
     [404, undefined, 'Not Found', undefined],
     [400, undefined, 'Signature expired: 1', undefined],
     [500, 'InternalServerErrorException', 'Internal server error', undefined],
     [200, undefined, '', undefined],
   ] as const)('%d %s, %j: %s', (status, type, message, expected) => {
-    expect(classifyRefusal(status, type, message)).toBe(expected)
+    expect(classifyRefusal(status, { type, message }, API)).toBe(expected)
   })
 })
 
 describe('a hint', () => {
-  const CALL = { method: 'POST', path: '/publish/blog', url: 'https://h.example/prod' }
-
   it('names role, account, action and resource of a missing permission', () => {
     const message =
       'User: arn:aws:sts::123456789012:assumed-role/publisher/session is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:********9012:abc/prod/POST/publish/blog because no identity-based policy allows the execute-api:Invoke action'
@@ -96,6 +113,15 @@ describe('a hint', () => {
     expect(hintFor('access-denied', CALL, '')).toBe(
       `Allow it in the policy of the function's role: {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*"}`,
     )
+  })
+
+  it('guesses no permission for a service that is not known here', () => {
+    const other = { ...CALL, refusals: findKind('es') }
+    expect(hintFor('access-denied', other, '')).toBe("Allow the call in the policy of the function's role.")
+    expect(hintFor('access-denied', other, 'User: x is not authorized to perform: es:ESHttpGet')).toBe(
+      'Allow it in the policy of x: {"Effect":"Allow","Action":"es:ESHttpGet","Resource":"arn:aws:es:*:*:*"}',
+    )
+    expect(hintFor('forbidden', other, '')).toContain('check the permission to call it, the API key')
   })
 
   it('says of an explicit deny that no allow will do', () => {
@@ -132,7 +158,7 @@ describe('a hint', () => {
     expect(hintFor('missing-token', CALL, '')).toContain(
       'check that POST /publish/blog exists and is deployed below https://h.example/prod',
     )
-    expect(hintFor('missing-token', { method: 'GET', path: '/' }, '')).toMatch(
+    expect(hintFor('missing-token', { ...CALL, method: 'GET', path: '/', url: undefined }, '')).toMatch(
       /check that GET \/ exists and is deployed\.$/,
     )
   })
@@ -184,13 +210,28 @@ describe('a hint', () => {
   })
 
   it.each([
-    ['signature-expired', /check the machine's clock/],
-    ['signature-not-yet-current', /check the machine's clock/],
-    ['expired-token', /The session token has expired/],
+    ['signature-expired', /the response's Date header does not say so: check the machine's clock/],
+    ['signature-not-yet-current', /the response's Date header does not say so: check the machine's clock/],
+    ['expired-token', /The session token has expired, and the credential source gave no other one/],
     ['invalid-token', /unknown to AWS/],
-    ['forbidden', /execute-api:Invoke permission, the API key, WAF/],
+    ['wrong-scope', /signed for the region 'eu-central-1' and the service 'execute-api'/],
+    ['forbidden', /permission execute-api:Invoke, the API key, WAF/],
   ] as const)('of %s says what to check', (reason, expected) => {
     expect(hintFor(reason, CALL, '')).toMatch(expected)
+  })
+})
+
+describe('a hint claims only what was tried:', () => {
+  it.each([
+    ['signature-expired', 'corrected clock', /stayed so after one correction/],
+    ['signature-not-yet-current', 'corrected clock', /stayed so after one correction/],
+    ['signature-expired', 'fresh signature', /and so was a fresh one: look for a proxy or a queue/],
+    ['signature-not-yet-current', 'fresh signature', /the response's Date header does not say so/],
+    ['expired-token', 'other credentials', /the credentials that were tried next were refused, too/],
+  ] as const)('%s after %s', (reason, remedy, expected) => {
+    const words = /one correction|fresh one|tried next/
+    expect(hintFor(reason, { ...CALL, tried: new Set([remedy]) }, '')).toMatch(expected)
+    expect(hintFor(reason, CALL, '')).not.toMatch(words)
   })
 })
 

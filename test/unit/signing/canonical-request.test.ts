@@ -9,6 +9,7 @@ describe('createCanonicalRequest', () => {
     const { text, signedHeaders } = createCanonicalRequest(
       'POST',
       '/prod/jobs',
+      'twice',
       [['a', '1']],
       [
         ['x-amz-date', '20261122T000000Z'],
@@ -29,8 +30,11 @@ describe('createCanonicalRequest', () => {
     expect(signedHeaders).toBe('host;x-amz-date')
   })
 
-  it('encodes the path once more', () => {
-    expect(createCanonicalRequest('GET', '/a%20b', [], [], EMPTY).text.split('\n')[1]).toBe('/a%2520b')
+  it.each([
+    ['twice', '/a%2520b'],
+    ['once', '/a%20b'],
+  ] as const)('encodes the path %s in all, of which the wire has done one', (pathEncoding, expected) => {
+    expect(createCanonicalRequest('GET', '/a%20b', pathEncoding, [], [], EMPTY).text.split('\n')[1]).toBe(expected)
   })
 
   it.each([
@@ -42,7 +46,7 @@ describe('createCanonicalRequest', () => {
     [['a=1', 'a=1'], 'a=1&a=1'],
   ])('sorts %j by encoded name, then value', (pairs, expected) => {
     const query = pairs.map((pair) => pair.split('=') as [string, string])
-    expect(createCanonicalRequest('GET', '/', query, [], EMPTY).text.split('\n')[2]).toBe(expected)
+    expect(createCanonicalRequest('GET', '/', 'twice', query, [], EMPTY).text.split('\n')[2]).toBe(expected)
   })
 })
 

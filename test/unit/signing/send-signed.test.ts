@@ -16,7 +16,7 @@ vi.mock(import('../../../src/transport/index.ts'), async (importOriginal) => ({
 const URL_ = new URL('https://id.execute-api.eu-central-1.amazonaws.com/prod/jobs')
 const toError = (error: unknown) => error
 const respond = async (status = 200) =>
-  new ReceivedResponse({ status, statusText: '', headers: new Headers(), url: URL_.href }, null, toError)
+  new ReceivedResponse({ status, statusText: '', headers: new Headers(), url: URL_.href }, null, { toError })
 
 function create(credentials?: AwsCredentialProvider) {
   const sendSigned = createSendSigned({
@@ -26,7 +26,14 @@ function create(credentials?: AwsCredentialProvider) {
     fetch: undefined,
     clock: createClockSkew(),
   })
-  const call: SignedCall = { service: 'ai', method: 'GET', path: '/jobs', attempts: 0, secrets: new Set() }
+  const call: SignedCall = {
+    service: 'ai',
+    method: 'GET',
+    path: '/jobs',
+    attempts: 0,
+    secrets: new Set(),
+    tried: new Set(),
+  }
   const controller = new AbortController()
   const { signal } = controller
   return { call, controller, send: (init = {}) => sendSigned(readRequest(URL_, init), call, { signal, toError }) }

@@ -77,18 +77,25 @@ describe('a call to each kind of endpoint', () => {
 
 describe('resolveEndpoint', () => {
   it.each([
-    'abc123.execute-api.us-east-1.amazonaws.com.evil.example',
     'execute-api.us-east-1.amazonaws.com',
     'a.b.execute-api.us-east-1.amazonaws.com',
-    'vpce-0.execute-api.us-east-1.vpce.amazonaws.com.evil.example',
     'a.b.execute-api.us-east-1.vpce.amazonaws.com',
-    'abc.lambda-url.us-east-1.on.aws.evil.example',
     'a.b.lambda-url.us-east-1.on.aws',
     'vpc-lattice-svcs.us-west-2.on.aws',
     '.jobs.vpc-lattice-svcs.us-west-2.on.aws',
+    'a.b.appsync-api.us-east-1.amazonaws.com',
+    'abc123.execute-api.us-east.amazonaws.com',
+  ])('takes %s for none of the kinds that it resembles', (host) => {
+    expect(resolveEndpoint(host, { defaultRegion: 'eu-north-1' })).toMatch(/^an AWS host of a service/)
+  })
+
+  it.each([
+    'abc123.execute-api.us-east-1.amazonaws.com.evil.example',
+    'vpce-0.execute-api.us-east-1.vpce.amazonaws.com.evil.example',
+    'abc.lambda-url.us-east-1.on.aws.evil.example',
     'jobs.vpc-lattice-svcs.us-west-2.on.aws.evil.example',
     'abc.appsync-api.us-east-1.amazonaws.com.evil.example',
-    'a.b.appsync-api.us-east-1.amazonaws.com',
+    'notamazonaws.com',
   ])('takes %s for a custom domain', (host) => {
     expect(resolveEndpoint(host, { defaultRegion: 'eu-north-1' })).toEqual({
       region: 'eu-north-1',

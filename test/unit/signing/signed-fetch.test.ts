@@ -256,7 +256,7 @@ describe('createSignedFetch refuses, before anything is sent,', () => {
       message: expect.stringContaining('no credentials: no role'),
     })
     const odd = record({ credentials: () => Promise.reject('odd') })
-    expect(await rejection(odd.fetch(URL_))).toMatchObject({ message: expect.stringContaining('the provider failed') })
+    expect(await rejection(odd.fetch(URL_))).toMatchObject({ message: expect.stringContaining('no credentials: odd') })
   })
 
   it('a call that its caller aborted meanwhile', async () => {
@@ -272,11 +272,30 @@ describe('createSignedFetch refuses, before anything is sent,', () => {
   })
 
   it.each([
-    [{ ...OPTIONS, region: '' }, "Option 'region' must have length >= 1"],
-    [{ region: 'eu-central-1' }, "Missing required option 'service'"],
-    [{ ...OPTIONS, regoin: 'x' }, "Unknown option 'regoin'"],
-  ])('wrong options, %o', (options, message) => {
-    expect(() => createSignedFetch(options as SignedFetchOptions)).toThrow(new TypeError(message))
+    [{ ...OPTIONS, region: '' }, ['region: must be a region such as eu-central-1; got an empty string']],
+    [{ ...OPTIONS, region: undefined }, ['region: is missing']],
+    [{ region: 'eu-central-1' }, ['service: is missing']],
+    [undefined, ['region: is missing', 'service: is missing', 'options: must be an object; got undefined']],
+    [
+      { service: 'a/b', regoin: 'x', credentials: { accessKeyId: 'a' }, fetch: 5 },
+      [
+        'region: is missing',
+        'service: must be a signing name such as execute-api; got a string',
+        'regoin: no such option of createSignedFetch; did you mean region?',
+        'credentials: must be credentials, or a provider function; got an object',
+        'fetch: must be a function; got 5',
+      ],
+    ],
+  ])('wrong options, %o', (options, problems) => {
+    expect(() => createSignedFetch(options as SignedFetchOptions)).toThrow(
+      expect.objectContaining({ name: 'ServicesConfigurationError', problems }),
+    )
+  })
+
+  it('blanks around the region are none of it', async () => {
+    const { sent, fetch } = record({ region: ' eu-central-1\n' })
+    await fetch(URL_)
+    expect(sent[0]?.headers.get('authorization')).toContain('/eu-central-1/execute-api/')
   })
 })
 
@@ -319,7 +338,9 @@ describe('createSignedFetch fails as fetch does:', () => {
 
   it("with a transport's own TypeError", async () => {
     const error = new TypeError('fetch failed')
-    expect(await rejection(record({ fetch: () => Promise.reject(error) }).fetch(URL_))).toBe(error)
+    const failure = await rejection(record({ fetch: () => Promise.reject(error) }).fetch(URL_))
+    expect(failure).toBeInstanceOf(TypeError)
+    expect(failure).toEqual(error)
   })
 
   it('for what is no URL', async () => {

@@ -1,3 +1,5 @@
+import { createHash, createHmac } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { verifySignature } from '../../../src/testing/index.ts'
 import { IDENTITY } from '../../support/helpers.ts'
@@ -145,5 +147,79 @@ describe('verifySignature', () => {
 
   it('reproduces the example of the Signature Version 4 test suite, get-vanilla', () => {
     expect(verifyExample()).toMatchObject({ verified: true })
+  })
+
+  /** Signs a request whose headers and payload hash are canonical as they stand, and gives it with other headers. */
+  function sign(canonical: string, names: string, sent: readonly string[], service = 'execute-api') {
+    const date = DATE.slice(0, 8)
+    const scope = `${date}/${REGION}/${service}/aws4_request`
+    const hash = createHash('sha256').update(canonical).digest('hex')
+    const key = [date, REGION, service, 'aws4_request'].reduce<string | Buffer>(
+      (last, part) => createHmac('sha256', last).update(part).digest(),
+      `AWS4${IDENTITY.secretAccessKey}`,
+    )
+    const signature = createHmac('sha256', key).update(`AWS4-HMAC-SHA256\n${DATE}\n${scope}\n${hash}`).digest('hex')
+    const authorization = `AWS4-HMAC-SHA256 Credential=${IDENTITY.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`
+    const rawHeaders = [...sent, 'Authorization', authorization]
+    return verifySignature(
+      { method: 'GET', target: '/', rawHeaders, body: Buffer.from('abc') },
+      {
+        credentials: [{ ...IDENTITY, sessionToken: undefined } as never],
+        region: REGION,
+        service,
+        now: Date.parse('2026-11-22T01:02:03Z'),
+      },
+    )
+  }
+
+  const verifyValue = (canonical: string, sent: string) =>
+    sign(
+      `GET\n/\n\nhost:h\nx-amz-date:${DATE}\nx-amz-meta:${canonical}\n\nhost;x-amz-date;x-amz-meta\n${ABC}`,
+      'host;x-amz-date;x-amz-meta',
+      ['Host', 'h', 'X-Amz-Date', DATE, 'X-Amz-Meta', sent],
+    ).verified
+
+  const ABC = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+
+  it('takes spaces at the ends and several in a row for what was signed, and nothing else', () => {
+    for (const sent of ['a b', ' a b', 'a b ', '  a    b  ']) expect(verifyValue('a b', sent), sent).toBe(true)
+    for (const space of ['\u00a0', '\u000b', '\u000c', '\t', '\u0085', '\u1680', '\u2003', '\u3000', '\ufeff']) {
+      for (const sent of [`a${space}b`, `a ${space}b`, `${space}a b`, `a b${space}`, `a${space}${space}b`]) {
+        expect(verifyValue('a b', sent), JSON.stringify(sent)).toBe(false)
+      }
+      // As it stands, it is a character like others.
+      expect(verifyValue(`a${space}b`, `a${space}b`)).toBe(true)
+    }
+  })
+
+  it('takes no character for a space but a space', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 3 }), (text) => {
+        expect(verifyValue('a b', `a${text}b`)).toBe(/^ +$/.test(text))
+      }),
+    )
+  })
+
+  it.each(['x-amz-date', 'x-amz-date;x-host', 'hosts;x-amz-date'])('refuses %s, where host is not signed', (names) => {
+    const sent = ['Host', 'h', 'Hosts', 'h', 'X-Host', 'h', 'X-Amz-Date', DATE]
+    expect(sign('', names, sent)).toMatchObject({
+      verified: false,
+      errorType: 'InvalidSignatureException',
+      message: "'Host' or ':authority' must be a 'SignedHeader'",
+    })
+  })
+
+  it.each([
+    ['vpc-lattice-svcs', true],
+    ['s3', true],
+    ['execute-api', false],
+    ['lambda', false],
+    ['s3-outposts', false],
+  ])('takes an unsigned payload of %s: %s', (service, isTaken) => {
+    const sent = ['Host', 'h', 'X-Amz-Date', DATE, 'X-Amz-Content-Sha256', 'UNSIGNED-PAYLOAD']
+    const names = 'host;x-amz-content-sha256;x-amz-date'
+    const head = `GET\n/\n\nhost:h\nx-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:${DATE}\n\n${names}`
+    expect(sign(`${head}\nUNSIGNED-PAYLOAD`, names, sent, service).verified).toBe(isTaken)
+    expect(sign(`${head}\n${ABC}`, names, sent, service).verified).toBe(!isTaken)
   })
 })

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { ReceivedResponse, type ResponseHead } from '../../../src/transport/received-response.ts'
+import { ReceivedResponse, type ResponseHead, type ResponseLimits } from '../../../src/transport/received-response.ts'
 import { rejection } from '../../support/helpers.ts'
 
 const CUT = new Error('cut off')
@@ -17,11 +17,7 @@ interface Made {
   readonly url?: string
 }
 
-function createResponse(
-  source: Readable | null,
-  made: Made = {},
-  hold?: ConstructorParameters<typeof ReceivedResponse>[3],
-) {
+function createResponse(source: Readable | null, made: Made = {}, limits: Omit<ResponseLimits, 'toError'> = {}) {
   const { status = 200, statusText = 'OK', contentType = 'application/x-www-form-urlencoded' } = made
   const head: ResponseHead = {
     status,
@@ -29,7 +25,7 @@ function createResponse(
     headers: new Headers({ 'content-type': contentType }),
     url: made.url ?? 'http://h.example/x?q',
   }
-  return new ReceivedResponse(head, source, toFailure, hold)
+  return new ReceivedResponse(head, source, { toError: toFailure, ...limits })
 }
 
 const fromText = (text: string, made?: Made) =>
@@ -443,7 +439,7 @@ describe('a body that nobody reads', () => {
 
   const useHold = (source: Readable) => {
     const hold = { ref: vi.fn<() => void>(), unref: vi.fn<() => void>() }
-    return { hold, response: createResponse(source, {}, hold) }
+    return { hold, response: createResponse(source, {}, { hold }) }
   }
 
   it.each([
