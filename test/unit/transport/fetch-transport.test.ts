@@ -126,6 +126,7 @@ describe('sendByFetch', () => {
     ['null', async () => null, 'no Response'],
     ['text', async () => 'text', 'no Response'],
     ['a plain object', async () => ({ ok: true, json: async () => ({}) }), 'no Response'],
+    ['an object without a status', async () => ({ headers: new Headers(), body: null }), 'no Response'],
     ['an object without headers', async () => ({ status: 200, body: null }), 'no Response'],
     ['an object without a body', async () => ({ status: 200, headers: new Headers() }), 'no Response'],
     ['a Response that was read', read, 'whose body has been read already'],
