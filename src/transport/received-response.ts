@@ -1,7 +1,12 @@
 import { PassThrough, pipeline, Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
 // Imported, so that fake timers leave them alone.
-import { setImmediate, setTimeout as setRealTimeout } from 'node:timers'
+import {
+  clearImmediate,
+  clearTimeout as clearRealTimeout,
+  setImmediate,
+  setTimeout as setRealTimeout,
+} from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Everything of a response but its body. */
@@ -64,6 +69,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   readonly #received: Readable | null
   /** What the body is read from: `#received`, or a stream behind it. */
   #source: Readable | null
+  #ahead: NodeJS.Immediate | undefined
   #unread: NodeJS.Timeout | undefined
   /** Somebody reads the body. */
   #isReading = false
@@ -86,7 +92,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
     source
       .on('error', () => {})
       .once('close', () => {
-        clearTimeout(this.#unread)
+        clearRealTimeout(this.#unread)
         // Before any reader of the body sees the error.
         this.#end(this.#isReading && source.errored ? toError(source.errored) : undefined)
       })
@@ -255,7 +261,9 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
   /** Lets go of a small body's connection, and of the process: nobody may ever read the body. */
   #readAheadSoon(): void {
-    setImmediate(() => {
+    // A look at the beginning may be over before the turn of the one that was asked for first.
+    clearImmediate(this.#ahead)
+    this.#ahead = setImmediate(() => {
       if (this.#isReading || this.#source === null) return
       this.#source = pipeline(this.#source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
       this.#limits.hold?.unref()
@@ -267,7 +275,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
   #startReading(): Readable {
     this.#isReading = true
-    clearTimeout(this.#unread)
+    clearRealTimeout(this.#unread)
     this.#limits.hold?.ref()
     this.#limits.onRead?.()
     return this.#source as Readable
@@ -299,7 +307,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
     return new Promise((resolve, reject) => {
       const fail = () => reject(this.#fail(source.errored ?? new Error('the response was closed')))
       if (source.destroyed) return fail()
-      const { bytes, createError } = this.#limits.size ?? UNLIMITED
+      const limit = this.#limits.size
       const parts: Buffer[] = []
       const chunks: Buffer[] = []
       let size = 0
@@ -307,9 +315,9 @@ export class ReceivedResponse extends NativeResponse implements Response {
         .on('data', (chunk: Buffer) => {
           if (chunks.push(chunk) === MAX_CHUNKS) parts.push(Buffer.concat(chunks.splice(0)))
           size += chunk.length
-          if (size <= bytes) return
+          if (limit === undefined || size <= limit.bytes) return
           // At once: the stream of a clone waits with its own end for the original's.
-          reject(this.#fail(createError(this)))
+          reject(this.#fail(limit.createError(this)))
           source.destroy()
         })
         .on('error', fail)
@@ -327,8 +335,6 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
 /** A body may come byte by byte. Each chunk costs a hundred bytes, and keeps what else was read with it. */
 const MAX_CHUNKS = 1_000
-
-const UNLIMITED: SizeLimit = { bytes: Number.POSITIVE_INFINITY, createError: () => undefined }
 
 /** The same stream, watched. While its reader holds it back, no time is counted. */
 function limitIdle(source: Readable, { ms, expire }: IdleLimit): Readable {

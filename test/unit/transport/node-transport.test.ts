@@ -185,6 +185,7 @@ const RESPONSES: Readonly<Record<string, Respond>> = {
   created: (_, response) => response.writeHead(201, { location: '/jobs/7' }).end('{}'),
   'no content': (_, response) => response.writeHead(204).end(),
   'reset content': (_, response) => response.writeHead(205).end(),
+  'reset content, with a body': (_, response) => response.writeHead(205).end('body'),
   'multiple choices': (_, response) => response.writeHead(300).end('{}'),
   'not modified': (_, response) => response.writeHead(304, { etag: '"1"' }).end(),
   redirect: (_, response) => response.writeHead(302, { location: '/elsewhere' }).end('moved'),
