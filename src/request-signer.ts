@@ -288,10 +288,9 @@ function createClient(name: string, url: string | undefined, source: string): Se
   try {
     return createServices({ services: { [name]: { url: url || undefined } } })[name] as ServiceClient
   } catch (error) {
-    if (!(error instanceof ServicesConfigurationError)) throw error
-    throw new ServicesConfigurationError(
-      error.problems.map((problem) => problem.replace(`services.${name}.url`, source)),
-    )
+    // Which is all that it throws.
+    const { problems } = error as ServicesConfigurationError
+    throw new ServicesConfigurationError(problems.map((problem) => problem.replace(`services.${name}.url`, source)))
   }
 }
 

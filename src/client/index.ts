@@ -8,8 +8,8 @@ export {
   type ServiceNames,
   type Services,
 } from './create-services.ts'
-export { createRetryBudget } from './retry-budget.ts'
+export { createRetryBudget, type RetryBudget } from './retry-budget.ts'
 export { STATUS_CODES } from './retry-policy.ts'
 export type { Invocation, PendingCallRegistry, ServiceCall } from './service-call.ts'
-export type { CallMethod, CallOptions, ServiceClient } from './service-client.ts'
+export { type CallMethod, type CallOptions, createClientMaker, type ServiceClient } from './service-client.ts'
 export { readTraceId, type TracedContext } from './trace.ts'

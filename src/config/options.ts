@@ -51,9 +51,6 @@ export interface ServicesLogger {
   error(message: string, details: LogDetails): void
 }
 
-/** `await` waits until the deadline, a number that many milliseconds; `ignore` leaves everything as it is. */
-export type PendingCallsOption = 'await' | 'ignore' | number
-
 /** What may be set for all services, and for one of them. */
 interface CommonOptions {
   /** AWS region that signatures are for. Default: from the URL's host, else the environment's `AWS_REGION`. */
@@ -154,7 +151,7 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
    * once. `ignore` leaves all of them to the environment's freeze.
    * @default 1_000
    */
-  readonly pendingCalls?: PendingCallsOption | undefined
+  readonly pendingCalls?: number | 'await' | 'ignore' | undefined
   /** One line a call, and warnings. Default: warnings to the console, nothing else. */
   readonly logger?: ServicesLogger | undefined
   /** Told of each call, once, after its last attempt. What it throws is logged. Default: nobody is told. */
@@ -171,6 +168,9 @@ export interface SignedServicesOptions<S extends ServicesOption = ServicesOption
    */
   readonly fetch?: typeof globalThis.fetch | undefined
 }
+
+/** Written out above, so that the compiler's messages show what is allowed. */
+export type PendingCallsOption = Exclude<SignedServicesOptions['pendingCalls'], undefined>
 
 export const defaults = {
   services: ['ai', 'integration', 'background', 'admin'],

@@ -51,7 +51,6 @@ const MAX_HINT = 4_000
 export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
   const error = toShowable(thrown)
   if (error instanceof ServiceError) return error
-  if (call.signal.aborted) return call.signal.reason
   const { code, message, neverConnected, neverSent, notAResponse, timedOut } = readTransportError(error)
   const networkCode = redactText(code, call.secrets)
   const shown = redactMessage(message, call.secrets)

@@ -87,21 +87,22 @@ function accessHint(message: string, { refusals }: RefusedCall): string {
   if (principal === 'anonymous') {
     return 'The gateway took the call for unsigned: something on the way has removed its signature, or the route has another kind of authorization.'
   }
-  // A function URL needs two permissions, of which a refusal names one.
-  const isListed = action === undefined || refusals.actions.includes(action)
-  const actions = isListed && refusals.actions.length > 0 ? refusals.actions : [action ?? 'execute-api:Invoke']
-  const [service] = (actions[0] as string).split(':')
-  // API Gateway masks the account id, which a policy needs whole, or as a wildcard.
-  const arn = resource?.replace(/:\*+\d+:/, ':*:') ?? `arn:aws:${service}:*:*:*`
-  const statement = JSON.stringify({
-    Effect: 'Allow',
-    Action: actions.length === 1 ? actions[0] : actions,
-    Resource: arn,
-  })
   const place =
     policy === undefined || policy === 'identity'
       ? `the policy of ${roleOf(principal)}`
       : `the ${policy} policy, for ${roleOf(principal)}`
+  // A function URL needs two permissions, of which a refusal names one.
+  const isListed = action === undefined || refusals.actions.includes(action)
+  const actions = isListed ? refusals.actions : [action]
+  const [first] = actions
+  if (first === undefined) return `Allow the call in ${place}.`
+  // API Gateway masks the account id, which a policy needs whole, or as a wildcard.
+  const arn = resource?.replace(/:\*+\d+:/, ':*:') ?? `arn:aws:${first.split(':')[0]}:*:*:*`
+  const statement = JSON.stringify({
+    Effect: 'Allow',
+    Action: actions.length === 1 ? first : actions,
+    Resource: arn,
+  })
   return `Allow it in ${place}: ${statement}`
 }
 

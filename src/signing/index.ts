@@ -1,3 +1,4 @@
+export { createStringToSign } from './canonical-request.ts'
 export { createClockSkew } from './clock-skew.ts'
 export {
   type AwsCredentialIdentity,

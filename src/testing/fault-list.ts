@@ -7,6 +7,8 @@ export interface FaultList {
   readonly fail: (route: string, fault: Fault) => () => void
   /** What is to happen to a request of this route; counts it. */
   readonly take: (service: string, key: string) => Effect | undefined
+  /** Heals all routes. */
+  readonly clear: () => void
 }
 
 interface Entry {
@@ -44,5 +46,6 @@ export function createFaultList(services: ReadonlyMap<string, readonly Route[]>)
       if (entry.left === 0) entries.delete(entry)
       return entry.effect
     },
+    clear: () => entries.clear(),
   }
 }

@@ -1,15 +1,13 @@
-import type { ServerResponse } from 'node:http'
 import {
   encodeReply,
   type GatewayAnswer,
   isStatus,
   missingToken,
   refusal,
-  sendHalf,
   serverError,
   tooLarge,
 } from './gateway-answer.ts'
-import { Failure, Reply } from './routes.ts'
+import { Reply } from './reply.ts'
 import {
   expiredMessage,
   incompleteMessage,
@@ -19,54 +17,93 @@ import {
   toAmzDate,
 } from './verify-signature.ts'
 
-/** An answer of API Gateway's own, whatever the request's signature. */
-type AnswerName =
-  | 'missing-token'
-  | 'incomplete-signature'
-  /** Repeats what was signed, the session token included, where the request is signed well enough to tell. */
-  | 'signature-mismatch'
-  | 'signature-expired'
-  | 'signature-not-yet-current'
-  | 'invalid-token'
-  | 'expired-token'
-  /** No policy allows the call. */
-  | 'access-denied'
-  /** A resource policy forbids the call. */
-  | 'access-denied-explicit'
-  /** A firewall, or a missing API key. */
-  | 'forbidden'
-  /** 429 for the rate. */
-  | 'throttled'
-  /** 429 for a usage plan's quota. */
-  | 'quota'
-  /** 504 */
-  | 'integration-timeout'
-  /** 502, a function's answer that is malformed. */
-  | 'bad-gateway'
-  /** 500 */
-  | 'internal-error'
-  /** 413 */
-  | 'too-large'
-  /** What an HTTP API says to a signature it refuses. */
-  | 'http-api-forbidden'
-  /** What an HTTP API says to a route it does not know. */
-  | 'http-api-not-found'
+/** Responses of API Gateway's own, whatever the request's signature. */
+const ANSWER_NAMES = [
+  'missing-token',
+  'incomplete-signature',
+  // Repeats what was signed, the session token included, where the request is signed well enough to tell.
+  'signature-mismatch',
+  'signature-expired',
+  'signature-not-yet-current',
+  'invalid-token',
+  'expired-token',
+  // No policy allows the call.
+  'access-denied',
+  // A resource policy forbids the call.
+  'access-denied-explicit',
+  // A firewall, or a missing API key.
+  'forbidden',
+  // 429 for the rate.
+  'throttled',
+  // 429 for a usage plan's quota.
+  'quota',
+  // 504
+  'integration-timeout',
+  // 502, a function's response that is malformed.
+  'bad-gateway',
+  // 500
+  'internal-error',
+  // 413
+  'too-large',
+  // What an HTTP API says to a signature it refuses.
+  'http-api-forbidden',
+  // What an HTTP API says to a route it does not know.
+  'http-api-not-found',
+] as const
 
-/** What becomes of the connection in place of an answer. */
-type BreakName =
-  /** A reset once the head is there, the body unread. */
-  | 'reset-before-read'
-  /** A reset once the whole request is there. */
-  | 'reset-after-read'
-  /** A 200 whose body ends early, with the connection. */
-  | 'half-answer'
-  /** The request is read and never answered. */
-  | 'hang'
-  /** A 200 whose body stops half-way, the connection open. */
-  | 'hang-in-body'
+/** What becomes of the connection in place of a response. */
+const BREAK_NAMES = [
+  // A reset once the head is there, the body unread.
+  'reset-before-read',
+  // A reset once the whole request is there.
+  'reset-after-read',
+  // Another name for it.
+  'network',
+  // A 200 whose body ends early, with the connection.
+  'half-answer',
+  // The request is read and never answered.
+  'hang',
+  // Another name for it.
+  'timeout',
+  // A 200 whose body stops half-way, the connection open.
+  'hang-in-body',
+] as const
 
-/** A fault by its name. */
-export type FaultName = AnswerName | BreakName
+export const FAULT_NAMES: readonly [...typeof ANSWER_NAMES, ...typeof BREAK_NAMES] = [...ANSWER_NAMES, ...BREAK_NAMES]
+
+type AnswerName = (typeof ANSWER_NAMES)[number]
+type BreakName = (typeof BREAK_NAMES)[number]
+
+/**
+ * A fault by its name: a response of API Gateway's own, or what becomes of the connection. `network` is another name for
+ * `reset-after-read`, and `timeout` for `hang`.
+ */
+// By its list, so that the compiler's messages show the names.
+export type FaultName = (typeof FAULT_NAMES)[number]
+
+/** What a route answers in place of a response; made with `fail`. */
+export class Failure {
+  /** What happens. */
+  readonly fault: FaultName
+
+  constructor(fault: FaultName) {
+    this.fault = fault
+  }
+}
+
+/**
+ * Answers with a fault in place of a response, in `mockServices` and in the local gateway.
+ *
+ * In `mockServices`, `hang`, `hang-in-body` and `timeout` fail at once with a `ServiceTimeoutError`. As a route's answer,
+ * `reset-before-read` is the same as `reset-after-read`, because the request has been read by then.
+ *
+ * @param name A refusal or failure of API Gateway's own, or a connection that breaks or hangs.
+ * @throws TypeError for a name that is no fault's
+ */
+export function fail(name: FaultName): Failure {
+  effectOf(name)
+  return new Failure(name)
+}
 
 /** Common to faults that are objects. */
 interface CountedFault {
@@ -76,33 +113,33 @@ interface CountedFault {
 
 /** A fault by its name, for some requests. */
 interface NamedFault extends CountedFault {
-  /** What happens in place of the route's answer. */
+  /** What happens in place of the route's response. */
   readonly fault: FaultName
 }
 
-/** An answer of the integration's own: behind the signature's check, in place of the route's. */
+/** A response of the integration's own: after the signature's check, in place of the route's. */
 interface StatusFault extends CountedFault {
   /** HTTP status, from 200 to 999. */
   readonly status: number
-  /** JSON, unless it is text or bytes. Default: none. */
+  /** JSON, unless it is text or bytes; not a stream. Default: none. */
   readonly body?: unknown
-  /** Beside `content-type` and `content-length`, or in their place. Default: none. */
+  /** Sent beside `content-type` and `content-length`, or in their place. Default: none. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** The normal answer, later; the route's function runs at once. */
+/** The normal response, later; the route's function runs at once. */
 interface DelayFault extends CountedFault {
-  /** Milliseconds that the answer is held back. */
+  /** Milliseconds that the response is held back. */
   readonly delay: number
 }
 
 /**
- * How a route fails, for `times` requests, as their heads arrive, or until it is healed. Like a route's own answer, it may
- * be a `fail`: `fail('timeout')` is a `hang`, `fail('network')` a `reset-after-read`.
+ * How a route fails, for `times` requests, counted as their heads arrive, or until it is healed. It may be a `fail(name)`,
+ * as a route's own answer.
  */
 export type Fault = FaultName | NamedFault | StatusFault | DelayFault | Failure
 
-/** What an answer may depend on. */
+/** What a response of the gateway's own may depend on. */
 interface FaultedRequest {
   readonly method: string
   readonly service: string
@@ -115,17 +152,21 @@ interface FaultedRequest {
 
 /** What the gateway does about a fault. */
 export type Effect =
-  | { readonly kind: 'answer'; readonly answer: (request: FaultedRequest) => GatewayAnswer }
+  | NamedEffect
   | { readonly kind: 'route'; readonly reply: Reply }
   | { readonly kind: 'delay'; readonly delay: number }
+
+/** The same for a fault that has a name. */
+export type NamedEffect =
+  | { readonly kind: 'answer'; readonly answer: (request: FaultedRequest) => GatewayAnswer }
   | ({ readonly kind: 'break' } & Break)
 
 /** What becomes of a connection. */
 export interface Break {
   readonly readsBody: boolean
-  /** What goes out; 0 for nothing. */
-  readonly status: number
-  readonly act: (response: ServerResponse, now: number) => void
+  /** Whether half a response goes out first. */
+  readonly sendsHalf: boolean
+  readonly end: 'reset' | 'hang'
 }
 
 /** Well past the gateway's window, either way. */
@@ -161,27 +202,31 @@ const ANSWERS: Readonly<Record<AnswerName, (request: FaultedRequest) => GatewayA
   'http-api-not-found': () => httpApi(404, 'Not Found'),
 }
 
+const RESET: Break = { readsBody: true, sendsHalf: false, end: 'reset' }
+const HANG: Break = { readsBody: true, sendsHalf: false, end: 'hang' }
+
 const BREAKS: Readonly<Record<BreakName, Break>> = {
-  'reset-before-read': { readsBody: false, status: 0, act: reset },
-  'reset-after-read': { readsBody: true, status: 0, act: reset },
-  'half-answer': {
-    readsBody: true,
-    status: 200,
-    act: (response, now) => sendHalf(response, halfAnswer(), now, () => response.destroy()),
-  },
-  hang: { readsBody: true, status: 0, act: () => {} },
-  'hang-in-body': {
-    readsBody: true,
-    status: 200,
-    act: (response, now) => sendHalf(response, halfAnswer(), now, () => {}),
-  },
+  'reset-before-read': { ...RESET, readsBody: false },
+  'reset-after-read': RESET,
+  network: RESET,
+  'half-answer': { ...RESET, sendsHalf: true },
+  hang: HANG,
+  timeout: HANG,
+  'hang-in-body': { ...HANG, sendsHalf: true },
 }
 
-export const FAULT_NAMES: readonly string[] = [...Object.keys(ANSWERS), ...Object.keys(BREAKS)]
+/** What goes out of a response that breaks half-way. It promises as much again. */
+export const HALF_ANSWER: GatewayAnswer & { readonly payload: string } = {
+  status: 200,
+  payload: '{"items":[1,2,',
+  headers: { 'content-type': 'application/json', 'content-length': '28' },
+}
 
-/** How a connection fails for a route that answers nothing. */
-export function breakOf({ kind }: Failure): Break {
-  return BREAKS[kind === 'timeout' ? 'hang' : 'reset-after-read']
+/** What a name stands for. @throws TypeError for a name that is no fault's */
+export function effectOf(name: unknown): NamedEffect {
+  if (isNameIn(ANSWERS, name)) return { kind: 'answer', answer: ANSWERS[name] }
+  if (isNameIn(BREAKS, name)) return { kind: 'break', ...BREAKS[name] }
+  throw new TypeError(`Unknown fault ${show(name)}: it must be one of ${FAULT_NAMES.join(', ')}`)
 }
 
 /** What may stand beside the member that says which kind of fault it is. */
@@ -189,9 +234,6 @@ const MEMBERS = { fault: ['times'], status: ['body', 'headers', 'times'], delay:
 
 /** Checks a fault once. @throws TypeError naming what is wrong with it */
 export function parseFault(fault: Fault): { readonly effect: Effect; readonly times: number } {
-  if (fault instanceof Failure) {
-    return { effect: { kind: 'break', ...breakOf(fault) }, times: Number.POSITIVE_INFINITY }
-  }
   const given: Record<string, unknown> = typeof fault === 'string' ? { fault } : { ...fault }
   const kind = (['fault', 'status', 'delay'] as const).find((name) => given[name] !== undefined)
   if (kind === undefined) throw new TypeError("A fault must be a name, or have 'fault', 'status' or 'delay'")
@@ -206,11 +248,7 @@ export function parseFault(fault: Fault): { readonly effect: Effect; readonly ti
 }
 
 const PARSERS: Readonly<Record<keyof typeof MEMBERS, (given: Record<string, unknown>) => Effect>> = {
-  fault: ({ fault: name }) => {
-    if (isNameIn(ANSWERS, name)) return { kind: 'answer', answer: ANSWERS[name] }
-    if (isNameIn(BREAKS, name)) return { kind: 'break', ...BREAKS[name] }
-    throw new TypeError(`Unknown fault ${show(name)}: it must be one of ${FAULT_NAMES.join(', ')}`)
-  },
+  fault: ({ fault }) => effectOf(fault),
   status: ({ status, body, headers = {} }) => {
     if (!isStatus(status)) {
       throw new TypeError(`A fault's 'status' must be a whole number from 200 to 999, not ${show(status)}`)
@@ -231,7 +269,7 @@ function isNameIn<Name extends string>(table: Readonly<Record<Name, unknown>>, n
   return typeof name === 'string' && Object.hasOwn(table, name)
 }
 
-function show(value: unknown): string {
+export function show(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : String(value)
 }
 
@@ -245,13 +283,4 @@ function accessDenied({ method, service, path, region }: FaultedRequest, reason:
 
 function httpApi(status: number, message: string): GatewayAnswer {
   return { ...encodeReply(new Reply(status, { message }, {})), api: 'http' }
-}
-
-function halfAnswer(): GatewayAnswer {
-  return encodeReply(new Reply(200, '{"items":[1,2,', { 'content-type': 'application/json' }))
-}
-
-/** A real reset, where an end of the stream might pass for an orderly close. */
-function reset(response: ServerResponse): void {
-  response.req.socket.resetAndDestroy()
 }

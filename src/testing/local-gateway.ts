@@ -1,11 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, isIPv6 } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toVariable } from '../config/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
+import { answerRoute, tellFailedRoute } from './answer-route.ts'
 import { createFaultList } from './fault-list.ts'
-import { type Break, breakOf, type Effect, type Fault } from './faults.ts'
+import {
+  type Break,
+  type Effect,
+  effectOf,
+  Failure,
+  type Fault,
+  type FaultName,
+  HALF_ANSWER,
+  type NamedEffect,
+  show,
+} from './faults.ts'
 import {
   encodeReply,
   type GatewayAnswer,
@@ -13,24 +24,20 @@ import {
   missingToken,
   refusal,
   send,
+  sendHalf,
   serverError,
   tooLarge,
 } from './gateway-answer.ts'
-import {
-  answerRoute,
-  Failure,
-  locateRoute,
-  parseJson,
-  parseRoutes,
-  type RouteRequest,
-  type Routes,
-  type ServiceRoutes,
-} from './routes.ts'
+import { locateRoute, parseJson, parseRoutes, type RouteRequest, type Routes, type ServiceRoutes } from './routes.ts'
+import { toByteStream } from './stream-body.ts'
 import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './verify-signature.ts'
 
 /** Options of `startLocalGateway`. */
 export interface LocalGatewayOptions<R = Record<string, Routes>> {
-  /** Routes by service. */
+  /**
+   * Routes by service. A service whose URL the clients read from a variable of another name has that name beside its routes:
+   * `{ billing: { env: 'BILLING_URL', 'GET /invoices': [] } }`.
+   */
   readonly services: ServiceRoutes<R>
   /** The identity that may call. Default: one made up for this gateway, session token included. */
   readonly credentials?: AwsCredentialIdentity
@@ -41,29 +48,48 @@ export interface LocalGatewayOptions<R = Record<string, Routes>> {
   readonly region?: string
   /** The gateway's clock, in milliseconds since the epoch. Default: the machine's. */
   readonly now?: () => number
+  /**
+   * TCP port that takes the requests, from 0 to 65535; 0 stands for a free one.
+   * @default 0
+   */
+  readonly port?: number
+  /**
+   * Host name or IP address to listen on. `0.0.0.0` listens on all addresses of the machine, as containers need; `url` then
+   * has `127.0.0.1`. Over plain http, clients call other hosts than loopback ones only with `allowHttp: true`.
+   * @default '127.0.0.1'
+   */
+  readonly host?: string
 }
 
-/** What the gateway saw of one request, and what it answered. */
+/** What the gateway saw of one request, and how it responded. */
 export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRequest {
   /** Name of the service that was called: the first segment of the path. */
   readonly service: string
   /** What the signature is worth; of a request whose body a fault left unread, with an empty body. */
   readonly signature: SignatureVerdict
-  /** HTTP status of the answer; 0 where a fault let none out. */
+  /** HTTP status of the response; 0 where a fault let none out. */
   readonly status: number
-  /** What a route's function threw, or what is wrong with its answer; the caller gets a 502. */
+  /**
+   * What a route's function threw, or what is wrong with its answer; the caller gets a 502. For a stream, what it threw; the
+   * caller gets half of the response.
+   */
   readonly error?: unknown
-  /** Milliseconds from the request's head to the answer. */
+  /** Milliseconds from the request's head to the head of the response. */
   readonly durationMs: number
+}
+
+/** A request before it is recorded. */
+interface Seen extends Omit<GatewayRequest, 'status' | 'durationMs' | 'error'> {
+  error?: unknown
 }
 
 /** A gateway that listens until it is closed. */
 export interface LocalGateway {
-  /** Where it listens, `http://127.0.0.1:<port>`. */
+  /** Where it listens: `http://127.0.0.1:<port>`, unless `host` says otherwise. */
   readonly url: string
   /** Variables that point the clients at it: URLs, region and credentials. */
   readonly env: Readonly<Record<string, string>>
-  /** Everything it was asked, in the order of the answers. */
+  /** All requests since the start or the last `reset`, in the order of the responses. */
   readonly requests: readonly GatewayRequest[]
   /**
    * Makes a route fail; gives back a function that heals it. The route is a service and one of its routes, such as
@@ -72,7 +98,10 @@ export interface LocalGateway {
    *
    * @throws TypeError for a route that is not defined, or a fault that is none
    */
-  readonly fail: (route: string, fault: Fault) => () => void
+  // Not `Fault`, so that the compiler's messages show the names.
+  readonly fail: (route: string, fault: FaultName | Exclude<Fault, FaultName>) => () => void
+  /** Forgets all requests and faults. `requests` stays the same array. */
+  readonly reset: () => void
   /** Ends it, with all its connections; does nothing the second time. */
   readonly close: () => Promise<void>
   /** The same as `close`, for `await using`. */
@@ -81,19 +110,19 @@ export interface LocalGateway {
 
 /**
  * An API Gateway with IAM authorization on loopback: verifies each request's signature from the bytes received, and
- * answers and refuses as API Gateway does.
- * @param options The routes, and who may call them.
- * @throws TypeError by the promise, for a route that is not `METHOD /path`
+ * responds and refuses as API Gateway does. The console shows the errors of routes that fail.
+ * @param options The routes, who may call them, and where to listen.
+ * @throws TypeError by the promise, for a route that is not `METHOD /path`, and for an `env`, `port` or `host` that is none;
+ * the system's error, such as `EADDRINUSE`, where it cannot listen
  */
 export async function startLocalGateway<R extends object>(options: LocalGatewayOptions<R>): Promise<LocalGateway> {
-  const { region = 'us-east-1', now = Date.now } = options
+  const { region = 'us-east-1', now = Date.now, port = 0, host = '127.0.0.1' } = options
+  must(isPort(port), 'port', 'a whole number from 0 to 65535', port)
+  must(isHost(host), 'host', 'a host name or an IP address', host)
   const identity = options.credentials ?? makeIdentity()
-  const services = new Map(
-    Object.entries<Routes>(options.services as Record<string, Routes>).map(([name, routes]) => [
-      name,
-      parseRoutes(name, routes),
-    ]),
-  )
+  const given = Object.entries<Routes>(options.services as Record<string, Routes>)
+  const services = new Map(given.map(([name, routes]) => [name, parseRoutes(name, routes)]))
+  const variables = given.map(([name, routes]) => [name, readVariable(name, routes)] as const)
   const requests: GatewayRequest[] = []
   const faults = createFaultList(services)
 
@@ -109,39 +138,43 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     const received: ReceivedRequest = { method, target, rawHeaders, body }
     const request = { ...received, ...head, service, json: parseJson(body) }
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
-    let mistake: { readonly error?: unknown } = {}
-    // Before the answer goes out: whoever has it may look here at once.
-    const record = (status: number) => {
-      const durationMs = performance.now() - startedAt
-      requests.push({ ...request, signature, ...mistake, status, durationMs })
-    }
-    const breakOff = ({ status, act }: Break) => {
-      record(status)
-      act(response, now())
-    }
-    if (fault?.kind === 'break') return breakOff(fault)
+    // A stream may still fail when the response has been recorded.
+    const seen: Seen = { ...request, signature }
+    // Before the response goes out: whoever has it may look here at once.
+    const record = (status: number) =>
+      requests.push(Object.assign(seen, { status, durationMs: performance.now() - startedAt }))
     const decide = async (): Promise<GatewayAnswer | Break> => {
-      if (fault?.kind === 'answer') {
-        const { authorization = '' } = headers
-        return fault.answer({ ...request, region, authorization, signature, now: now() })
-      }
+      const { authorization = '' } = headers
+      const actOn = (effect: NamedEffect) =>
+        effect.kind === 'break' ? effect : effect.answer({ ...request, region, authorization, signature, now: now() })
+      if (fault?.kind === 'break' || fault?.kind === 'answer') return actOn(fault)
       if (body.byteLength > MAX_BODY) return tooLarge()
       if (route === undefined) return missingToken()
       if (!signature.verified) return refusal(signature.errorType, signature.message)
-      const answer = fault?.kind === 'route' ? fault.reply : route.answer
-      // What API Gateway makes of an integration that throws, or that answers what cannot be sent.
-      return answerRoute(answer, { ...request, params: route.params })
-        .then((given) => (given instanceof Failure ? breakOf(given) : encodeReply(given)))
-        .catch((error: unknown) => {
-          mistake = { error }
-          return serverError(502)
-        })
+      const note = (error: unknown) => {
+        tellFailedRoute('startLocalGateway', service, route.key, error)
+        seen.error = error
+        return error
+      }
+      try {
+        const answer = fault?.kind === 'route' ? fault.reply : route.answer
+        const given = await answerRoute(answer, { ...request, params: route.params })
+        if (given instanceof Failure) return actOn(effectOf(given.fault))
+        return encodeReply(given, (stream) => toByteStream(stream, note))
+      } catch (error) {
+        note(error)
+        // What API Gateway makes of an integration that throws, or that answers what cannot be sent.
+        return serverError(502)
+      }
     }
     const [answer, isInTime] = await Promise.all([decide(), waitOut(fault, gone.signal)])
-    if (!isInTime) return record(0)
-    if ('act' in answer) return breakOff(answer)
-    record(answer.status)
-    send(response, answer, now())
+    if ('end' in answer) {
+      record(answer.sendsHalf ? HALF_ANSWER.status : 0)
+      breakOff(response, answer, now())
+    } else {
+      record(isInTime ? answer.status : 0)
+      send(response, answer, now())
+    }
   }
 
   const server = createServer((incoming, response) => {
@@ -150,18 +183,17 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
   })
   // As API Gateway, it leaves idle connections open for longer than any test, and says nothing of when it will not.
   server.keepAliveTimeout = 0
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
+  const url = urlOf(host, (server.address() as AddressInfo).port)
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve())
       server.closeAllConnections()
     })
-  const urls = [...services.keys()].map((name) => [toVariable(name), `${url}/${encodeURIComponent(name)}`])
   return {
     url,
     env: {
-      ...Object.fromEntries(urls),
+      ...Object.fromEntries(variables.map(([name, variable]) => [variable, `${url}/${encodeURIComponent(name)}`])),
       AWS_REGION: region,
       AWS_ACCESS_KEY_ID: identity.accessKeyId,
       AWS_SECRET_ACCESS_KEY: identity.secretAccessKey,
@@ -169,9 +201,43 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     },
     requests,
     fail: faults.fail,
+    reset: () => {
+      requests.length = 0
+      faults.clear()
+    },
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+function must(isRight: boolean, option: string, be: string, value: unknown): void {
+  if (!isRight) throw new TypeError(`startLocalGateway: '${option}' must be ${be}, not ${show(value)}`)
+}
+
+function isPort(port: unknown): boolean {
+  return Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535
+}
+
+function isHost(host: unknown): boolean {
+  return typeof host === 'string' && (isIPv6(host) || /^[a-z\d.-]+$/i.test(host))
+}
+
+/** Hosts that stand for every address of the machine, and one of these. */
+const ANY_ADDRESS: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+])
+
+/** Where clients find what listens on `host`. */
+function urlOf(host: string, port: number): string {
+  const name = ANY_ADDRESS.get(host) ?? host
+  return `http://${isIPv6(name) ? `[${name}]` : name}:${port}`
+}
+
+/** The variable that the clients read a service's URL from. */
+function readVariable(service: string, { env = toVariable(service) }: Routes): string {
+  must(typeof env === 'string' && env !== '', `services.${service}.env`, 'the name of a variable', env)
+  return env as string
 }
 
 function makeIdentity(): AwsCredentialIdentity {
@@ -194,4 +260,10 @@ async function waitOut(fault: Effect | undefined, signal: AbortSignal): Promise<
   if (fault?.kind !== 'delay') return true
   // Stryker disable next-line ArrowFunction: undefined would do as well.
   return sleep(fault.delay, true, { signal }).catch(() => false)
+}
+
+function breakOff(response: ServerResponse, { sendsHalf, end }: Break, now: number): void {
+  if (sendsHalf) sendHalf(response, HALF_ANSWER, now, () => end === 'reset' && response.destroy())
+  // A real reset, where an end of the stream might pass for an orderly close.
+  else if (end === 'reset') response.req.socket.resetAndDestroy()
 }

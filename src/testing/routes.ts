@@ -16,51 +16,6 @@ export interface RouteRequest<Param extends string = string> {
   readonly json: unknown
 }
 
-/** An answer with a status of its own; made with `reply`. */
-export class Reply {
-  /** HTTP status, from 200 to 999. */
-  readonly status: number
-  /** JSON, unless it is text or bytes; undefined for none. */
-  readonly body: unknown
-  /** Beside `content-type` and `content-length`, or in their place. */
-  readonly headers: Readonly<Record<string, string>>
-
-  constructor(status: number, body: unknown, headers: Readonly<Record<string, string>>) {
-    this.status = status
-    this.body = body
-    this.headers = headers
-  }
-}
-
-/**
- * Answers with `status`; a body that is not text or bytes goes out as JSON.
- * @param status HTTP status, from 200 to 999; another one, like a body that is no data, fails the request.
- * @param body None by default.
- * @param headers Beside `content-type` and `content-length`, or in their place; none by default.
- */
-export function reply(status: number, body?: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
-  return new Reply(status, body, headers)
-}
-
-/** No answer at all; made with `fail`. */
-export class Failure {
-  /** How the caller sees it. */
-  readonly kind: 'timeout' | 'network'
-
-  constructor(kind: 'timeout' | 'network') {
-    this.kind = kind
-  }
-}
-
-/**
- * Answers nothing: `timeout` is for the caller a call that takes too long, at once in `mockServices`; `network` a
- * connection that breaks once the request is there.
- * @param kind How the call fails: with a `ServiceTimeoutError`, or with a `ServiceNetworkError`.
- */
-export function fail(kind: 'timeout' | 'network'): Failure {
-  return new Failure(kind)
-}
-
 /** An object that is neither a function nor a promise. */
 type Data = (object | Readonly<Record<string, unknown>>) & NoFunction
 
@@ -73,8 +28,8 @@ interface NoFunction {
 }
 
 /**
- * What a route answers: JSON, text, bytes, a `reply(...)`, a `fail(...)`, or a function of the request that gives one of
- * them or a promise of it; undefined is a 204.
+ * What a route answers: JSON, text, bytes, a `reply(...)`, a `fail(...)`, or a function of the request that returns one of
+ * them, a stream, or a promise of it; undefined is a 204.
  */
 export type RouteAnswer<Param extends string = string> =
   | Data
@@ -85,7 +40,10 @@ export type RouteAnswer<Param extends string = string> =
   | undefined
   | ((request: RouteRequest<Param>) => unknown)
 
-/** Answers by `METHOD /path`, with `:name` for a segment of any value. Literal segments win over those. */
+/**
+ * Answers by `METHOD /path`, with `:name` for a segment of any value. Literal segments win over those. Beside them, `env`
+ * may name the variable that holds the service's URL.
+ */
 export type Routes = Readonly<Record<string, RouteAnswer>>
 
 /** Names of a route's params: `id` of `GET /jobs/:id`. */
@@ -97,14 +55,19 @@ type ParamsOf<Key> = string extends Key
       ? Name
       : never
 
-/** Routes by service; each function's `params` follow the key of its route. */
+/**
+ * Routes by service; each function's `params` follow the key of its route. Beside its routes, a service may have `env`: the
+ * variable that holds its URL, where the clients' `services` option names one.
+ */
 export type ServiceRoutes<R = Record<string, Routes>> = {
   readonly [Service in keyof R]: {
     readonly [Key in keyof R[Service]]: string extends Key
       ? RouteAnswer
-      : Key extends `${Uppercase<string>} /${string}`
-        ? RouteAnswer<ParamsOf<Key>>
-        : "a route is like 'GET /jobs/:id'"
+      : Key extends 'env'
+        ? string
+        : Key extends `${Uppercase<string>} /${string}`
+          ? RouteAnswer<ParamsOf<Key>>
+          : "a route is like 'GET /jobs/:id'"
   }
 }
 
@@ -116,9 +79,10 @@ export interface Route {
   readonly answer: RouteAnswer
 }
 
-/** Reads routes once, in the order of precedence. @throws TypeError for one that is not `METHOD /path` */
+/** Reads a service's routes once, in the order of precedence. @throws TypeError for one that is not `METHOD /path` */
 export function parseRoutes(service: string, routes: Routes): readonly Route[] {
-  const parsed = Object.entries(routes).map(([key, answer]) => {
+  const { env, ...answers } = routes
+  const parsed = Object.entries(answers).map(([key, answer]) => {
     const read = readKey(key)
     if (read === undefined) {
       throw new TypeError(`Route '${key}' of service '${service}' must be like 'GET /jobs/:id'`)
@@ -169,13 +133,6 @@ function findRoute(routes: readonly Route[], method: string, rawSegments: readon
     if (fits) return { key: route.key, answer: route.answer, params }
   }
   return undefined
-}
-
-/** What a route answers to a request. */
-export async function answerRoute(answer: RouteAnswer, request: RouteRequest): Promise<Reply | Failure> {
-  const value = await (typeof answer === 'function' ? answer(request) : answer)
-  if (value instanceof Reply || value instanceof Failure) return value
-  return new Reply(value === undefined ? 204 : 200, value, {})
 }
 
 /** A request as it arrives: `target` is `/service/path?query`, nothing decoded. */

@@ -17,8 +17,8 @@ const UNSAFE = ['POST', 'PATCH'] as const
 const METHODS = [...IDEMPOTENT, ...UNSAFE] as const
 type Method = (typeof METHODS)[number]
 
-/** For what hangs; everything else has time. */
-const TIMEOUT = 100
+/** For what hangs, long enough for a request to arrive on a busy machine. Everything else has time. */
+const TIMEOUT = 250
 const RETRY = { delay: () => 0 }
 
 interface Row {
@@ -80,9 +80,11 @@ const ROWS: readonly Row[] = [
   answered('http-api-not-found', 404, 1),
   { fault: 'reset-before-read', error: RESET, idempotent: 3, unsafe: 1 },
   { fault: 'reset-after-read', error: RESET, idempotent: 3, unsafe: 1 },
+  { fault: 'network', error: RESET, idempotent: 3, unsafe: 1 },
   // It has begun to arrive: nothing is sent again for a body.
   { fault: 'half-answer', error: BROKEN, idempotent: 1, unsafe: 1 },
   { fault: 'hang', error: TIMED_OUT, idempotent: 1, unsafe: 1 },
+  { fault: 'timeout', error: TIMED_OUT, idempotent: 1, unsafe: 1 },
   { fault: 'hang-in-body', error: TIMED_OUT, idempotent: 1, unsafe: 1 },
   { fault: { delay: 60_000 }, error: TIMED_OUT, idempotent: 1, unsafe: 1 },
   { fault: { delay: 20 }, idempotent: 1, unsafe: 1 },
@@ -115,7 +117,7 @@ const ROWS: readonly Row[] = [
 
 const rows = ROWS.map((row) => [typeof row.fault === 'string' ? row.fault : JSON.stringify(row.fault), row] as const)
 
-/** A gateway with one route a method, and how often each route's function ran. */
+/** A gateway with one route a method, how often each route's function ran, and a client a method. */
 async function start(timeout = 5_000) {
   const runs = Object.fromEntries(METHODS.map((method) => [method, 0])) as Record<Method, number>
   const routes = METHODS.map((method) => {
@@ -126,15 +128,18 @@ async function start(timeout = 5_000) {
     return [`${method} /x`, run] as const
   })
   const gateway = await useGateway({ ai: Object.fromEntries(routes) })
-  const { ai } = createServices({ services: ['ai'], timeout, retry: RETRY })
-  return { gateway, ai, runs }
+  // A retry budget each: all calls of one service share theirs.
+  const clients = METHODS.map((method) => [method, createServices({ services: ['ai'], timeout, retry: RETRY }).ai])
+  return { gateway, clients: Object.fromEntries(clients) as Clients, runs }
 }
+
+type Clients = Readonly<Record<Method, ServiceClient>>
 
 type Options = Parameters<ServiceClient>[1]
 
-function call(ai: ServiceClient, method: Method, options: Options = {}): Promise<unknown> {
+function call(clients: Clients, method: Method, options: Options = {}): Promise<unknown> {
   const hasBody = method !== 'GET' && method !== 'HEAD'
-  return ai('x', { method, ...(hasBody && { json: { n: 1 } }), ...options }).json()
+  return clients[method]('x', { method, ...(hasBody && { json: { n: 1 } }), ...options }).json()
 }
 
 /** How many requests of each method reached the gateway, once nothing more comes. */
@@ -159,8 +164,8 @@ const counts = (idempotent: number, unsafe: number): Record<Method, number> => (
   PATCH: unsafe,
 })
 
-const allMethods = (ai: ServiceClient, options?: Options) =>
-  Promise.all(METHODS.map((method) => call(ai, method, options).catch((error: unknown) => error)))
+const allMethods = (clients: Clients, options?: Options) =>
+  Promise.all(METHODS.map((method) => call(clients, method, options).catch((error: unknown) => error)))
 
 it('knows every fault of the gateway', async () => {
   const gateway = await useGateway({ ai: {} })
@@ -184,13 +189,13 @@ describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
     ['GET', idempotent],
     ['POST', unsafe],
   ] as const)('ends a %s as the table says, after %i', async (method, attempts) => {
-    const { gateway, ai } = await start(timeout)
+    const { gateway, clients } = await start(timeout)
     gateway.fail('*', fault)
     if (error === undefined) {
-      await call(ai, method)
+      await call(clients, method)
     } else {
       const { type, ...fields } = error
-      const failure = (await rejection(call(ai, method))) as ServiceError
+      const failure = (await rejection(call(clients, method))) as ServiceError
       expect(failure).toBeInstanceOf(ServiceError)
       expect(failure.constructor).toBe(type)
       expect(failure).toMatchObject({ name: type.name, ...fields, service: 'ai', method, path: '/x', expose: false })
@@ -206,23 +211,23 @@ describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
   })
 
   it('reaches the service as often as each method may', async () => {
-    const { gateway, ai } = await start(timeout)
+    const { gateway, clients } = await start(timeout)
     gateway.fail('*', fault)
-    await allMethods(ai)
+    await allMethods(clients)
     const expected = counts(idempotent, unsafe)
     expect(await settled(gateway, expected)).toEqual(expected)
   })
 
   it('reaches it as often by POST as by PUT with an idempotency key', async () => {
-    const { gateway, ai } = await start(timeout)
+    const { gateway, clients } = await start(timeout)
     gateway.fail('*', fault)
-    await allMethods(ai, { headers: { 'Idempotency-Key': 'k' } })
+    await allMethods(clients, { headers: { 'Idempotency-Key': 'k' } })
     const expected = counts(idempotent, idempotent)
     expect(await settled(gateway, expected)).toEqual(expected)
   })
 
   it('reaches it no oftener, whatever else the call asks for', async () => {
-    const { gateway, ai } = await start(timeout)
+    const { gateway, clients } = await start(timeout)
     gateway.fail('*', fault)
     const methods = METHODS.map((method) => method.toLowerCase()) as Lowercase<Method>[]
     const retry = {
@@ -232,16 +237,16 @@ describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
       afterStatusCodes: [413, 429, 503],
       shouldRetry: () => true,
     }
-    await allMethods(ai, { retry })
+    await allMethods(clients, { retry })
     const expected = counts(idempotent, unsafe)
     expect(await settled(gateway, expected)).toEqual(expected)
   })
 
   it('heals for those who may try again, and runs no POST or PATCH twice', async () => {
-    const { gateway, ai, runs } = await start(timeout)
+    const { gateway, clients, runs } = await start(timeout)
     const once = typeof fault === 'string' ? { fault, times: 1 } : { ...fault, times: 1 }
     for (const method of METHODS) gateway.fail(`ai ${method} /x`, once)
-    const results = await allMethods(ai)
+    const results = await allMethods(clients)
     const expected = counts(idempotent > 1 ? 2 : 1, unsafe > 1 ? 2 : 1)
     expect(await settled(gateway, expected)).toEqual(expected)
     for (const [index, method] of METHODS.entries()) {
@@ -257,12 +262,12 @@ describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
   })
 
   it('reaches it once by fetch, which resolves for every answer', async () => {
-    const { gateway, ai } = await start(timeout)
+    const { gateway, clients } = await start(timeout)
     gateway.fail('*', fault)
     const expected = counts(1, 1)
     const results = await Promise.all(
       METHODS.map((method) =>
-        ai.fetch('x', { method }).then(
+        clients[method].fetch('x', { method }).then(
           async (response) => {
             await response.body?.cancel()
             return response.status
@@ -286,9 +291,9 @@ describe('retryOnTimeout', () => {
   it.each(['hang', 'hang-in-body', { delay: 60_000 }] as Fault[])(
     'lets idempotent methods alone try again after %j',
     async (fault) => {
-      const { gateway, ai } = await start()
+      const { gateway, clients } = await start()
       gateway.fail('*', fault)
-      const results = await allMethods(ai, {
+      const results = await allMethods(clients, {
         timeout: TIMEOUT,
         retry: { ...RETRY, retryOnTimeout: true },
         headers: { 'idempotency-key': 'k' },
@@ -310,13 +315,13 @@ describe('retryOnTimeout', () => {
 
 describe('a connection that was never made', () => {
   it.each(METHODS)('is tried again, also by %s, for nothing can have run', async (method) => {
-    const { gateway, ai } = await start()
+    const { gateway, clients } = await start()
     await gateway.close()
-    const failure = (await rejection(call(ai, method))) as ServiceError
+    const failure = (await rejection(call(clients, method))) as ServiceError
     expect(failure.constructor).toBe(ServiceNetworkError)
     expect(failure).toMatchObject({ code: 'ERR_SERVICE_NETWORK', networkCode: 'ECONNREFUSED', statusCode: 502, method })
     expect(failure.attempts).toBe(3)
-    expect(await rejection(call(ai, method, { retry: 0 }))).toMatchObject({ attempts: 1 })
+    expect(await rejection(call(clients, method, { retry: 0 }))).toMatchObject({ attempts: 1 })
     expect(gateway.requests).toEqual([])
   })
 })

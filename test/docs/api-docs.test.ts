@@ -52,9 +52,9 @@ function gapsOf({ path, kind, text, tags, isNumber }: PublicName): string[] {
 }
 
 /** All that an editor can show of what a file exports and the same folder declares; constructors are the package's own. */
-function readNames(root: string, files: readonly string[], api: API = new API()): PublicName[] {
+function readNames(root: string, files: readonly string[], config: string, api: API = new API()): PublicName[] {
   try {
-    const [project] = api.updateSnapshot({ openProjects: [join(root, 'tsconfig.json')] }).getProjects()
+    const [project] = api.updateSnapshot({ openProjects: [config] }).getProjects()
     return files.flatMap((file) => new Reader(project as Project, root).read(file))
   } finally {
     api.close()
@@ -145,7 +145,7 @@ function isCallable(node: Node): boolean {
 }
 
 describe('doc comments', () => {
-  const names = readNames(src, ENTRIES)
+  const names = readNames(src, ENTRIES, join(src, '..', 'build', 'tsconfig.json'))
 
   it('say what each public name means, what it counts, where it starts from and how it fails', () => {
     expect(names.flatMap(gapsOf)).toEqual([])
@@ -189,7 +189,8 @@ describe('doc comments', () => {
         }`,
       '/gaps/inner.ts': 'export interface Inner { readonly member: string }',
     }
-    const gaps = readNames('/gaps', ['index.ts'], new API({ fs: createVirtualFileSystem(files) })).flatMap(gapsOf)
+    const api = new API({ fs: createVirtualFileSystem(files) })
+    const gaps = readNames('/gaps', ['index.ts'], '/gaps/tsconfig.json', api).flatMap(gapsOf)
     expect(gaps).toEqual([
       'SomeOptions: meaning',
       'SomeOptions.url: meaning',

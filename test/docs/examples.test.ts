@@ -24,6 +24,12 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
     'Answer: {"published":true,"verdict":"good"}',
     'Answer: {"published":true,"verdict":"not reviewed"}',
   ],
+  'relay-events.ts': [
+    'data: Signed, of 1 sent',
+    'data: stream, of 3 sent',
+    'Answer: {"statusCode":200,"headers":{"content-type":"text/event-stream"}}',
+    '  ai: GET /generate/stream: 200, signature verified',
+  ],
   'save-draft.ts': ['Before: Saving the draft failed: 403 {"message":"Missing Authentication Token"}', 'After:  d-1'],
   'scheduled-generation.ts': ['Answer: {"jobId":"job-7","slot":"2025-03-03T07:00:00Z"}'],
   'sqs-publisher.ts': ['Published: c-1, c-3', 'Answer to SQS: {"batchItemFailures":[{"itemIdentifier":"m-2"}]}'],

@@ -9,6 +9,7 @@ import {
 } from '../../src/index.ts'
 import { type Fault, startLocalGateway } from '../../src/testing/index.ts'
 import { IDENTITY, setEnv } from '../support/helpers.ts'
+import { commandMessages } from './command-messages.ts'
 
 const BASE = 'https://abc123.execute-api.eu-central-1.amazonaws.com/prod'
 const REGION = 'eu-central-1'
@@ -93,6 +94,7 @@ export const messages: Readonly<Record<string, Make>> = {
   unheard: onGateway({ fault: 'internal-error' }, ({ url }) =>
     firstWarning(async (logger) => void post(clientAt(url, { logger }))),
   ),
+  ...commandMessages,
 }
 
 /** What calls are refused with before they are sent, without the name of the call. */

@@ -63,7 +63,8 @@ describe('the workflows', () => {
 
   it('ci.yml runs all that the README asks of a newcomer, and what needs more than that', () => {
     const commands = Object.values(readWorkflow('ci.yml').jobs).flatMap(commandsOf)
-    for (const script of ['demo', 'test:middy', 'test:runtime']) expect(commands).toContain(`npm run ${script}`)
+    for (const script of ['demo', 'test:middy', 'test:runtime', 'test:types'])
+      expect(commands).toContain(`npm run ${script}`)
     expect(commands).toContain('npm test')
     expect(commands).toContainEqual(expect.stringMatching(/^npm run test:nodes -- \$\{\{ matrix\.node \}\}$/))
   })

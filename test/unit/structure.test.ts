@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 /** Data flows one way: a folder imports only folders that stand below it, and only their `index.ts`. */
-const FOLDERS = ['testing', 'middleware', 'client', 'config', 'signing', 'transport', 'errors'] as const
+const FOLDERS = ['cli', 'testing', 'middleware', 'client', 'config', 'signing', 'transport', 'errors'] as const
 
 const root = join(import.meta.dirname, '..', '..', 'src')
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))

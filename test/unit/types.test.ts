@@ -1,11 +1,21 @@
 import middy from '@middy/core'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import {
+  type CircuitOpenError,
   createServices,
+  type ServiceAuthError,
   type ServiceClient,
+  type ServiceError,
+  type ServiceErrorCode,
+  type ServiceNetworkError,
+  type ServiceRequestError,
+  type ServiceResponseError,
   type Services,
+  type ServicesConfigurationError,
   type ServicesContext,
   type ServicesOption,
+  type ServiceThrottledError,
+  type ServiceTimeoutError,
   signedServices,
 } from '../../src/index.ts'
 import { type MockClient, type MockServices, mockServices } from '../../src/testing/index.ts'
@@ -225,4 +235,60 @@ describe('mockServices', () => {
       // @ts-expect-error: no method
       mockServices({ ai: { '/jobs': {} } })
     }))
+})
+
+describe('the code of an error', () => {
+  it('is a literal of its class', () => {
+    expectTypeOf<ServiceAuthError['code']>().toEqualTypeOf<'ERR_SERVICE_AUTH'>()
+    expectTypeOf<ServiceThrottledError['code']>().toEqualTypeOf<'ERR_SERVICE_THROTTLED'>()
+    expectTypeOf<ServiceTimeoutError['code']>().toEqualTypeOf<'ERR_SERVICE_TIMEOUT'>()
+    expectTypeOf<ServiceNetworkError['code']>().toEqualTypeOf<'ERR_SERVICE_NETWORK'>()
+    expectTypeOf<CircuitOpenError['code']>().toEqualTypeOf<'ERR_SERVICE_CIRCUIT_OPEN'>()
+    expectTypeOf<ServiceRequestError['code']>().toEqualTypeOf<'ERR_SERVICE_REQUEST'>()
+    expectTypeOf<ServicesConfigurationError['code']>().toEqualTypeOf<'ERR_SERVICES_CONFIG'>()
+    // Both above are such errors.
+    expectTypeOf<ServiceResponseError['code']>().toEqualTypeOf<
+      'ERR_SERVICE_RESPONSE' | 'ERR_SERVICE_AUTH' | 'ERR_SERVICE_THROTTLED'
+    >()
+    expectTypeOf<ServiceError['code']>().toEqualTypeOf<ServiceErrorCode>()
+  })
+
+  it('narrows what may have failed', () => {
+    const read = (error: ServiceTimeoutError | ServiceNetworkError | CircuitOpenError | ServiceAuthError) => {
+      switch (error.code) {
+        case 'ERR_SERVICE_TIMEOUT':
+          return expectTypeOf(error).toEqualTypeOf<ServiceTimeoutError>()
+        case 'ERR_SERVICE_NETWORK':
+          return expectTypeOf(error.networkCode).toBeString()
+        case 'ERR_SERVICE_CIRCUIT_OPEN':
+          return expectTypeOf(error.retryAfterMs).toBeNumber()
+        default:
+          return expectTypeOf(error).toEqualTypeOf<ServiceAuthError>()
+      }
+    }
+    expect(read).toBeTypeOf('function')
+  })
+
+  it('can be told apart completely, and only by codes that there are', () => {
+    const read = ({ code }: ServiceError): number => {
+      switch (code) {
+        case 'ERR_SERVICE_RESPONSE':
+        case 'ERR_SERVICE_AUTH':
+        case 'ERR_SERVICE_THROTTLED':
+          return 1
+        case 'ERR_SERVICE_TIMEOUT':
+        case 'ERR_SERVICE_NETWORK':
+        case 'ERR_SERVICE_CIRCUIT_OPEN':
+          return 2
+        case 'ERR_SERVICE_REQUEST':
+          return 3
+        // @ts-expect-error: no such code
+        case 'ERR_SERVICE_TIMEOUTS':
+          return 4
+        default:
+          return code satisfies never
+      }
+    }
+    expect(read).toBeTypeOf('function')
+  })
 })

@@ -19,7 +19,7 @@ interface Kind {
 
 const JEST = fileURLToPath(import.meta.resolve('jest/bin/jest'))
 /** What makes CommonJS of ES modules, as presets of Babel include it. */
-const TO_COMMONJS = fileURLToPath(import.meta.TO_COMMONJS)
+const TO_COMMONJS = fileURLToPath(import.meta.resolve('@babel/plugin-transform-modules-commonjs'))
 
 /** The lines that a project as CommonJS needs, as docs/testing.md shows them. */
 const COMMONJS_ONLY = {

@@ -58,7 +58,7 @@ describe('@middy/ssm', () => {
     const { gateway, handler } = await setUp((url) => ({ '/prod/ai-url': 'ai', '/prod/integration-url': `${url}/x` }))
     expect(await rejection(handler({}, context()))).toMatchObject({
       code: 'ERR_SERVICES_CONFIG',
-      problems: ["internal value 'aiUrl': not a URL"],
+      problems: ["internal value 'aiUrl': https:// is missing"],
     })
     expect(gateway.requests).toEqual([])
   })

@@ -6,20 +6,25 @@ import { deepStrictEqual as equal } from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkCommand } from './command.ts'
 import { compile, createProject, manifest, type Project, run } from './project.ts'
 import { checkTarball } from './tarball.ts'
 
+const ERRORS = [
+  'CircuitOpenError',
+  'ServiceAuthError',
+  'ServiceError',
+  'ServiceNetworkError',
+  'ServiceRequestError',
+  'ServiceResponseError',
+  'ServiceThrottledError',
+  'ServiceTimeoutError',
+  'ServicesConfigurationError',
+]
+
 const ENTRIES: Record<string, readonly string[]> = {
   'middy-signed-services': [
-    'CircuitOpenError',
-    'ServiceAuthError',
-    'ServiceError',
-    'ServiceNetworkError',
-    'ServiceRequestError',
-    'ServiceResponseError',
-    'ServiceThrottledError',
-    'ServiceTimeoutError',
-    'ServicesConfigurationError',
+    ...ERRORS,
     'createServices',
     'createSignedFetch',
     'default',
@@ -29,6 +34,7 @@ const ENTRIES: Record<string, readonly string[]> = {
   'middy-signed-services/request-signer': [
     'BatchInvokeError',
     'CircuitBreaker',
+    ...ERRORS,
     'batchInvokeApiGateway',
     'invokeAdminService',
     'invokeAiService',
@@ -38,7 +44,6 @@ const ENTRIES: Record<string, readonly string[]> = {
     'invokeIntegrationService',
   ],
   'middy-signed-services/testing': ['fail', 'mockEnv', 'mockServices', 'reply', 'startLocalGateway', 'verifySignature'],
-  'middy-signed-services/undici': ['fetch'],
 }
 
 /** A handler as in the README, its test's gateway, and the plain functions. */
@@ -78,6 +83,8 @@ equal(entryPoints.map((entry) => posix.join(manifest.name, entry)).sort(), Objec
 await withProject({}, async (project) => {
   await checkTarball(project)
   console.log(`${basename(project.tarball)}: ${project.files.length} files, nothing to be said against it`)
+  await checkCommand(project)
+  console.log(`npx ${manifest.name}: runs in an empty folder`)
 })
 for (const [major, core] of Object.entries(MIDDY)) {
   await withProject({ '@middy/core': core }, (project) => {

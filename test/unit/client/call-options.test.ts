@@ -4,18 +4,16 @@ import { createReporter } from '../../../src/client/call-log.ts'
 import { finishOptions, mergeOptions, normalizeCallOptions } from '../../../src/client/call-options.ts'
 import { createRetryBudget } from '../../../src/client/retry-budget.ts'
 import { ServiceCall } from '../../../src/client/service-call.ts'
-import { parseBaseUrl } from '../../../src/config/base-url.ts'
-import type { ServiceConfig } from '../../../src/config/resolve-config.ts'
+import { resolveConfig, type ServiceConfig } from '../../../src/config/resolve-config.ts'
 import type { UnsignedRequest } from '../../../src/signing/request-body.ts'
 import { ReceivedResponse } from '../../../src/transport/received-response.ts'
 
 const TARGET = new URL('https://h.example/prod/x')
-const CONFIG = {
-  name: 'ai',
-  signingName: 'execute-api',
+const CONFIG = resolveConfig({
+  services: { ai: 'https://h.example/prod' },
+  region: 'eu-central-1',
   timeout: 1000,
-  base: parseBaseUrl('https://h.example/prod'),
-} as ServiceConfig
+}).services.get('ai') as ServiceConfig
 const hook = () => {}
 
 interface Surroundings {

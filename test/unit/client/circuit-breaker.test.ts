@@ -293,7 +293,7 @@ describe("a service's circuit breaker", () => {
   })
 
   it('takes an answer that nobody reads for a success, and lets the next one probe', async () => {
-    const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 20 } })
+    const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 200 } })
     const busy = () => answer('{}', { status: 503 })
     respond = busy
     await rejection(ai.get('x'))
@@ -304,7 +304,7 @@ describe("a service's circuit breaker", () => {
     await rejection(ai.get('x'))
     await rejection(ai.get('x'))
     expect(await rejection(ai.get('x'))).toBeInstanceOf(CircuitOpenError)
-    await new Promise((resolve) => setTimeout(resolve, 25))
+    await new Promise((resolve) => setTimeout(resolve, 220))
     respond = () => answer('{}')
     await ai.post('x')
     await new Promise(setImmediate)
@@ -312,7 +312,7 @@ describe("a service's circuit breaker", () => {
   })
 
   it('stays as it is for a 4xx that is not thrown, an abort in the body, and what never went out', async () => {
-    const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 20 } })
+    const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 200 } })
     const busy = () => answer('{}', { status: 503 })
     const stalled = () => answer(new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from('half')) }))
     respond = stalled
@@ -324,7 +324,7 @@ describe("a service's circuit breaker", () => {
     respond = busy
     expect(await rejection(ai.get('x'))).toMatchObject({ status: 503 })
     expect(await rejection(ai.get('x'))).toBeInstanceOf(CircuitOpenError)
-    await new Promise((resolve) => setTimeout(resolve, 25))
+    await new Promise((resolve) => setTimeout(resolve, 220))
     const hooks = { beforeRequest: [() => new Response('from the hook')] }
     for (let time = 0; time < 3; time += 1) expect(await ai.get('x', { hooks }).text()).toBe('from the hook')
     respond = () => Promise.reject(new TypeError('fetch failed'))

@@ -4,21 +4,19 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { createReporter } from '../../../src/client/call-log.ts'
 import { createRetryBudget } from '../../../src/client/retry-budget.ts'
 import { type CallBounds, type Invocation, ServiceCall, type ServiceState } from '../../../src/client/service-call.ts'
-import { parseBaseUrl } from '../../../src/config/base-url.ts'
 import { MAX_TIMER_MS } from '../../../src/config/options.ts'
-import type { ServiceConfig } from '../../../src/config/resolve-config.ts'
+import { resolveConfig, type ServiceConfig } from '../../../src/config/resolve-config.ts'
 import { readRequest } from '../../../src/signing/request-body.ts'
 import type { SendSigned } from '../../../src/signing/send-signed.ts'
 import { ReceivedResponse } from '../../../src/transport/received-response.ts'
 import { rejection } from '../../support/helpers.ts'
 
 const URL_ = new URL('https://h.example/prod/x')
-const CONFIG = {
-  name: 'ai',
-  signingName: 'execute-api',
+const CONFIG = resolveConfig({
+  services: { ai: 'https://h.example/prod' },
+  region: 'eu-central-1',
   timeout: 1000,
-  base: parseBaseUrl('https://h.example/prod'),
-} as ServiceConfig
+}).services.get('ai') as ServiceConfig
 const HEAD = { status: 200, statusText: '', headers: new Headers(), url: URL_.href }
 
 const respond: SendSigned = async (_, __, options) => new ReceivedResponse(HEAD, null, options)

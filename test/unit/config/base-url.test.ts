@@ -45,6 +45,8 @@ describe('parseBaseUrl', () => {
     ['https://h..example', /a part of its host name is empty$/],
     ['https://.h.example', /a part of its host name is empty$/],
     ['/prod', /^not a URL$/],
+    ['https:///hunter2', /^not a URL$/],
+    ['https://hunter2 h.example', /^not a URL$/],
     ['http://h.example', /must start with https/],
     ['http://127.0.0.1.h.example', /must start with https/],
     ['http://notlocalhost', /must start with https/],

@@ -262,6 +262,10 @@ describe('a mistake in any option', () => {
       expect.stringMatching(/^services\.b: /),
       expect.stringMatching(/^services\.c\.host: /),
     ])
+    expect(() => signedServices(null as never)).toThrow(
+      new ServicesConfigurationError(['options: must be an object; got null']),
+    )
+    expect(problems('ai' as never)).toEqual([expect.stringMatching(/^services: /)])
     expect(problems({ ai: 'https://ai.example' }, { region: 5 })).toEqual([expect.stringMatching(/^region: /)])
     expect(problems({ ai: 'http://ai.example' }, { region: 'eu-central-1', allowHttp: 5 })).toEqual([
       expect.stringMatching(/^allowHttp: /),

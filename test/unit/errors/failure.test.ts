@@ -356,6 +356,7 @@ describe('no answer in time', () => {
       attempts: 1,
       message: 'integration: GET /x: no complete answer: The operation was aborted due to timeout',
     })
+    expect(await rejection(createClient({ timeout: false }).post('x'))).toMatchObject({ timeoutMs: 0, deadline: false })
     // By its name: the platform's own error is of another realm in Jest.
     respond = () => Promise.reject(Object.assign(new Error('x'), { name: 'TimeoutError' }))
     expect(await rejection(createClient().post('x').json())).toMatchObject({ name: 'ServiceTimeoutError' })

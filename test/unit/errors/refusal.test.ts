@@ -115,6 +115,15 @@ describe('a hint', () => {
     )
   })
 
+  it('guesses no permission for a service that is not known here', () => {
+    const other = { ...CALL, refusals: findKind('es') }
+    expect(hintFor('access-denied', other, '')).toBe("Allow the call in the policy of the function's role.")
+    expect(hintFor('access-denied', other, 'User: x is not authorized to perform: es:ESHttpGet')).toBe(
+      'Allow it in the policy of x: {"Effect":"Allow","Action":"es:ESHttpGet","Resource":"arn:aws:es:*:*:*"}',
+    )
+    expect(hintFor('forbidden', other, '')).toContain('check the permission to call it, the API key')
+  })
+
   it('says of an explicit deny that no allow will do', () => {
     const message =
       'User: arn:aws:iam::1:user/me is not authorized to perform: execute-api:Invoke on resource: arn:x with an explicit deny in an identity-based policy'

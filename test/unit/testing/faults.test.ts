@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices } from '../../../src/index.ts'
-import { type Fault, type FaultName, type LocalGateway, startLocalGateway } from '../../../src/testing/index.ts'
+import { type Fault, type FaultName, fail, type LocalGateway, startLocalGateway } from '../../../src/testing/index.ts'
 import { type Answer, foreignHeaders, IDENTITY, rejection, sendRaw, useGateway } from '../../support/helpers.ts'
 
 const NOW = Date.parse('2030-01-01')
@@ -119,7 +119,7 @@ const REFUSALS: readonly (readonly [FaultName, number, string | undefined, strin
   ['http-api-not-found', 404, undefined, '{"message":"Not Found"}'],
 ]
 
-const BREAKS = ['reset-before-read', 'reset-after-read', 'half-answer', 'hang', 'hang-in-body']
+const BREAKS = ['reset-before-read', 'reset-after-read', 'network', 'half-answer', 'hang', 'timeout', 'hang-in-body']
 
 describe.each(REFUSALS)('gateway.fail with %s', (name, status, errorType, body) => {
   it("answers as API Gateway does, until it's healed", async () => {
@@ -201,21 +201,24 @@ describe('gateway.fail with a break of the connection:', () => {
     expect(gateway.requests).toHaveLength(2)
   })
 
-  it('resets once it has read the body', async () => {
-    const gateway = await start()
-    gateway.fail(ROUTE, 'reset-after-read')
-    const connection = open(gateway, HEAD)
-    await pause()
-    expect(gateway.requests).toEqual([])
-    connection.socket.write(BODY)
-    expect(await connection.ended).toBe('ECONNRESET')
-    expect(connection.received()).toBe('')
-    expect(await rejection(post(gateway))).toMatchObject({ code: 'ECONNRESET' })
-    expect(gateway.requests).toMatchObject([
-      { status: 0, json: { prompt: 'x' } },
-      { status: 0, signature: { verified: true } },
-    ])
-  })
+  it.each<Fault>(['reset-after-read', 'network', { fault: 'network', times: 2 }, fail('network')])(
+    'resets once it has read the body, by %o',
+    async (fault) => {
+      const gateway = await start()
+      gateway.fail(ROUTE, fault)
+      const connection = open(gateway, HEAD)
+      await pause()
+      expect(gateway.requests).toEqual([])
+      connection.socket.write(BODY)
+      expect(await connection.ended).toBe('ECONNRESET')
+      expect(connection.received()).toBe('')
+      expect(await rejection(post(gateway))).toMatchObject({ code: 'ECONNRESET' })
+      expect(gateway.requests).toMatchObject([
+        { status: 0, json: { prompt: 'x' } },
+        { status: 0, signature: { verified: true } },
+      ])
+    },
+  )
 
   it('ends half-way through an answer', async () => {
     const gateway = await start()
@@ -229,18 +232,21 @@ describe('gateway.fail with a break of the connection:', () => {
     expect(gateway.requests).toMatchObject([{ status: 200 }, { status: 200, json: { prompt: 'x' } }])
   })
 
-  it('hangs, until it closes', async () => {
-    const gateway = await start()
-    gateway.fail(ROUTE, 'hang')
-    const connection = open(gateway, HEAD + BODY)
-    await vi.waitFor(() => expect(gateway.requests).toMatchObject([{ status: 0, json: { prompt: 'x' } }]))
-    await pause()
-    expect(connection.received()).toBe('')
-    expect(connection.socket.closed).toBe(false)
-    await gateway.close()
-    await connection.ended
-    expect(gateway.requests).toHaveLength(1)
-  })
+  it.each<Fault>(['hang', 'timeout', { fault: 'timeout', times: 1 }, fail('timeout')])(
+    'hangs by %o, until it closes',
+    async (fault) => {
+      const gateway = await start()
+      gateway.fail(ROUTE, fault)
+      const connection = open(gateway, HEAD + BODY)
+      await vi.waitFor(() => expect(gateway.requests).toMatchObject([{ status: 0, json: { prompt: 'x' } }]))
+      await pause()
+      expect(connection.received()).toBe('')
+      expect(connection.socket.closed).toBe(false)
+      await gateway.close()
+      await connection.ended
+      expect(gateway.requests).toHaveLength(1)
+    },
+  )
 
   it('sends the head of an answer that has nothing more', async () => {
     const gateway = await useGateway({ ai: { 'HEAD /x': {} } })
@@ -417,6 +423,10 @@ describe('gateway.fail', () => {
     [{ status: 103 }, "A fault's 'status' must be a whole number from 200 to 999, not 103"],
     [{ status: '500' }, "A fault's 'status' must be a whole number from 200 to 999, not '500'"],
     [{ status: 500, body: 1n }, /BigInt/],
+    [
+      { status: 500, body: (async function* () {})() },
+      /^a stream can be read only once: let a function of the route make it$/,
+    ],
     [{ status: 500, headers: { 'a b': 'c' } }, /Header name must be a valid HTTP token/],
     [{ fault: ['throttled'] }, /^Unknown fault throttled: it must be one of /],
     [{ delay: -1 }, "A fault's 'delay' must be milliseconds from 0 to 2147483647, not -1"],

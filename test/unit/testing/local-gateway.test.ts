@@ -2,10 +2,18 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { connect, Server } from 'node:net'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServices } from '../../../src/index.ts'
 import { fail, reply, startLocalGateway } from '../../../src/testing/index.ts'
 import { foreignHeaders, IDENTITY, rejection, sendRaw, setEnv, useGateway } from '../../support/helpers.ts'
+
+beforeEach(() => {
+  // It shows the errors of routes that fail.
+  vi.spyOn(console, 'error').mockImplementation(() => {})
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 const amzDate = (time: number) => new Date(time).toISOString().replace(/[-:]|\.\d+/g, '')
 

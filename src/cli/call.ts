@@ -1,0 +1,131 @@
+import { messageOf, redactText, ServiceResponseError } from '../errors/index.ts'
+import { adviseCall } from './advice.ts'
+import type { CallCommand } from './arguments.ts'
+import { type ConnectionLog, watchConnections } from './connection-log.ts'
+import type { Context } from './context.ts'
+import { type Body, ClosedPipeError, openFile, openStream, type Sink, toChunks, writeBody } from './output.ts'
+import { contentTypeOf, readData } from './read-data.ts'
+import { type Attempt, type Caller, createCaller } from './signed-call.ts'
+import { findCredentials, resolveTarget, type Target } from './target.ts'
+import { describeAttempt, describeHead } from './verbose.ts'
+
+/**
+ * Sends one signed request. The body goes to standard output or a file, everything else to standard error.
+ * @returns The exit code: 0 for a status 2xx, 1 for another one and for a failed call.
+ */
+export async function runCall(command: CallCommand, context: Context): Promise<number> {
+  const target = resolveTarget(command.target, command, context.env)
+  const body = command.data === undefined ? undefined : await readData(command.data, context.stdin)
+  const sink = command.output === undefined ? openStream(context.stdout) : await openFile(command.output)
+  const connections = command.verbose ? watchConnections() : undefined
+  try {
+    return await new Call(command, context, target, sink, connections).run(body)
+  } finally {
+    connections?.stop()
+    await sink.close()
+  }
+}
+
+class Call {
+  readonly #command: CallCommand
+  readonly #context: Context
+  readonly #target: Target
+  readonly #sink: Sink
+  readonly #connections: ConnectionLog | undefined
+  readonly #caller: Caller
+
+  constructor(
+    command: CallCommand,
+    context: Context,
+    target: Target,
+    sink: Sink,
+    connections: ConnectionLog | undefined,
+  ) {
+    this.#command = command
+    this.#context = context
+    this.#target = target
+    this.#sink = sink
+    this.#connections = connections
+    this.#caller = createCaller(target.service, {
+      credentials: findCredentials(command.profile, context.env).source,
+      now: context.now,
+      onAttempt: (attempt) => this.#showAttempt(attempt),
+    })
+  }
+
+  async run(body: Uint8Array<ArrayBuffer> | undefined): Promise<number> {
+    const startedAt = performance.now()
+    const code = await this.#send(body).catch((error: unknown) => this.#fail(error))
+    if (this.#command.verbose) this.#log(`* ${(performance.now() - startedAt).toFixed(1)} ms in all`)
+    return code
+  }
+
+  async #send(body: Uint8Array<ArrayBuffer> | undefined): Promise<number> {
+    const { method, path, headers, retry, timeout } = this.#command
+    if (body !== undefined && !headers.has('content-type')) headers.set('content-type', contentTypeOf(body))
+    const response = await this.#caller.client(this.#withQuery(path), {
+      method,
+      headers,
+      retry,
+      timeout,
+      ...(body !== undefined && { body }),
+    })
+    this.#showHead(response)
+    const chunks = response.body ?? toChunks(new Uint8Array())
+    await this.#write({ chunks, contentType: response.headers.get('content-type') })
+    return 0
+  }
+
+  /** Query parameters of the URL, of the path and of `-q`, in this order. */
+  #withQuery(path: string): string {
+    const [, before = '', own = ''] = /^([^?#]*)(?:\?([^#]*))?/.exec(path) as RegExpExecArray
+    const pairs = this.#command.query.map((pair) => pair.map(encodeURIComponent).join('='))
+    const query = [this.#target.query.slice(1), own, ...pairs].filter((part) => part !== '').join('&')
+    return query === '' ? before : `${before}?${query}`
+  }
+
+  async #fail(error: unknown): Promise<number> {
+    if (error instanceof ClosedPipeError) return 0
+    const failureBody = this.#caller.failureBody()
+    if (error instanceof ServiceResponseError && failureBody !== undefined) {
+      this.#showHead(this.#caller.attempts.at(-1)?.response)
+      await this.#writeFailure(error, failureBody)
+    }
+    this.#log(messageOf(error))
+    const advice = adviseCall(error)
+    if (advice !== undefined) this.#log(advice)
+    const { requestId } = error as { requestId?: string }
+    if (requestId !== undefined) this.#log(`Request id: ${requestId}`)
+    return 1
+  }
+
+  async #writeFailure({ headers }: ServiceResponseError, bytes: Uint8Array): Promise<void> {
+    const text = Buffer.from(bytes)
+    // A gateway's refusal may echo the token in the spelling of JSON, which only a text's redaction finds.
+    const isText = Buffer.from(text.toString()).equals(text)
+    const shown = isText ? Buffer.from(redactText(text.toString(), this.#caller.secrets)) : text
+    await this.#write({ chunks: toChunks(shown), contentType: headers.get('content-type') }).catch((error: unknown) => {
+      if (!(error instanceof ClosedPipeError)) throw error
+    })
+  }
+
+  async #write(body: Body): Promise<void> {
+    const isTerminal = this.#command.output === undefined && this.#context.stdout.isTTY === true
+    await writeBody(body, this.#sink, { isTerminal, secrets: this.#caller.secrets })
+  }
+
+  #showAttempt(attempt: Attempt): void {
+    if (this.#connections === undefined) return
+    const number = this.#caller.attempts.length
+    this.#log(describeAttempt(attempt, number, this.#target.service, this.#connections.take()))
+  }
+
+  #showHead(response: Response | undefined): void {
+    if (this.#command.include && response !== undefined) this.#log(describeHead(response))
+  }
+
+  /** Whatever is shown beside the body, without secrets. */
+  #log(text: string): void {
+    this.#context.stderr.write(`${redactText(text, this.#caller.secrets)}\n`)
+  }
+}

@@ -1,0 +1,168 @@
+import type { ServiceConfig } from '../config/index.ts'
+import { messageOf, readTransportError } from '../errors/index.ts'
+import type { AwsCredentialIdentity } from '../signing/index.ts'
+import { adviseCall, adviseConfiguration, adviseNetwork } from './advice.ts'
+import type { Connection, Measured } from './probe.ts'
+import type { Attempt } from './signed-call.ts'
+import type { Caller } from './who-am-i.ts'
+
+/** What one check has found. A warning is of what works still. */
+export interface CheckResult {
+  readonly name: string
+  readonly status: 'ok' | 'warn' | 'fail'
+  readonly detail: string
+  /** What to do about it. */
+  readonly advice?: string
+}
+
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const DAY = 24 * 60 * MINUTE
+
+/** ACM renews a certificate 60 days before its end, and others mostly 30 days before. */
+const CERTIFICATE_WARNING = 14 * DAY
+const CREDENTIALS_WARNING = 5 * MINUTE
+/** Responses name whole seconds, and take some time. */
+const CLOCK_WARNING = MINUTE
+/** From here on, the client corrects the clock after a refusal. */
+const CLOCK_FAILURE = 4 * MINUTE
+
+const KINDS: Readonly<Record<string, string>> = {
+  'execute-api': 'API Gateway',
+  lambda: 'Lambda function URL',
+  appsync: 'AppSync',
+  'vpc-lattice-svcs': 'VPC Lattice',
+  s3: 'S3',
+}
+
+/** Where a service's URL comes from; `problems` are those of the configuration. */
+export function checkVariable(source: string, problems: readonly string[], url = ''): CheckResult {
+  if (problems.length === 0) return { name: 'variable', status: 'ok', detail: `${source} = ${url}` }
+  return {
+    name: 'variable',
+    status: 'fail',
+    detail: problems.join('\n'),
+    advice: [...new Set(problems.map(adviseConfiguration))].join('\n'),
+  }
+}
+
+export function checkKind({ signingName, region, host }: ServiceConfig): CheckResult {
+  const kind = Object.hasOwn(KINDS, signingName) ? `${KINDS[signingName]} (${signingName})` : signingName
+  const signedHost = host === undefined ? '' : `, signed for ${host}`
+  return { name: 'kind', status: 'ok', detail: `${kind} in ${region}${signedHost}` }
+}
+
+export function checkDns(found: Measured<readonly string[]>): CheckResult {
+  const name = 'dns'
+  if (!found.ok) return failedNetwork(name, found)
+  return { name, status: 'ok', detail: `${found.value.join(', ')} (${inMs(found)})` }
+}
+
+export function checkConnection(made: Measured<Connection>): CheckResult {
+  const name = 'connection'
+  if (!made.ok) return failedNetwork(name, made)
+  return { name, status: 'ok', detail: `${made.value.protocol ?? 'plain http'} (${inMs(made)})` }
+}
+
+/** Undefined for a connection without a certificate. */
+export function checkCertificate(made: Measured<Connection>, now: number): CheckResult | undefined {
+  const end = made.ok ? made.value.certificateEnd : undefined
+  if (end === undefined) return undefined
+  const left = end.getTime() - now
+  const result = { name: 'certificate', detail: `${Math.floor(left / DAY)} days left, until ${day(end)}` }
+  if (left > CERTIFICATE_WARNING) return { ...result, status: 'ok' }
+  return { ...result, status: 'warn', advice: 'Renew it, or see why ACM has not: the domain must be validated still.' }
+}
+
+/** How far the clock is off, by the `Date` of a response; undefined where none says so. */
+export function checkClock({ response, durationMs, endedAt }: Attempt): CheckResult | undefined {
+  const headers = response?.headers
+  const date = Date.parse(headers?.get('date') ?? '')
+  // The response of a cache has the date at which it was stored.
+  if (Number.isNaN(date) || headers?.has('age')) return undefined
+  // A second's middle, at the middle of the request.
+  const ahead = endedAt - durationMs / 2 - (date + SECOND / 2)
+  const seconds = Math.round(Math.abs(ahead) / SECOND)
+  const detail = seconds < 2 ? 'as the gateway' : `${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} the gateway`
+  const result = { name: 'clock', detail }
+  if (Math.abs(ahead) < CLOCK_WARNING) return { ...result, status: 'ok' }
+  const advice = "Synchronise this machine's clock (NTP): gateways refuse signatures that are five minutes off."
+  return { ...result, status: Math.abs(ahead) < CLOCK_FAILURE ? 'warn' : 'fail', advice }
+}
+
+/** Where credentials come from, and when they end. */
+export function checkCredentials(
+  source: string,
+  found: Measured<AwsCredentialIdentity>,
+  expiration: Date | undefined,
+  now: number,
+): CheckResult {
+  const name = 'credentials'
+  if (!found.ok) {
+    return {
+      name,
+      status: 'fail',
+      detail: `none from ${source}: ${messageOf(found.error)}`,
+      advice:
+        'Export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or give --profile, and sign in before. In Lambda, the execution role sets them.',
+    }
+  }
+  const { accessKeyId, sessionToken } = found.value
+  const key = `access key ...${accessKeyId.slice(-4)}, from ${source}`
+  if (expiration === undefined) {
+    const end = sessionToken === undefined ? 'without a session token, so they do not end' : 'their end is not known'
+    return { name, status: 'ok', detail: `${key}, ${end}` }
+  }
+  const left = expiration.getTime() - now
+  const minutes = Math.floor(Math.abs(left) / MINUTE)
+  const advice = 'Sign in again, for instance with `aws sso login`, or export new credentials.'
+  if (left <= 0) return { name, status: 'fail', detail: `${key}, ended ${minutes} minutes ago`, advice }
+  const detail = `${key}, ${minutes} minutes left`
+  return left < CREDENTIALS_WARNING ? { name, status: 'warn', detail, advice } : { name, status: 'ok', detail }
+}
+
+export function checkCaller(found: Measured<Caller>): CheckResult {
+  const name = 'caller'
+  if (found.ok) return { name, status: 'ok', detail: `${found.value.arn} (account ${found.value.account})` }
+  const detail = deepestMessage(found.error)
+  const advice = /^STS answered/.test(detail)
+    ? 'Sign in again, or set access key, secret key and session token again, all from one source; check the clock.'
+    : adviseNetwork(readTransportError(found.error).code)
+  return { name, status: 'fail', detail, advice }
+}
+
+/** How the signed request ended. */
+export function checkHealth(path: string, called: Measured<Response>): CheckResult {
+  const name = 'health'
+  const request = `GET ${path}`
+  if (called.ok) return { name, status: 'ok', detail: `${request}: ${called.value.status} (${inMs(called)})` }
+  // The first line says what happened, the others are the error's hint.
+  const [first = '', ...hint] = messageOf(called.error).split('\n')
+  const problem = first.replace(/^.*?: [A-Z]+ \S*: /, '')
+  const advice = [...hint, adviseCall(called.error)].filter((line) => line !== undefined).join('\n')
+  return {
+    name,
+    status: 'fail',
+    detail: `${request}: ${problem} (${inMs(called)})`,
+    ...(advice !== '' && { advice }),
+  }
+}
+
+function failedNetwork(name: string, failed: Measured<unknown> & { readonly ok: false }): CheckResult {
+  const { code } = readTransportError(failed.error)
+  const detail = [...new Set([code, deepestMessage(failed.error)])].join(': ')
+  return { name, status: 'fail', detail: `${detail} (${inMs(failed)})`, advice: adviseNetwork(code) }
+}
+
+/** What a nested error says, as `fetch` and aggregate errors have it. */
+function deepestMessage(error: unknown): string {
+  return readTransportError(error).message || messageOf(error)
+}
+
+function inMs({ durationMs }: Measured<unknown>): string {
+  return `${Math.round(durationMs)} ms`
+}
+
+function day(date: Date): string {
+  return date.toISOString().slice(0, 10)
+}

@@ -1,0 +1,168 @@
+import type { BaseUrl } from '../config/index.ts'
+import { redactText, ServicesConfigurationError, withoutControls } from '../errors/index.ts'
+import type { AwsCredentialIdentity } from '../signing/index.ts'
+import type { DoctorCommand } from './arguments.ts'
+import {
+  type CheckResult,
+  checkCaller,
+  checkCertificate,
+  checkClock,
+  checkConnection,
+  checkCredentials,
+  checkDns,
+  checkHealth,
+  checkKind,
+  checkVariable,
+} from './checks.ts'
+import type { Context } from './context.ts'
+import { connect, findAddresses, type Measured, measure } from './probe.ts'
+import { createProgress, formatJson, formatTable, type Report, type ServiceReport, usesColor } from './report.ts'
+import { type Caller, createCaller } from './signed-call.ts'
+import { type Credentials, findCredentials, findServices, resolveTarget, type Target } from './target.ts'
+import { stsUrl, whoAmI } from './who-am-i.ts'
+
+/**
+ * Checks what calls need: credentials and, side by side, each service.
+ * @returns The exit code: 0 where all is well, 1 where a check warns or fails.
+ */
+export async function runDoctor(command: DoctorCommand, context: Context): Promise<number> {
+  const { env, stdout } = context
+  const targets = command.targets.length > 0 ? command.targets : findServices(env)
+  const located = targets.length > 0 ? targets.map((target) => locate(target, command, env)) : NO_SERVICES
+  const progress = createProgress(context.stderr, targets, command.json)
+  const report = await examine(command, context, located, progress.done)
+  progress.end()
+  stdout.write(command.json ? formatJson(report) : formatTable(report, usesColor(stdout, env)))
+  return report.ok ? 0 : 1
+}
+
+/** A target that was found, or what is wrong with its configuration. */
+interface Located {
+  readonly name: string
+  readonly target?: Target
+  readonly problems: readonly string[]
+}
+
+const NO_SERVICES: readonly Located[] = [
+  { name: '<name>', problems: ['<NAME>_SERVICE_API_URL: API Gateway URL not set'] },
+]
+
+function locate(name: string, command: DoctorCommand, env: NodeJS.ProcessEnv): Located {
+  try {
+    return { name, target: resolveTarget(name, command, env), problems: [] }
+  } catch (error) {
+    if (!(error instanceof ServicesConfigurationError)) throw error
+    return { name, problems: error.problems }
+  }
+}
+
+async function examine(
+  command: DoctorCommand,
+  context: Context,
+  located: readonly Located[],
+  done: (name: string) => void,
+): Promise<Report> {
+  const credentials = findCredentials(command.profile, context.env)
+  const identity = await measure(command.timeout, async () => credentials.source.get())
+  const secrets = new Set<string>(identity.ok ? secretsOf(identity.value) : [])
+  const region =
+    command.region ?? located.find(({ target }) => target)?.target?.service.region ?? context.env.AWS_REGION
+  const [account, services] = await Promise.all([
+    examineAccount(command, context, credentials, identity, region),
+    Promise.all(
+      located.map(async (one) => {
+        const report = await examineService(command, context, one, credentials, secrets)
+        done(one.name)
+        return report
+      }),
+    ),
+  ])
+  const shown = (checks: readonly CheckResult[]) => checks.map((result) => redact(result, secrets))
+  const reports = services.map(({ checks, ...service }) => ({ ...service, checks: shown(checks) }))
+  const all = [account, ...services.map(({ checks }) => checks)].flat()
+  return { ok: all.every(({ status }) => status === 'ok'), account: shown(account), services: reports }
+}
+
+async function examineAccount(
+  { timeout, whoami }: DoctorCommand,
+  { env, now }: Context,
+  { name }: Credentials,
+  identity: Measured<AwsCredentialIdentity>,
+  region: string | undefined,
+): Promise<readonly CheckResult[]> {
+  const checks = [checkCredentials(name, identity, endOf(identity, env), now())]
+  if (!whoami || !identity.ok) return checks
+  if (region === undefined) {
+    const detail = 'no region to ask STS in'
+    return [...checks, { name: 'caller', status: 'fail', detail, advice: 'Give --region, or set AWS_REGION.' }]
+  }
+  const controller = new AbortController()
+  const caller = await measure(timeout, () => whoAmI(identity.value, region, stsUrl(region, env), controller.signal))
+  controller.abort()
+  return [...checks, checkCaller(caller)]
+}
+
+/** When credentials end; those of the environment may have a variable for it, as the AWS CLI exports them. */
+function endOf(identity: Measured<AwsCredentialIdentity>, env: NodeJS.ProcessEnv): Date | undefined {
+  if (!identity.ok) return undefined
+  const { expiration, accessKeyId } = identity.value
+  const text = accessKeyId === env.AWS_ACCESS_KEY_ID ? env.AWS_CREDENTIAL_EXPIRATION : undefined
+  const end = expiration ?? new Date(text ?? Number.NaN)
+  return Number.isNaN(end.getTime()) ? undefined : end
+}
+
+async function examineService(
+  command: DoctorCommand,
+  context: Context,
+  { name, target, problems }: Located,
+  { source }: Credentials,
+  secrets: Set<string>,
+): Promise<ServiceReport> {
+  if (target === undefined) return { name, ok: false, checks: [checkVariable(name, problems)] }
+  const { service, variable } = target
+  const base = service.base as BaseUrl
+  const checks = [checkVariable(variable ?? 'given', [], base.href), checkKind(service)]
+  if (await reach()) {
+    const caller = createCaller(service, { credentials: source, now: context.now })
+    checks.push(checkHealth(command.path, await callHealth(caller, command)))
+    for (const secret of caller.secrets) secrets.add(secret)
+    const [first] = caller.attempts
+    add(first && checkClock(first))
+  }
+  return { name, url: base.href, ok: checks.every(({ status }) => status === 'ok'), checks }
+
+  function add(check: CheckResult | undefined): void {
+    if (check !== undefined) checks.push(check)
+  }
+
+  /** Whether a connection can be made; what comes after needs one. */
+  async function reach(): Promise<boolean> {
+    const { timeout } = command
+    const addresses = await measure(timeout, () => findAddresses(base))
+    checks.push(checkDns(addresses))
+    if (!addresses.ok) return false
+    const connection = await measure(timeout, () => connect(base, service.host, timeout))
+    checks.push(checkConnection(connection))
+    add(checkCertificate(connection, context.now()))
+    return connection.ok
+  }
+}
+
+/** One attempt: a check that a retry heals would hide what is wrong. */
+function callHealth({ client }: Caller, { path, timeout }: DoctorCommand): Promise<Measured<Response>> {
+  return measure(false, async () => {
+    const response = await client(path, { method: 'GET', retry: 0, timeout })
+    await response.arrayBuffer()
+    return response
+  })
+}
+
+function secretsOf({ accessKeyId, secretAccessKey, sessionToken = '' }: AwsCredentialIdentity): readonly string[] {
+  return [accessKeyId, secretAccessKey, sessionToken]
+}
+
+/** A result for a terminal: without secrets, and without controls, which a response may hold. */
+function redact({ name, status, detail, advice }: CheckResult, secrets: ReadonlySet<string>): CheckResult {
+  const clean = (text: string) => redactText(text, secrets).split('\n').map(withoutControls).join('\n')
+  return { name, status, detail: clean(detail), ...(advice !== undefined && { advice: clean(advice) }) }
+}

@@ -1,0 +1,79 @@
+import { lookup } from 'node:dns/promises'
+import net from 'node:net'
+import tls from 'node:tls'
+import type { BaseUrl } from '../config/index.ts'
+
+/** What was measured, or why it failed. */
+export type Measured<T> =
+  | { readonly ok: true; readonly value: T; readonly durationMs: number }
+  | { readonly ok: false; readonly error: unknown; readonly durationMs: number }
+
+/** A connection that was made, and closed again. */
+export interface Connection {
+  /** Such as `TLSv1.3`; null for plain http. */
+  readonly protocol: string | null
+  /** When the host's certificate ends; absent for plain http. */
+  readonly certificateEnd: Date | undefined
+}
+
+/** Milliseconds that each step may take; false for no bound. */
+export type Bound = number | false
+
+/** Runs a step and measures it; never rejects. */
+export async function measure<T>(timeout: Bound, step: () => Promise<T>): Promise<Measured<T>> {
+  const startedAt = performance.now()
+  const durationMs = () => performance.now() - startedAt
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    if (timeout === false) return
+    timer = setTimeout(() => {
+      reject(Object.assign(new Error(`nothing within ${timeout} ms`), { code: 'ETIMEDOUT' }))
+    }, timeout)
+  })
+  try {
+    return { ok: true, value: await Promise.race([step(), late]), durationMs: durationMs() }
+  } catch (error) {
+    return { ok: false, error, durationMs: durationMs() }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The addresses that a connection to the host would try. */
+export async function findAddresses({ hostname }: BaseUrl): Promise<readonly string[]> {
+  const found = await lookup(withoutBrackets(hostname), { all: true })
+  return found.map(({ address }) => address)
+}
+
+/** Connects as a call would, and closes the connection. `serverName` is what the certificate must be for. */
+export function connect(base: BaseUrl, serverName: string | undefined, timeout: Bound): Promise<Connection> {
+  const { protocol, port } = new URL(base.origin)
+  const host = withoutBrackets(base.hostname)
+  const isTls = protocol === 'https:'
+  const name = (serverName ?? host).replace(/:\d+$/, '')
+  const target = { host, port: Number(port || (isTls ? 443 : 80)), ...(timeout !== false && { timeout }) }
+  return new Promise((resolve, reject) => {
+    const socket = isTls
+      ? tls.connect({ ...target, ...(net.isIP(name) === 0 && { servername: name }) })
+      : net.connect(target)
+    socket
+      .once(isTls ? 'secureConnect' : 'connect', () => {
+        resolve(socket instanceof tls.TLSSocket ? describeTls(socket) : { protocol: null, certificateEnd: undefined })
+        socket.destroy()
+      })
+      .once('timeout', () => socket.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })))
+      .once('error', reject)
+  })
+}
+
+function describeTls(socket: tls.TLSSocket): Connection {
+  return {
+    protocol: socket.getProtocol(),
+    certificateEnd: new Date(socket.getPeerCertificate().valid_to),
+  }
+}
+
+/** As URLs have IPv6 addresses, and no lookup has. */
+function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '')
+}

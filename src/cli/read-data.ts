@@ -1,0 +1,47 @@
+import { createReadStream } from 'node:fs'
+import { messageOf } from '../errors/index.ts'
+import { UsageError } from './context.ts'
+
+/** API Gateway's limit of a request's payload, in bytes. */
+export const MAX_DATA = 10_485_760
+
+/**
+ * Bytes of a body: a text, `@file`, or `-` for standard input.
+ * @throws UsageError for a file that cannot be read, Error for more than 10 MB
+ */
+export async function readData(data: string, stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+  if (data === '-') return collect(stdin, 'standard input')
+  if (!data.startsWith('@')) return new TextEncoder().encode(data)
+  const file = data.slice(1)
+  const stream = createReadStream(file)
+  try {
+    await new Promise((resolve, reject) => stream.once('open', resolve).once('error', reject))
+    return await collect(stream, file)
+  } catch (error) {
+    throw error instanceof TooLargeError ? error : new UsageError(`-d: ${messageOf(error)}`)
+  }
+}
+
+class TooLargeError extends Error {}
+
+async function collect(source: AsyncIterable<Uint8Array>, name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of source) {
+    size += chunk.length
+    if (size > MAX_DATA)
+      throw new TooLargeError(`-d: ${name} has more than the ${MAX_DATA} bytes that API Gateway takes`)
+    chunks.push(chunk)
+  }
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+/** Content type of a body that the command line gives none for. */
+export function contentTypeOf(bytes: Uint8Array): string {
+  try {
+    JSON.parse(Buffer.from(bytes).toString())
+    return 'application/json'
+  } catch {
+    return 'application/octet-stream'
+  }
+}

@@ -1,0 +1,48 @@
+import { type AwsCredentialIdentity, createSignedFetch } from '../signing/index.ts'
+
+/** Whom credentials belong to. */
+export interface Caller {
+  readonly arn: string
+  readonly account: string
+}
+
+/** Ends of host names by the start of the region's name, where a partition has its own. */
+const SUFFIXES: readonly (readonly [region: RegExp, suffix: string])[] = [
+  [/^cn-/, 'amazonaws.com.cn'],
+  [/^eusc-/, 'amazonaws.eu'],
+  [/^us-isob-/, 'sc2s.sgov.gov'],
+  [/^us-isof-/, 'csp.hci.ic.gov'],
+  [/^eu-isoe-/, 'cloud.adc-e.uk'],
+  [/^us-iso-/, 'c2s.ic.gov'],
+]
+
+/** STS of a region; another one where AWS's own variables name it. */
+export function stsUrl(region: string, env: NodeJS.ProcessEnv): string {
+  const suffix = SUFFIXES.find(([start]) => start.test(region))?.[1] ?? 'amazonaws.com'
+  return env.AWS_ENDPOINT_URL_STS || env.AWS_ENDPOINT_URL || `https://sts.${region}.${suffix}`
+}
+
+/**
+ * Asks STS whom credentials belong to, which no policy can forbid.
+ * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+ */
+export async function whoAmI(
+  credentials: AwsCredentialIdentity,
+  region: string,
+  url: string,
+  signal: AbortSignal,
+): Promise<Caller> {
+  const signedFetch = createSignedFetch({ credentials, region, service: 'sts' })
+  const response = await signedFetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+    body: 'Action=GetCallerIdentity&Version=2011-06-15',
+    signal,
+  })
+  const text = await response.text()
+  const read = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]
+  const [arn, account] = [read('Arn'), read('Account')]
+  if (response.ok && arn !== undefined && account !== undefined) return { arn, account }
+  const words = [read('Code'), read('Message')].filter((word) => word !== undefined)
+  throw new Error(`STS answered ${[response.status, ...words].join(': ')}`)
+}

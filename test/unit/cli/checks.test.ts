@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest'
+import {
+  checkCaller,
+  checkCertificate,
+  checkClock,
+  checkConnection,
+  checkCredentials,
+  checkDns,
+  checkHealth,
+  checkKind,
+  checkVariable,
+} from '../../../src/cli/checks.ts'
+import type { Attempt } from '../../../src/cli/signed-call.ts'
+import type { ServiceConfig } from '../../../src/config/index.ts'
+import { ServiceAuthError, ServiceRequestError } from '../../../src/errors/index.ts'
+import { IDENTITY } from '../../support/helpers.ts'
+
+const NOW = Date.UTC(2026, 0, 10)
+const DAY = 86_400_000
+const good = <T>(value: T) => ({ ok: true, value, durationMs: 12.4 }) as const
+const bad = (error: unknown) => ({ ok: false, error, durationMs: 12.4 }) as const
+const coded = (code: string, message: string) => Object.assign(new Error(message), { code })
+const call = { service: 'ai', method: 'GET', path: '/health', attempts: 1 }
+
+it('the variable', () => {
+  expect(checkVariable('AI_SERVICE_API_URL', [], 'https://x')).toEqual({
+    name: 'variable',
+    status: 'ok',
+    detail: 'AI_SERVICE_API_URL = https://x',
+  })
+  expect(checkVariable('ai', ['A: not a URL', 'B: not a URL'])).toMatchObject({
+    status: 'fail',
+    detail: 'A: not a URL\nB: not a URL',
+    advice: 'Correct the variable: the base URL of the service, with its stage.',
+  })
+})
+
+it.each([
+  [{ signingName: 'execute-api' }, 'API Gateway (execute-api) in eu-west-1'],
+  [{ signingName: 'lambda', host: 'x.example' }, 'Lambda function URL (lambda) in eu-west-1, signed for x.example'],
+  [{ signingName: 'valueOf' }, 'valueOf in eu-west-1'],
+])('the kind %j', (config, detail) => {
+  const service = { region: 'eu-west-1', host: undefined, ...config } as ServiceConfig
+  expect(checkKind(service)).toEqual({ name: 'kind', status: 'ok', detail })
+})
+
+it('DNS', () => {
+  expect(checkDns(good(['10.0.0.1', '::1']))).toEqual({ name: 'dns', status: 'ok', detail: '10.0.0.1, ::1 (12 ms)' })
+  expect(checkDns(bad(coded('ENOTFOUND', 'getaddrinfo ENOTFOUND x')))).toMatchObject({
+    status: 'fail',
+    detail: 'ENOTFOUND: getaddrinfo ENOTFOUND x (12 ms)',
+    advice: expect.stringContaining('DNS'),
+  })
+})
+
+it('the connection', () => {
+  const tls = { protocol: 'TLSv1.3', certificateEnd: new Date(NOW) }
+  expect(checkConnection(good(tls))).toMatchObject({ status: 'ok', detail: 'TLSv1.3 (12 ms)' })
+  const plain = { protocol: null, certificateEnd: undefined }
+  expect(checkConnection(good(plain))).toMatchObject({ status: 'ok', detail: 'plain http (12 ms)' })
+  const refused = new AggregateError([
+    coded('ECONNREFUSED', 'connect ECONNREFUSED ::1:1'),
+    coded('ECONNREFUSED', 'connect ECONNREFUSED 127.0.0.1:1'),
+  ])
+  expect(checkConnection(bad(refused))).toMatchObject({
+    status: 'fail',
+    detail: 'ECONNREFUSED: connect ECONNREFUSED ::1:1, connect ECONNREFUSED 127.0.0.1:1 (12 ms)',
+  })
+  expect(checkConnection(bad(Symbol('odd')))).toMatchObject({ detail: 'UNKNOWN: Symbol(odd) (12 ms)' })
+})
+
+it.each([
+  [60 * DAY, 'ok', '60 days left, until 2026-03-11'],
+  [13.5 * DAY, 'warn', '13 days left, until 2026-01-23'],
+])('a certificate with %i ms left', (left, status, detail) => {
+  const made = good({ protocol: 'TLSv1.3', certificateEnd: new Date(NOW + left) })
+  expect(checkCertificate(made, NOW)).toMatchObject({ name: 'certificate', status, detail })
+})
+
+it('no certificate', () => {
+  expect(checkCertificate(good({ protocol: null, certificateEnd: undefined }), NOW)).toBeUndefined()
+  expect(checkCertificate(bad(new Error('none')), NOW)).toBeUndefined()
+})
+
+describe('the clock', () => {
+  const attempt = (ahead: number, headers: Record<string, string> = {}): Attempt => ({
+    method: 'GET',
+    url: 'https://x',
+    canonicalRequest: undefined,
+    tried: [],
+    response: new Response(null, { headers: { date: new Date(NOW).toUTCString(), ...headers } }),
+    durationMs: 1_000,
+    endedAt: NOW + 1_000 + ahead,
+  })
+
+  it.each([
+    [0, 'ok', 'as the gateway'],
+    [-5_000, 'ok', '5 s behind the gateway'],
+    [90_000, 'warn', '90 s ahead of the gateway'],
+    [-600_000, 'fail', '600 s behind the gateway'],
+  ])('%i ms ahead', (ahead, status, detail) => {
+    expect(checkClock(attempt(ahead))).toMatchObject({ name: 'clock', status, detail })
+  })
+
+  it('is not known', () => {
+    expect(checkClock(attempt(0, { age: '3' }))).toBeUndefined()
+    expect(checkClock(attempt(0, { date: 'yesterday' }))).toBeUndefined()
+    expect(checkClock({ ...attempt(0), response: undefined })).toBeUndefined()
+  })
+})
+
+describe('credentials', () => {
+  const minutes = (count: number) => new Date(NOW + count * 60_000)
+
+  it.each([
+    [IDENTITY, undefined, 'ok', 'access key ...MPLE, from a file, their end is not known'],
+    [IDENTITY, minutes(30), 'ok', 'access key ...MPLE, from a file, 30 minutes left'],
+    [IDENTITY, minutes(4), 'warn', 'access key ...MPLE, from a file, 4 minutes left'],
+    [IDENTITY, minutes(-7), 'fail', 'access key ...MPLE, from a file, ended 7 minutes ago'],
+    [
+      { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' },
+      undefined,
+      'ok',
+      'access key ...MPLE, from a file, without a session token, so they do not end',
+    ],
+  ])('%#', (identity, expiration, status, detail) => {
+    expect(checkCredentials('a file', good(identity), expiration, NOW)).toMatchObject({ status, detail })
+  })
+
+  it('that are missing', () => {
+    expect(checkCredentials('the chain', bad(new Error('none found')), undefined, NOW)).toMatchObject({
+      status: 'fail',
+      detail: 'none from the chain: none found',
+      advice: expect.stringContaining('--profile'),
+    })
+  })
+})
+
+it('the caller', () => {
+  const caller = { arn: 'arn:aws:iam::123456789012:user/me', account: '123456789012' }
+  expect(checkCaller(good(caller))).toMatchObject({ status: 'ok', detail: `${caller.arn} (account 123456789012)` })
+  expect(checkCaller(bad(new Error('STS answered 403: InvalidClientTokenId')))).toMatchObject({
+    status: 'fail',
+    detail: 'STS answered 403: InvalidClientTokenId',
+    advice: expect.stringContaining('Sign in again'),
+  })
+  const failed = new TypeError('fetch failed', { cause: coded('ENOTFOUND', 'getaddrinfo ENOTFOUND sts') })
+  expect(checkCaller(bad(failed))).toMatchObject({
+    detail: 'getaddrinfo ENOTFOUND sts',
+    advice: expect.stringContaining('DNS'),
+  })
+})
+
+it('health', () => {
+  expect(checkHealth('/health', good(new Response()))).toEqual({
+    name: 'health',
+    status: 'ok',
+    detail: 'GET /health: 200 (12 ms)',
+  })
+  const details = {
+    status: 403,
+    data: undefined,
+    headers: new Headers(),
+    reason: 'forbidden',
+    hint: 'the hint',
+  } as const
+  const denied = new ServiceAuthError(call, '403 Forbidden: no\nthe hint', details)
+  const { advice, ...result } = checkHealth('/health', bad(denied))
+  expect(result).toEqual({ name: 'health', status: 'fail', detail: 'GET /health: 403 Forbidden: no (12 ms)' })
+  expect(advice).toMatch(/^the hint\nBegin with /)
+  expect(checkHealth('/health', bad(new ServiceRequestError(call, 'not sent')))).toEqual({
+    name: 'health',
+    status: 'fail',
+    detail: 'GET /health: not sent (12 ms)',
+  })
+})
