@@ -281,7 +281,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
     return new Promise((resolve, reject) => {
       const fail = () => reject(this.#fail(source.errored ?? new Error('the response was closed')))
       if (source.destroyed) return fail()
-      const { bytes, createError } = this.#limits.size ?? UNLIMITED
+      const limit = this.#limits.size
       const parts: Buffer[] = []
       const chunks: Buffer[] = []
       let size = 0
@@ -289,9 +289,9 @@ export class ReceivedResponse extends NativeResponse implements Response {
         .on('data', (chunk: Buffer) => {
           if (chunks.push(chunk) === MAX_CHUNKS) parts.push(Buffer.concat(chunks.splice(0)))
           size += chunk.length
-          if (size <= bytes) return
+          if (limit === undefined || size <= limit.bytes) return
           // At once: the stream of a clone waits with its own end for the original's.
-          reject(this.#fail(createError(this)))
+          reject(this.#fail(limit.createError(this)))
           source.destroy()
         })
         .on('error', fail)
@@ -309,8 +309,6 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
 /** A body may come byte by byte. Each chunk costs a hundred bytes, and keeps what else was read with it. */
 const MAX_CHUNKS = 1_000
-
-const UNLIMITED: SizeLimit = { bytes: Number.POSITIVE_INFINITY, createError: () => undefined }
 
 /** The same stream, watched. While its reader holds it back, no time is counted. */
 function limitIdle(source: Readable, { ms, expire }: IdleLimit): Readable {
