@@ -79,25 +79,34 @@ function outsideBase(base: BaseUrl, url: URL): string | undefined {
   return undefined
 }
 
-/** Separators that a server behind the gateway may see: it may decode one of them and leave the other. */
-const SEPARATORS = [/\//, /\/|%2f/i, /\/|%5c/i, /\/|%2f|%5c/i]
+/** What a decoder further on may take for a slash, however often its `%` is encoded. */
+const HIDDEN_SLASH = /%(?:25)*(?:2f|5c)/i
+const PARENT = /^(?:\.|%(?:25)*2e){2}$/i
+const ITSELF = /^(?:\.|%(?:25)*2e)?$/i
 
-/** The URL parser resolves `..`, but not one that only a decoder further on would see, as in `..%2f..` or `%252e%252e/`. */
+/**
+ * Whether a path leads out of its root for any decoder: the URL parser resolves `..`, but not `..%2f..` or `%252e%252e/`. A
+ * decoder may take each kind of hidden slash for a slash, or for a part of a name. So the least depth is found that any of
+ * them can come to.
+ */
 function climbs(path: string): boolean {
-  const once = path.replaceAll(/%25/g, '%')
-  return [path, once, once.replaceAll(/%25/g, '%')].some((text) =>
-    SEPARATORS.some((separator) => leavesRoot(text.split(separator))),
-  )
-}
-
-function leavesRoot(segments: readonly string[]): boolean {
   let depth = 0
-  for (const segment of segments) {
-    if (/^(\.|%2e){2}$/i.test(segment)) depth -= 1
-    else if (segment !== '' && !/^(\.|%2e)$/i.test(segment)) depth += 1
-    if (depth < 0) return true
+  for (const segment of path.split('/')) {
+    // Least depth before the pieces that would be one name with the next one.
+    let joined = Number.POSITIVE_INFINITY
+    for (const piece of segment.split(HIDDEN_SLASH)) {
+      const next = Math.min(depth + stepOf(piece), joined + 1)
+      if (next < 0) return true
+      joined = Math.min(joined, depth)
+      depth = next
+    }
   }
   return false
+}
+
+function stepOf(piece: string): number {
+  if (PARENT.test(piece)) return -1
+  return ITSELF.test(piece) ? 0 : 1
 }
 
 /** What the URL parser drops from a text before it reads it: controls and spaces before, tabs and newlines within. */

@@ -410,8 +410,9 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.#settlePermit(response, failure)
       report.call?.(recordOf(this, response, failure))
     } catch {
-      // A hook's own response may be anything: what is told of a call must not keep it from its end.
+      // A hook's own response may be anything, which must not keep a call from its end.
       this.#permit?.('neutral')
+      report.call?.(recordOf(this, undefined, failure))
     }
     const { pending } = this.#invocation
     if (pending !== undefined) pending.remove(this)

@@ -188,6 +188,13 @@ describe.each(NAMES)('where %s is thrown', (name) => {
     }
   })
 
+  it('by what a parser gives, the call ends', async () => {
+    const headers = { 'content-type': 'application/json' }
+    const { ai } = createClient({ fetch: () => answer('{"a":1}', { status: 500, headers }) })
+    const parseJson = () => Object.defineProperty({}, 'a', { enumerable: true, get: ways(thrown)[0] as () => unknown })
+    expectShowable(await rejection(ai.get('x', { parseJson }).json()))
+  })
+
   it('by a logger, an onCall or their promises, the call succeeds', async () => {
     for (const way of ways(thrown) as (() => never)[]) {
       const { ai } = createClient({ logger: { info: way, warn: way, error: way }, onCall: way })
@@ -360,6 +367,10 @@ describe("a hook's own answer", () => {
   it.each<[string, () => unknown]>([
     ['without headers', () => ({ status: 200, ok: true, [Symbol.toStringTag]: 'Response', text: async () => '{}' })],
     ['without anything', () => ({})],
+    [
+      'whose headers throw',
+      () => ({ status: 200, ok: true, [Symbol.toStringTag]: 'Response', headers: { get: trap } }),
+    ],
     ['that is revoked', () => revoked()],
     ['whose members throw', () => new Proxy({ [Symbol.toStringTag]: 'Response' }, { get: trap })],
     ['of status 0', () => Response.error()],

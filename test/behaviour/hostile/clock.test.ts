@@ -102,6 +102,23 @@ describe('a date that does not help', () => {
     expect(dates.length).toBe(4)
   })
 
+  it('is kept where the next refusal has another reason', async () => {
+    const dates: string[] = []
+    const hour = 3_600_000
+    const fetch: typeof globalThis.fetch = async (_, init) => {
+      dates.push(new Headers(init?.headers).get('x-amz-date') ?? '')
+      const isLate = Math.abs(toTime(dates.at(-1) as string) - Date.now() - hour) > WINDOW_MS
+      const message = isLate ? 'Signature expired: x' : 'The request signature we calculated does not match'
+      const date = new Date(Date.now() + hour).toUTCString()
+      const headers = { 'x-amzn-errortype': 'InvalidSignatureException', date }
+      return answer(JSON.stringify({ message }), { status: 403, headers })
+    }
+    const { ai } = createServices({ services: { ai: BASE }, credentials: IDENTITY, fetch, retry: 0 })
+    await ai.fetch('x')
+    await ai.fetch('x')
+    expect(dates.map((date) => toTime(date) - Date.now() > hour / 2)).toEqual([false, true, true])
+  })
+
   it('of a signed fetch neither', async () => {
     const { fetch, dates } = useGateway(wrong, 3_600_000)
     const signed = createSignedFetch({ credentials: IDENTITY, region: 'eu-central-1', service: 'execute-api', fetch })

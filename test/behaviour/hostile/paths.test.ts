@@ -42,7 +42,7 @@ function walk(path: string, times: number, separators: RegExp): string[] | undef
   return segments
 }
 
-const SEPARATORS = [/\//, /[/\\]/, /\/|%2f/i, /\/|%5c/i, /\/|%2f|%5c/i, /\/|%2f|\\/i]
+const SEPARATORS = [/\//, /[/\\]/, /\/|%2f/i, /\/|%5c/i, /\/|%2f|%5c/i, /\/|%2f|\\/i, /\/|%5c|\\/i, /\/|%252f|\\/i]
 
 function expectBelow(url: string): void {
   expect(url.startsWith(`${BASE}/`) || url === BASE || url.startsWith(`${BASE}?`)).toBe(true)
@@ -55,6 +55,8 @@ function expectBelow(url: string): void {
 describe('a path that a decoder further on would lead out of the base', () => {
   it.each([
     'x%5cy%2f..%2f..%2fadmin',
+    'b%20%255cb%20%252f.%2e%5C%2E%2E',
+    'a%2fb%5cc%2f..%5c..%2f..%252f..',
     'x%2fy/../../%2e%2e/admin',
     '..%2fadmin',
     '..%5cadmin',
@@ -98,9 +100,9 @@ describe('a path that a decoder further on would lead out of the base', () => {
         }
         for (const url of sent) expectBelow(url)
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
-  })
+  }, 30_000)
 
   it('of a URL, a Request or a hook neither', async () => {
     for (const path of ['x%5cy%2f..%2f..%2fadmin', '..%2fadmin', '%252e%252e%252fadmin']) {

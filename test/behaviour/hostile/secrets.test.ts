@@ -79,6 +79,7 @@ const base64 = (offset: number) => (text: string) => Buffer.from(`${'p'.repeat(o
 /** Ways in which a whole text may be written. */
 const ENCODINGS: Readonly<Record<string, (text: string) => string>> = {
   plain: (text) => text,
+  'beside an escape that is none': (text) => `&#x110000;${text.replaceAll('/', '%2f')}&#x110000;`,
   'a URL': encodeURIComponent,
   'a URL in lower case': (text) => encodeURIComponent(text).replace(/%../g, (escaped) => escaped.toLowerCase()),
   JSON: (text) => JSON.stringify(text),
@@ -231,6 +232,7 @@ describe('what a transport fails with', () => {
     'the token deep inside': deep(4),
     'the token too deep': deep(40),
     'an aggregate': new AggregateError([new Error(TOKEN), deep(2), TOKEN], TOKEN),
+    'a TypeError with a cause': new TypeError('fetch failed', { cause: deep(1) }),
     'a hidden member': hide(new Error('x')),
     'a symbol': Symbol(TOKEN),
     'a symbol member': Object.assign(new Error('x'), { [Symbol('raw')]: TOKEN }),

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { pathBelow, resolveRequestUrl } from '../../../src/client/request-url.ts'
 import { type BaseUrl, parseBaseUrl } from '../../../src/config/base-url.ts'
@@ -168,5 +169,61 @@ describe('pathBelow', () => {
   it('takes any path below a bare host, and only the encoded form of an encoded base', () => {
     expect(pathBelow(base('https://h.example'), new URL('https://h.example/x'), CALL)).toBe('/x')
     expect(pathBelow(base("https://h.example/'a'"), new URL("https://h.example/'a'/x"), CALL)).toBe('/x')
+  })
+})
+
+describe('a path of separators, dots and names, encoded at random', () => {
+  /** Where a server ends that decodes a path `times` times, and splits it at `separator`. */
+  function staysBelow(path: string, times: number, separator: RegExp): boolean {
+    let text = path
+    for (let count = 0; count < times; count += 1) {
+      text = text.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    }
+    let depth = 0
+    for (const segment of text.split(separator)) {
+      if (segment === '..') depth -= 1
+      else if (segment !== '.' && segment !== '') depth += 1
+      if (depth < 0) return false
+    }
+    return true
+  }
+
+  const kinds = ['\\\\', '%2f', '%5c', '%252f', '%255c']
+  const separators = Array.from(
+    { length: 2 ** kinds.length },
+    (_, bits) => new RegExp(['/', ...kinds.filter((_kind, index) => bits & (1 << index))].join('|'), 'i'),
+  )
+  const piece = fc.constantFrom(
+    ...['/', '\\', '%2f', '%2F', '%5c', '%5C', '%252f', '%255c', '%25252f', '..', '.', '%2e', '%2E', '%252e'],
+    ...['%2e%2e', '.%2e', 'a', 'b%20', '%', '%25', '...'],
+  )
+
+  it('stays below its base, whatever a server decodes and takes for a slash', () => {
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {
+        let target: URL
+        try {
+          target = resolve(pieces.join('')).target as URL
+        } catch (error) {
+          expect(error).toBeInstanceOf(ServiceRequestError)
+          return
+        }
+        const path = target.pathname.slice('/prod'.length)
+        for (const times of [0, 1, 2, 3]) {
+          for (const separator of separators) expect(staysBelow(path, times, separator), path).toBe(true)
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  }, 30_000)
+
+  it('is not refused where none of it can lead anywhere', () => {
+    const harmless = fc.constantFrom('a', '%2f', '%5c', '%252f', '.', '%2e', '/', 'b%20', '...', 'a..', '..a')
+    fc.assert(
+      fc.property(fc.array(harmless, { maxLength: 10 }), (pieces) => {
+        const path = pieces.map((one) => `x${one}`).join('')
+        expect(() => resolve(path)).not.toThrow()
+      }),
+    )
   })
 })
