@@ -289,20 +289,25 @@ export class ServiceCall implements SignedCall, FailingCall {
     const { timeout } = this
     const timer =
       timeout === false ? undefined : setTimeout(() => controller.abort(timeoutError(this, timeout)), timeout)
+    const limits = this.#limits(controller)
+    // Until the head comes, no byte has.
+    const headTimer = limits.idle && setTimeout(limits.idle.expire, limits.idle.ms)
     this.#open += 1
     const before = this.attempts
     const end = () => {
       clearTimeout(timer)
+      clearTimeout(headTimer)
       for (const stop of stops) stop()
       this.#close()
     }
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
     try {
-      const response = await this.#state.sendSigned(request, this, { signal, toError, ...this.#limits(controller) })
+      const response = await this.#state.sendSigned(request, this, { signal, toError, ...limits })
       if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, CUT_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()
+      clearTimeout(headTimer)
       const { promise, resolve } = Promise.withResolvers<BodyEnd>()
       this.#bodyEnd = promise
       response.onEnd((error) => {
