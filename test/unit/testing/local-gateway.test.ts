@@ -387,7 +387,7 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
       (headers: Record<string, unknown>) => {
         headers.Authorization = String(headers.Authorization).replace('SignedHeaders=host;', 'SignedHeaders=')
       },
-      /'host' must be a 'SignedHeader'/,
+      /'Host' or ':authority' must be a 'SignedHeader'/,
     ],
     [
       'a signed header that is missing',
