@@ -255,7 +255,6 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   #run(start: () => Started): { promise: CallPromise<Response>; started: Started } {
-    this.#invocation.pending?.add(this)
     this.#state.retryBudget.deposit()
     let started: Started
     try {
@@ -263,6 +262,8 @@ export class ServiceCall implements SignedCall, FailingCall {
     } catch (error) {
       started = Promise.reject(error)
     }
+    // Now that its method is known. Nothing has been sent yet.
+    this.#invocation.pending?.add(this)
     const promise = this.#settle(started, (response) => {
       this.#response = response
       // The first promise; each further one is a body's reader, by which the call ends.
@@ -288,20 +289,25 @@ export class ServiceCall implements SignedCall, FailingCall {
     const { timeout } = this
     const timer =
       timeout === false ? undefined : setTimeout(() => controller.abort(timeoutError(this, timeout)), timeout)
+    const limits = this.#limits(controller)
+    // Until the head comes, no byte has.
+    const headTimer = limits.idle && setTimeout(limits.idle.expire, limits.idle.ms)
     this.#open += 1
     const before = this.attempts
     const end = () => {
       clearTimeout(timer)
+      clearTimeout(headTimer)
       for (const stop of stops) stop()
       this.#close()
     }
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
     try {
-      const response = await this.#state.sendSigned(request, this, { signal, toError, ...this.#limits(controller) })
+      const response = await this.#state.sendSigned(request, this, { signal, toError, ...limits })
       if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, CUT_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()
+      clearTimeout(headTimer)
       const { promise, resolve } = Promise.withResolvers<BodyEnd>()
       this.#bodyEnd = promise
       response.onEnd((error) => {
@@ -323,9 +329,18 @@ export class ServiceCall implements SignedCall, FailingCall {
     const { idleTimeout: ms, maxConnections, maxResponseSize: bytes } = this.#config
     return {
       maxConnections,
+      onRead: () => this.#watchReader(),
       ...(ms !== undefined && { idle: { ms, expire: () => controller.abort(idleTimeoutError(this, ms)) } }),
       ...(bytes !== false && { size: { bytes, createError: (response) => tooLargeError(this, response, bytes) } }),
     }
+  }
+
+  /** A body that is read after the call has ended is in flight as well. */
+  #watchReader(): void {
+    const { pending } = this.#invocation
+    if (!this.#hasEnded || pending === undefined) return
+    pending.add(this)
+    this.#bodyEnd?.then(() => pending.remove(this))
   }
 
   /** Refuses what must not go out, wherever it comes from: hooks can put another request in the place of ours. */

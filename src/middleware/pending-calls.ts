@@ -1,3 +1,5 @@
+// Imported, so that fake timers leave it alone.
+import { setImmediate } from 'node:timers'
 import type { PendingCallRegistry, Reporter, ServiceCall } from '../client/index.ts'
 import type { PendingCallsOption } from '../config/index.ts'
 import { ServiceTimeoutError } from '../errors/index.ts'
@@ -26,8 +28,9 @@ export class PendingCalls implements PendingCallRegistry {
   }
 
   add(call: ServiceCall): void {
-    // A call that begins later would thaw with the next invocation.
-    if (this.#state === 'closed') call.cut()
+    // A call that begins later would thaw with the next invocation, and one that reads would hold the end up.
+    const isTooLate = this.#state === 'closed' || (this.#state === 'ending' && !WRITES.has(call.method))
+    if (isTooLate) call.cut()
     else this.#calls.add(call)
   }
 

@@ -102,9 +102,11 @@ export function createProviderSource(provider: AwsCredentialProvider, now: () =>
     // Later, so that a provider that throws at once does not leave its flight behind.
     const asked = Promise.resolve()
       .then(() => provider(forced ? { forceRefresh: true } : undefined))
-      .then((identity) => {
-        cached = checkIdentity(identity)
-        return cached
+      .then((answer) => {
+        const identity = checkIdentity(answer)
+        // A question that was given up may be answered after a later one.
+        if (flight === own || cached === undefined) cached = identity
+        return identity
       })
     const own: Flight = { forced, identity: withinTime(asked), waiting: 0 }
     flight = own

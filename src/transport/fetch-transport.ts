@@ -41,9 +41,9 @@ export async function sendByFetch(
 /** A response of any library or realm, with a body that nobody has read. */
 function checkResponse(response: unknown): Response {
   const { status, headers, body, bodyUsed } = Object(response) as Partial<Response>
-  if (typeof status !== 'number' || typeof headers !== 'object' || body === undefined) {
-    throw notAResponse('the fetch gave something that is no Response')
-  }
+  const isHead = typeof status === 'number' && typeof headers === 'object' && headers !== null
+  const isBody = body === null || (typeof body === 'object' && ('getReader' in body || 'pipe' in body))
+  if (!isHead || !isBody) throw notAResponse('the fetch gave something that is no Response')
   if (bodyUsed || body?.locked) throw notAResponse('the fetch gave a Response whose body has been read already')
   return response as Response
 }

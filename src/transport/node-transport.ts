@@ -49,6 +49,7 @@ export interface SendOptions {
   readonly maxConnections?: number | undefined
   readonly idle?: IdleLimit | undefined
   readonly size?: SizeLimit | undefined
+  readonly onRead?: (() => void) | undefined
 }
 
 /** Sends requests over Node.js's own clients, with connections that outlive pauses and freezes. */
@@ -99,7 +100,7 @@ function exchange(
     port: url.port,
     servername: serverName(url.host),
     path: url.target,
-    headers: { host: url.host, ...completeHeaders(headers, method, body) },
+    headers: { host: url.host, ...completeHeaders(headers, body) },
     agent,
   })
   let incoming: IncomingMessage | undefined
@@ -157,17 +158,12 @@ function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
-function completeHeaders(
-  headers: WireRequest['headers'],
-  method: string,
-  body: WireRequest['body'],
-): Record<string, string> {
+function completeHeaders(headers: WireRequest['headers'], body: WireRequest['body']): Record<string, string> {
   const complete: Record<string, string> = { ...headers }
   for (const [name, value] of DEFAULT_HEADERS) complete[name] ??= value
   // A range is one of the encoded bytes.
   if (headers.range !== undefined && headers['accept-encoding'] === undefined) complete['accept-encoding'] = 'identity'
-  if (body !== undefined) complete['content-length'] = String(Buffer.byteLength(body))
-  else if (/^(POST|PUT|PATCH)$/.test(method)) complete['content-length'] = '0'
+  if (body !== undefined) complete['content-length'] = String(body.byteLength)
   return complete
 }
 
@@ -219,6 +215,8 @@ function createHold(message: IncomingMessage): BodyHold {
     ref: () => {
       if (!message.readableEnded) socket.ref()
     },
-    unref: () => socket.unref(),
+    unref: () => {
+      if (!message.readableEnded) socket.unref()
+    },
   }
 }

@@ -1,7 +1,12 @@
 import { PassThrough, pipeline, Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
-// Imported, so that fake timers leave it alone.
-import { setImmediate } from 'node:timers'
+// Imported, so that fake timers leave them alone.
+import {
+  clearImmediate,
+  clearTimeout as clearRealTimeout,
+  setImmediate,
+  setTimeout as setRealTimeout,
+} from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Everything of a response but its body. */
@@ -40,10 +45,15 @@ export interface ResponseLimits {
   readonly hold?: BodyHold | undefined
   readonly idle?: IdleLimit | undefined
   readonly size?: SizeLimit | undefined
+  /** Called when somebody begins to read the body. */
+  readonly onRead?: (() => void) | undefined
 }
 
 /** Bytes that are taken off the connection of a body that nobody reads. A smaller body frees its connection. */
 const READ_AHEAD = 65_536
+
+/** Milliseconds after which a larger body that nobody reads gives up its connection. */
+const UNREAD_MS = 30_000
 
 /** TypeScript lets no subclass put accessors in place of the properties that `Response` declares. */
 const NativeResponse: new () => object = Response
@@ -55,10 +65,15 @@ const NativeResponse: new () => object = Response
 export class ReceivedResponse extends NativeResponse implements Response {
   readonly #head: ResponseHead
   readonly #limits: ResponseLimits
+  /** What the transport gave: destroying it lets go of the connection. */
+  readonly #received: Readable | null
+  /** What the body is read from: `#received`, or a stream behind it. */
   #source: Readable | null
+  #ahead: NodeJS.Immediate | undefined
+  #unread: NodeJS.Timeout | undefined
   /** Somebody reads the body. */
   #isReading = false
-  /** Somebody has asked for the whole of it. */
+  /** A method that takes the whole body was called: it cannot be read again. */
   #isCollected = false
   /** Made when the body is asked for as a stream. */
   #native: Response | undefined
@@ -69,6 +84,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
     const { toError, idle } = limits
     const source = received !== null && idle !== undefined ? limitIdle(received, idle) : received
     this.#head = head
+    this.#received = source
     this.#source = source
     this.#limits = limits
     if (source === null) return
@@ -76,6 +92,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
     source
       .on('error', () => {})
       .once('close', () => {
+        clearRealTimeout(this.#unread)
         // Before any reader of the body sees the error.
         this.#end(this.#isReading && source.errored ? toError(source.errored) : undefined)
       })
@@ -118,7 +135,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   /** Calls `listener` when nothing more of the body will come, with the error that reading it failed with. */
   onEnd(listener: (error: unknown) => void): void {
     this.#listener = listener
-    if (this.#source === null || this.#source.closed) this.#end(undefined)
+    if (this.#received === null || this.#received.closed) this.#end(undefined)
   }
 
   get status(): number {
@@ -236,22 +253,31 @@ export class ReceivedResponse extends NativeResponse implements Response {
       cancel: () => {
         this.#end(undefined)
         this.#source?.destroy()
+        // A stream behind it may wait for a chunk that never comes.
+        this.#received?.destroy()
       },
     })
   }
 
   /** Lets go of a small body's connection, and of the process: nobody may ever read the body. */
   #readAheadSoon(): void {
-    setImmediate(() => {
+    // A look at the beginning may be over before the turn of the one that was asked for first.
+    clearImmediate(this.#ahead)
+    this.#ahead = setImmediate(() => {
       if (this.#isReading || this.#source === null) return
       this.#source = pipeline(this.#source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
       this.#limits.hold?.unref()
+      if (!this.#received?.closed) {
+        this.#unread = setRealTimeout(() => this.#received?.destroy(), UNREAD_MS).unref()
+      }
     })
   }
 
   #startReading(): Readable {
     this.#isReading = true
+    clearRealTimeout(this.#unread)
     this.#limits.hold?.ref()
+    this.#limits.onRead?.()
     return this.#source as Readable
   }
 

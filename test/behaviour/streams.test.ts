@@ -94,6 +94,16 @@ describe.each(WAYS)('a stream that is longer than the timeout, by %s,', (_, read
 })
 
 describe.each(WAYS)('idleTimeout, by %s,', (_, read) => {
+  it('ends an attempt whose response does not begin', async () => {
+    const server = createServer(() => {})
+    const url = `http://127.0.0.1:${await listen(server)}`
+    expect(await rejection(read(create(url, { timeout: false, idleTimeout: 60, retry: 0 })))).toMatchObject({
+      code: 'ERR_SERVICE_TIMEOUT',
+      timeoutMs: 60,
+      deadline: false,
+    })
+  })
+
   it('ends a stream that has become silent, and its connection', async () => {
     const { url, cut } = await startService(events(3, 10, false))
     const startedAt = performance.now()

@@ -79,15 +79,15 @@ const moduleFirst: BuildOptions = { ...withRequire, mainFields: ['module', 'main
 const split: BuildOptions = { ...withRequire, splitting: true }
 
 const kinds: Readonly<Record<string, Kind>> = {
-  "CDK's NodejsFunction": { options: cdk, maxSize: 205 },
-  "CDK's NodejsFunction, ES module": { options: { ...cdk, ...moduleFirst }, maxSize: 205 },
+  "CDK's NodejsFunction": { options: cdk, maxSize: 230 },
+  "CDK's NodejsFunction, ES module": { options: { ...cdk, ...moduleFirst }, maxSize: 230 },
   SAM: { options: sam, maxSize: 520 },
-  'SAM, node22, without @aws-sdk/*': { options: { ...sam, target: 'node22', external: ['@aws-sdk/*'] }, maxSize: 95 },
-  'ES module, split': { options: split, maxSize: 205 },
-  'ES module, split, keys in a file': { options: split, maxSize: 205, credentials: 'file' },
+  'SAM, node22, without @aws-sdk/*': { options: { ...sam, target: 'node22', external: ['@aws-sdk/*'] }, maxSize: 112 },
+  'ES module, split': { options: split, maxSize: 230 },
+  'ES module, split, keys in a file': { options: split, maxSize: 230, credentials: 'file' },
   'ES module, split, module first, keys in a file': {
     options: { ...split, ...moduleFirst },
-    maxSize: 205,
+    maxSize: 230,
     credentials: 'file',
   },
   whole: { options: {}, maxSize: 1240 },
@@ -97,8 +97,11 @@ const kinds: Readonly<Record<string, Kind>> = {
   'whole, minified, ES module': { options: { ...esm, minify: true }, maxSize: 510 },
 }
 
-/** Kilobytes of `signedServices` alone, minified, without the provider chain. */
-const MAX_SIZE_ALONE = 90
+/**
+ * Kilobytes of `signedServices` alone, minified, without the provider chain: what it has now, and some more. `bench:check`
+ * compares it with the bound that it should have.
+ */
+const MAX_SIZE_ALONE = 100
 
 const project = createProject()
 const gateway = await startLocalGateway({

@@ -30,6 +30,8 @@ const TOLD: Readonly<Record<string, readonly [problem: RegExp, advice: RegExp]>>
   'half-answer': [/no answer: ECONNRESET/, /ended early/],
   hang: [/no complete answer within \d+ ms/, /raise --timeout/],
   'hang-in-body': [/no complete answer within \d+ ms/, /raise --timeout/],
+  timeout: [/no complete answer within \d+ ms/, /raise --timeout/],
+  network: [/ECONNRESET/, /ended early/],
   status: [/418/, /look at the body/],
   'fail-timeout': [/no complete answer within \d+ ms/, /raise --timeout/],
   'fail-network': [/ECONNRESET/, /ended early/],
@@ -44,7 +46,7 @@ const OTHERS: Readonly<Record<string, Fault>> = {
 const faults = Object.keys(TOLD)
 
 /** Faults that end with the timeout. */
-const SILENT: readonly string[] = ['hang', 'hang-in-body', 'fail-timeout']
+const SILENT: readonly string[] = ['hang', 'hang-in-body', 'timeout', 'fail-timeout']
 
 /** A service for each fault, named as its variable says. */
 const nameOf = (fault: string) => fault.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())

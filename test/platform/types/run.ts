@@ -38,11 +38,13 @@ const MISTAKES: readonly (readonly [code: string, words: readonly string[]])[] =
   ['signedServices({ logger: {} })', ['info, warn, error']],
   ["createSignedFetch({ service: 's3' })", ["'region'"]],
   ["createServices({ services: ['ai'] }).admin", ["'admin'", 'ai']],
-  ["fail('throtled')", ['"network"', '"timeout"']],
+  ["fail('throtled')", ['"access-denied"', '"expired-token"']],
+  ["gateway.fail('*', { fault: 'throtled' })", ['"access-denied"', '"expired-token"']],
 ]
 const IMPORTS = `
 import signedServices, { createServices, createSignedFetch } from 'middy-signed-services'
-import { fail } from 'middy-signed-services/testing'
+import { fail, startLocalGateway } from 'middy-signed-services/testing'
+const gateway = await startLocalGateway({ services: {} })
 `
 
 install()

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type Fetch, replacedFetch, sendByFetch, unlessAborted } from '../../../src/transport/fetch-transport.ts'
@@ -77,7 +78,15 @@ describe('sendByFetch', () => {
 
   it('takes a response that is no promise, and of another realm', async () => {
     const { status, headers, body } = new Response('text')
-    const foreign = { status, statusText: '', headers, body, url: '', bodyUsed: false }
+    const foreign = { status, statusText: '', headers: Object.fromEntries(headers), body, url: '', bodyUsed: false }
+    const response = await callBy((() => foreign) as never)
+    expect(response.headers).toEqual(headers)
+    expect(await response.text()).toBe('text')
+  })
+
+  it('takes a response whose body is a stream of Node.js, as node-fetch has it', async () => {
+    const body = Readable.from([Buffer.from('te'), Buffer.from('xt')])
+    const foreign = { status: 200, statusText: '', headers: new Headers(), body, url: '', bodyUsed: false }
     expect(await (await callBy((() => foreign) as never)).text()).toBe('text')
   })
 
@@ -126,7 +135,10 @@ describe('sendByFetch', () => {
     ['null', async () => null, 'no Response'],
     ['text', async () => 'text', 'no Response'],
     ['a plain object', async () => ({ ok: true, json: async () => ({}) }), 'no Response'],
+    ['an object without a status', async () => ({ headers: new Headers(), body: null }), 'no Response'],
     ['an object without headers', async () => ({ status: 200, body: null }), 'no Response'],
+    ['an object with a text', async () => ({ status: 200, headers: new Headers(), body: 'text' }), 'no Response'],
+    ['an object with an object', async () => ({ status: 200, headers: new Headers(), body: {} }), 'no Response'],
     ['an object without a body', async () => ({ status: 200, headers: new Headers() }), 'no Response'],
     ['a Response that was read', read, 'whose body has been read already'],
     ['a Response that is locked', locked, 'whose body has been read already'],

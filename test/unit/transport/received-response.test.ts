@@ -230,6 +230,8 @@ describe('a received response', () => {
     ['json', 'SyntaxError'],
     ['bytes', []],
     ['arrayBuffer', []],
+    ['blob', ['application/x-www-form-urlencoded', '']],
+    ['formData', []],
     ['body', ''],
     ['clone', ['', '']],
   ] as const)('without a body is read as nothing: %s', async (name, expected) => {
@@ -437,6 +439,56 @@ describe('a body that nobody reads', () => {
     expect(given.bytes).toBeGreaterThan(2_000)
   })
 
+  it('gives up its connection after 30 s, unless it is small or somebody reads it by then', async () => {
+    const timers: { readonly ms: number | undefined; readonly expire: () => void; readonly timer: NodeJS.Timeout }[] =
+      []
+    const cleared = new Set<NodeJS.Timeout>()
+    vi.doMock('node:timers', async (importOriginal) => {
+      const original = await importOriginal<typeof import('node:timers')>()
+      const setTimeout = (expire: () => void, ms?: number) => {
+        const timer = original.setTimeout(expire, ms)
+        timers.push({ ms, expire, timer })
+        return timer
+      }
+      const clearTimeout = (timer: NodeJS.Timeout) => {
+        cleared.add(timer)
+        original.clearTimeout(timer)
+      }
+      return { ...original, setTimeout, clearTimeout }
+    })
+    vi.resetModules()
+    onTestFinished(() => {
+      vi.doUnmock('node:timers')
+      vi.resetModules()
+    })
+    const fresh = await import('../../../src/transport/received-response.ts')
+    const create = (source: Readable) =>
+      new fresh.ReceivedResponse({ status: 200, statusText: '', headers: new Headers(), url: '' }, source, {
+        toError: toFailure,
+      })
+    const isSet = (at: number) => timers[at] !== undefined && !cleared.has(timers[at].timer)
+
+    const small = create(Readable.from([Buffer.from('text')]))
+    await settle()
+    expect([timers.length, isSet(0)]).toEqual([1, false])
+    expect(await small.text()).toBe('text')
+
+    const { source } = createSource()
+    const unread = create(source)
+    await settle()
+    expect(timers[1]).toMatchObject({ ms: 30_000 })
+    expect([isSet(1), timers[1]?.timer.hasRef()]).toEqual([true, false])
+    timers[1]?.expire()
+    expect(source.destroyed).toBe(true)
+    expect(await rejection(unread.text())).toMatchObject({ message: 'the failure' })
+
+    const read = create(createSource().source)
+    await settle()
+    expect((await read.bytes()).length).toBe(SIZE)
+    expect(isSet(2)).toBe(false)
+    expect(timers).toHaveLength(3)
+  })
+
   const useHold = (source: Readable) => {
     const hold = { ref: vi.fn<() => void>(), unref: vi.fn<() => void>() }
     return { hold, response: createResponse(source, {}, { hold }) }
@@ -468,4 +520,245 @@ describe('a body that nobody reads', () => {
     expect(await reading).toBe('text')
     expect([hold.unref.mock.calls.length, hold.ref.mock.calls.length]).toEqual([0, 1])
   })
+})
+
+describe('the beginning of a body', () => {
+  const ANY = () => false
+
+  it.each(Object.keys(READERS))('leaves the body as it is: %s', async (name) => {
+    const read = READERS[name] as Read
+    for (const text of ['1', '{"a":"é"}', 'a=1&b=2', '']) {
+      const peeked = fromText(text)
+      expect(await peeked.peek(1_000, 1_000, ANY)).toBe(text)
+      expect(peeked.bodyUsed).toBe(false)
+      expect(await result(read, peeked), text).toEqual(await result(read, fromText(text)))
+      const later = fromText(text)
+      await later.peek(1_000, 1_000, ANY)
+      await settle()
+      expect(await result(read, later), `${text}, later`).toEqual(await result(read, fromText(text)))
+    }
+  })
+
+  it('is as long as is wanted, and no longer', async () => {
+    const create = () => createResponse(Readable.from([Buffer.from('one'), Buffer.from(' two'), Buffer.from(' three')]))
+    const isTwo = (text: string) => text.endsWith('two')
+    for (const [maxBytes, isEnough, expected] of [
+      [2, ANY, 'on'],
+      [5, ANY, 'one t'],
+      [100, ANY, 'one two three'],
+      [100, isTwo, 'one two'],
+      [100, () => true, ''],
+    ] as const) {
+      const response = create()
+      expect(await response.peek(maxBytes, 1_000, isEnough)).toBe(expected)
+      expect(await response.text()).toBe('one two three')
+    }
+  })
+
+  it('ends with its time, and the body goes on with what was waited for', async () => {
+    const { source, response } = createHalf()
+    expect(await response.peek(1_000, 20, ANY)).toBe('half')
+    source.end(' and half')
+    expect(await response.text()).toBe('half and half')
+  })
+
+  it('ends with a body that breaks off, whose reader then fails', async () => {
+    const { response, fail } = createHalf()
+    const beginning = response.peek(1_000, 1_000, ANY)
+    await nextTurn()
+    fail()
+    expect(await beginning).toBe('half')
+    expect(await rejection(response.text())).toMatchObject({ message: 'the failure', cause: CUT })
+  })
+
+  it("is nothing where the body is none, or is somebody else's", async () => {
+    expect(await createResponse(null).peek(1_000, 1_000, ANY)).toBe('')
+    const read = fromText('text')
+    await read.text()
+    expect(await read.peek(1_000, 1_000, ANY)).toBe('')
+    const seen = fromText('text')
+    void seen.body
+    expect(await seen.peek(1_000, 1_000, ANY)).toBe('')
+    const peeked = fromText('text')
+    const first = peeked.peek(1_000, 1_000, ANY)
+    expect(await peeked.peek(1_000, 1_000, ANY)).toBe('')
+    expect(await first).toBe('text')
+  })
+
+  it('lets go of connection and process once, as a body that nobody reads', async () => {
+    for (const turns of [0, 5]) {
+      const hold = { ref: vi.fn<() => void>(), unref: vi.fn<() => void>() }
+      const source = Readable.from([Buffer.alloc(100_000)], { objectMode: false })
+      const response = createResponse(source, {}, { hold })
+      for (let turn = 0; turn < turns; turn += 1) await nextTurn()
+      const before = hold.unref.mock.calls.length
+      await response.peek(10, 1_000, ANY)
+      await settle()
+      expect(hold.unref.mock.calls.length - before).toBe(1)
+      await vi.waitFor(() => expect(source.destroyed).toBe(true))
+    }
+  })
+
+  it('lets go of the connection where the body is cancelled that it waited for', async () => {
+    const { source, response } = createHalf()
+    await response.peek(1_000, 5, ANY)
+    await response.body?.cancel()
+    expect(source.destroyed).toBe(true)
+    await settle()
+  })
+})
+
+describe('a body that is cut', () => {
+  it.each([
+    [4, 'text'],
+    [5, 'text'],
+    [3, 'tex...'],
+    [0, '...'],
+  ])('has at most %d bytes, and a mark', async (maxBytes, expected) => {
+    for (const read of [READERS.text, READERS.body] as Read[]) {
+      const response = createResponse(Readable.from([Buffer.from('te'), Buffer.from('xt')], { objectMode: false }))
+      response.truncate(maxBytes, '...')
+      expect(await read(response as Received)).toBe(expected)
+    }
+  })
+
+  it('lets go of its source, and of the connection', async () => {
+    const { source, response } = createHalf()
+    response.truncate(2, '...')
+    expect(await response.text()).toBe('ha...')
+    expect(source.destroyed).toBe(true)
+  })
+
+  it('fails as its source does', async () => {
+    const { response, fail } = createHalf()
+    response.truncate(100, '...')
+    const reading = rejection(response.text())
+    await nextTurn()
+    fail()
+    expect(await reading).toMatchObject({ message: 'the failure' })
+  })
+
+  it('can be one that was peeked at, or that nobody reads', async () => {
+    const response = fromText('text')
+    expect(await response.peek(1_000, 1_000, () => false)).toBe('text')
+    response.truncate(2, '...')
+    await settle()
+    expect(await response.text()).toBe('te...')
+  })
+
+  it('is left alone where there is none, or somebody has it as a stream', async () => {
+    const empty = createResponse(null)
+    empty.truncate(2, '...')
+    expect(await empty.text()).toBe('')
+    const response = fromText('text')
+    void response.body
+    response.truncate(2, '...')
+    expect(await response.text()).toBe('text')
+  })
+})
+
+describe('a body that pauses', () => {
+  const useIdle = (source: Readable, ms = 30) => {
+    const idle = { ms, expire: vi.fn<() => void>() }
+    return { idle, response: createResponse(source, {}, { idle }) }
+  }
+  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+  it('for longer than it may is told, whether somebody reads it or not', async () => {
+    for (const isRead of [true, false]) {
+      const source = new PassThrough()
+      const { idle, response } = useIdle(source)
+      if (isRead) rejection(response.text())
+      for (let count = 0; count < 4; count += 1) {
+        await wait(15)
+        source.write('a')
+      }
+      expect(idle.expire).not.toHaveBeenCalled()
+      await vi.waitFor(() => expect(idle.expire).toHaveBeenCalledOnce())
+      source.destroy()
+    }
+  })
+
+  it('after its end is not', async () => {
+    const { idle, response } = useIdle(Readable.from([Buffer.from('text')]))
+    expect(await response.text()).toBe('text')
+    const broken = createHalf()
+    const other = useIdle(broken.source)
+    broken.fail()
+    await wait(50)
+    expect(idle.expire).not.toHaveBeenCalled()
+    expect(other.idle.expire).not.toHaveBeenCalled()
+  })
+
+  it('because its reader does is not', async () => {
+    const chunks = Array.from({ length: 5 }, () => Buffer.alloc(1_000_000))
+    const { idle, response } = useIdle(Readable.from(chunks, { objectMode: false }))
+    const reader = response.body?.getReader()
+    let size = 0
+    for (;;) {
+      const { done, value } = (await reader?.read()) ?? { done: true }
+      if (done) break
+      if (size === 0) await wait(80)
+      size += value.length
+    }
+    expect(size).toBe(5_000_000)
+    expect(idle.expire).not.toHaveBeenCalled()
+  })
+})
+
+describe('a body that is too large', () => {
+  const useSize = (source: Readable, bytes = 4) => {
+    const error = new Error('too large')
+    const createError = vi.fn<(response: Response) => Error>(() => error)
+    return { error, createError, response: createResponse(source, {}, { size: { bytes, createError } }) }
+  }
+  const ALL = ['text', 'json', 'bytes', 'arrayBuffer', 'blob', 'formData'] as const
+
+  it.each(ALL)('fails whoever reads all of it, and lets go of its source: %s', async (name) => {
+    const source = new PassThrough()
+    source.write('12345')
+    const { createError, response } = useSize(source)
+    const listener = vi.fn()
+    response.onEnd(listener)
+    const failure = await rejection((READERS[name] as Read)(response as Received) as Promise<unknown>)
+    expect(failure).toMatchObject({ message: 'the failure', cause: { message: 'too large' } })
+    expect(createError).toHaveBeenCalledExactlyOnceWith(response)
+    expect(listener).toHaveBeenCalledExactlyOnceWith(failure)
+    expect(source.destroyed).toBe(true)
+  })
+
+  it('fails who reads all of it after its stream was looked at, or of a clone', async () => {
+    const seen = useSize(Readable.from([Buffer.from('12345')]))
+    void seen.response.body
+    expect(await rejection(seen.response.text())).toMatchObject({ cause: { message: 'too large' } })
+    const cloned = useSize(Readable.from([Buffer.from('12345')]))
+    expect(await rejection(cloned.response.clone().text())).toMatchObject({ message: 'too large' })
+  })
+
+  it('may be read as a stream, and any that is as large as it may be', async () => {
+    const large = useSize(Readable.from([Buffer.from('12345')]))
+    expect((await readAll(large.response)).toString()).toBe('12345')
+    const fits = useSize(Readable.from([Buffer.from('12'), Buffer.from('34')], { objectMode: false }))
+    expect(await fits.response.text()).toBe('1234')
+    expect(fits.createError).not.toHaveBeenCalled()
+  })
+})
+
+it('a body of many small chunks is put together in order', async () => {
+  const text = Array.from({ length: 3_500 }, (_, at) => `${at},`)
+  const response = createResponse(Readable.from(text.map((part) => Buffer.from(part))))
+  expect(await response.text()).toBe(text.join(''))
+})
+
+it('whoever begins to read a body is noticed', async () => {
+  for (const [read, expected] of [
+    [(response: Response) => response.text(), 1],
+    [readAll, 1],
+    [(response: Response) => Promise.resolve(response.body), 0],
+    [(response: Response) => Promise.resolve(response.clone()), 0],
+  ] as const) {
+    const onRead = vi.fn<() => void>()
+    await read(createResponse(Readable.from([Buffer.from('text')]), {}, { onRead }))
+    expect(onRead).toHaveBeenCalledTimes(expected)
+  }
 })
