@@ -10,7 +10,7 @@ import { createServer } from 'node:tls'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { type GatewayRequest, type LocalGateway, startLocalGateway } from '../../src/testing/index.ts'
-import { TLS_CERTIFICATE, TLS_KEY } from './tls-certificate.ts'
+import { TLS_CERTIFICATE, TLS_KEY } from '../support/tls-certificate.ts'
 
 const TRACE_ROOT = '1-67f1a2b3-0123456789abcdef01234567'
 
