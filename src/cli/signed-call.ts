@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { createClientMaker, type RetryBudget, type ServiceClient } from '../client/index.ts'
+import { createClientMaker, createReporter, createRetryBudget, type ServiceClient } from '../client/index.ts'
 import type { ServiceConfig } from '../config/index.ts'
 import { type CredentialSource, createClockSkew, createSendSigned, type SendSigned } from '../signing/index.ts'
 import { ReceivedResponse } from '../transport/index.ts'
@@ -35,11 +35,6 @@ export interface CallerOptions {
   readonly now: () => number
   readonly onAttempt?: (attempt: Attempt) => void
 }
-
-const ignore = () => {}
-
-/** A call by hand is the only one of its process, so that no budget need bound its retries. */
-const unlimited: RetryBudget = { deposit: ignore, take: () => true, refill: ignore }
 
 export function createCaller(service: ServiceConfig, { credentials, now, onAttempt }: CallerOptions): Caller {
   const secrets = new Set<string>()
@@ -81,9 +76,10 @@ export function createCaller(service: ServiceConfig, { credentials, now, onAttem
 
   const maker = createClientMaker(service, {
     sendSigned,
-    retryBudget: unlimited,
+    // A call by hand is the only one of its process, so that no budget need bound its retries.
+    retryBudget: createRetryBudget(Number.POSITIVE_INFINITY),
     breaker: undefined,
-    report: { warn: ignore, call: undefined },
+    report: createReporter(),
   })
   return { client: maker({ readTrace: () => undefined }), secrets, attempts, failureBody: () => failureBody }
 }

@@ -1,4 +1,4 @@
-export type { Reporter } from './call-log.ts'
+export { createReporter, type Reporter } from './call-log.ts'
 export { CircuitBreaker } from './circuit-breaker.ts'
 export {
   bindServices,

@@ -2,6 +2,7 @@ import {
   bindServices,
   createRetryBudget,
   createServiceFactory,
+  type RetryBudget,
   type ServiceClient,
   type ServiceNames,
 } from '../client/index.ts'
@@ -45,7 +46,7 @@ const REGION = 'us-east-1'
 const SIGNATURE_HEADERS = ['authorization', 'x-amz-content-sha256', 'x-amz-date']
 
 /** Grants every retry: a quota would let one test's failures show in another. */
-function createMockBudget(): ReturnType<typeof createRetryBudget> {
+function createMockBudget(): RetryBudget {
   const budget = createRetryBudget(Number.POSITIVE_INFINITY)
   return {
     ...budget,
