@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { blocksOf, pages, read, root } from './pages.ts'
 
-const LANGUAGES = ['json', 'mermaid', 'sh', 'text', 'ts', 'yaml']
+const LANGUAGES = ['console', 'js', 'json', 'mermaid', 'sh', 'text', 'ts', 'yaml']
 
 /** A file as it is in a project that has the package installed. */
 const asInstalled = (file: string) =>
@@ -55,30 +55,16 @@ describe('blocks', () => {
     expect(shown).toContain(asInstalled(`examples/${file}`))
   })
 
-  it('of shell are commands that the tests run, or an installation', () => {
-    const commands = blocksOf('sh')
-      .map(({ code }) => code.trim())
-      // Run by command-line.test.ts.
-      .filter((command) => !command.includes('npx middy-signed-services '))
-    const known = ['npm install middy-signed-services @middy/core', 'npm ci && npm run demo', 'npm ci && npm test']
-    for (const command of commands) expect(known).toContain(command)
-  })
+  it.each(blocksOf('json'))(
+    'of JSON on $page can be read, and policies allow to invoke, and nothing more',
+    ({ code }) => {
+      const { Statement } = JSON.parse(code)
+      if (Statement !== undefined) expect(Statement).toMatchObject([{ Effect: 'Allow', Action: 'execute-api:Invoke' }])
+    },
+  )
 
-  it.each(blocksOf('json'))('of JSON on $page are policies that allow to invoke, and nothing more', ({ code }) => {
-    expect(JSON.parse(code)).toMatchObject({
-      Version: '2012-10-17',
-      Statement: [{ Effect: 'Allow', Action: 'execute-api:Invoke' }],
-    })
-  })
-
-  it.each(blocksOf('yaml'))('of YAML on $page are templates', ({ code }) => {
-    const customTags = [{ tag: '!Sub', resolve: (text: string) => `Sub ${text}` }]
-    const { Resources } = parse(code, { customTags })
-    expect(Resources.IntegrationServiceApi.Properties.Auth).toEqual({ DefaultAuthorizer: 'AWS_IAM' })
-    const { Environment, Policies } = Resources.Publisher.Properties
-    expect(Environment.Variables.INTEGRATION_SERVICE_API_URL).toMatch(
-      /^Sub https:\/\/\$\{IntegrationServiceApi\}.+\/prod$/,
-    )
-    expect(Policies[0].Statement[0]).toMatchObject({ Effect: 'Allow', Action: 'execute-api:Invoke' })
+  it.each(blocksOf('yaml'))('of YAML on $page can be read', ({ code }) => {
+    const customTags = ['!Sub', '!Ref', '!GetAtt'].map((tag) => ({ tag, resolve: (text: string) => `${tag} ${text}` }))
+    expect(parse(code, { customTags })).toBeTypeOf('object')
   })
 })
