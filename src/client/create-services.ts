@@ -57,16 +57,19 @@ export function bindServices({ config, createClients }: ServiceFactory): Record<
 export function createServiceFactory(
   options?: SignedServicesOptions,
   factory = 'signedServices',
-  createBudget: () => RetryBudget = createRetryBudget,
+  createBudget: (limit?: number) => RetryBudget = createRetryBudget,
 ): ServiceFactory {
   const config = resolveConfig(options, factory)
   const report = createReporter(config.logger, config.onCall)
   const clock = createClockSkew()
   // By name, so that they outlive a configuration that changes with Middy's internal values.
   const lasting = new Map(
-    [...config.services].map(([name, { circuitBreaker }]) => [
+    [...config.services].map(([name, { circuitBreaker, retry }]) => [
       name,
-      { retryBudget: createBudget(), breaker: circuitBreaker ? new CircuitBreaker(circuitBreaker) : undefined },
+      {
+        retryBudget: createBudget(retry?.limit),
+        breaker: circuitBreaker ? new CircuitBreaker(circuitBreaker) : undefined,
+      },
     ]),
   )
   const makers = new WeakMap<ServiceConfig, ClientMaker>()

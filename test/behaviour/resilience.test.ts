@@ -375,6 +375,17 @@ it("a service's retry budget is told of each call, and of those that succeeded",
   expect(budget.deposit).toHaveBeenCalledTimes(5)
 })
 
+it('a lone call gets as many retries as the option allows', async () => {
+  respond = () => answer('{}', { status: 503 })
+  const retry = { limit: 5, delay: () => 0 }
+  const { ai } = createServices({
+    services: { ai: { url: BASE, retry } },
+    credentials: IDENTITY,
+    fetch: () => respond({}),
+  })
+  expect(await rejection(ai.get('x'))).toMatchObject({ status: 503, attempts: 6 })
+})
+
 describe('an answer', () => {
   it('keeps its URL in clones, which hooks see', async () => {
     const gateway = await useGateway({ ai: { 'GET /x': { a: 1 } } })

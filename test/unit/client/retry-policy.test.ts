@@ -236,6 +236,17 @@ describe('the retry budget', () => {
     expect(left(budget)).toBe(2)
   })
 
+  it.each([
+    [5, 5],
+    [2, 2],
+    [0, 2],
+  ])('with a retry limit of %d, holds %d retries', (limit, expected) => {
+    const budget = createRetryBudget(limit)
+    expect(left(budget)).toBe(expected)
+    for (let call = 0; call < 100; call += 1) budget.deposit()
+    expect(left(budget)).toBe(expected)
+  })
+
   it('gets back a fifth of a retry with each call, two retries at most', () => {
     const budget = createRetryBudget()
     left(budget)
