@@ -9,6 +9,7 @@ import {
   handlerEndedError,
   idleTimeoutError,
   MAX_ERROR_BODY,
+  prepareFailure,
   type RefusalRules,
   type Remedy,
   readTransportError,
@@ -380,11 +381,17 @@ export class ServiceCall implements SignedCall, FailingCall {
       const abort = () => fail(signal.reason)
       if (signal.aborted) queueMicrotask(abort)
       else signal.addEventListener('abort', abort)
-      source.then((value) => {
-        signal.removeEventListener('abort', abort)
-        succeed(value)
-        resolve(value)
-      }, fail)
+      source.then(
+        (value) => {
+          signal.removeEventListener('abort', abort)
+          succeed(value)
+          resolve(value)
+        },
+        async (error: unknown) => {
+          await prepareFailure(error)
+          fail(error)
+        },
+      )
     })
     this.#promises.push(promise)
     return promise

@@ -1,6 +1,6 @@
 import { HTTPError, KyError, SchemaValidationError } from 'ky'
 import { cutText } from './cut.ts'
-import { hintFor, type Remedy, throttlingHint } from './hint.ts'
+import type { Remedy } from './hint.ts'
 import { redactCause, redactData, redactHeaders, redactMessage, redactText, withoutControls } from './redact.ts'
 import { classifyRefusal, type RefusalRules, readRefusalText } from './refusal.ts'
 import { readRetryAfter } from './retry-after.ts'
@@ -47,6 +47,17 @@ const MAX_DETAIL = 300
 /** Longest hint: it quotes what the gateway says. */
 const MAX_HINT = 4_000
 
+/** The module of hints, once a response without success has needed it: 5 KB of 95 that no cold start loads. */
+let hints: typeof import('./hint.ts') | undefined
+
+/** Loads what `callFailure` needs for `thrown`; undefined where nothing is missing. */
+export function prepareFailure(thrown: unknown): Promise<void> | undefined {
+  if (hints !== undefined || !(thrown instanceof HTTPError)) return undefined
+  return import('./hint.ts').then((loaded) => {
+    hints = loaded
+  })
+}
+
 /** Why an attempt gave no response: `thrown` is what its transport failed with. */
 export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
   const error = toShowable(thrown)
@@ -66,7 +77,10 @@ export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
   return new ServiceNetworkError(call, shown ? `${problem}, ${shown}` : problem, details)
 }
 
-/** What a caller gets for whatever ended its call: a `ServiceError`, or one of the two that pass through. */
+/**
+ * What a caller gets for whatever ended its call: a `ServiceError`, or one of the two that pass through. To be called after
+ * `prepareFailure`.
+ */
 export function callFailure(thrown: unknown, call: FailingCall): unknown {
   if (call.callerSignal?.aborted) return call.callerSignal.reason
   const error = toShowable(thrown)
@@ -138,6 +152,7 @@ function httpError(call: FailingCall, response: Response, answer: unknown): Serv
   const details = describe(call, response, redactData(data, call.secrets))
   const refusal = classifyRefusal(status, { type, message }, call.refusals)
   if (refusal === undefined) return new ServiceResponseError(call, problem, details)
+  const { hintFor, throttlingHint } = hints as NonNullable<typeof hints>
   if (refusal === 'throttled' || refusal === 'quota') {
     const quota = refusal === 'quota'
     const hint = type === undefined ? undefined : throttlingHint(quota)

@@ -7,6 +7,7 @@ export {
   handlerEndedError,
   idleTimeoutError,
   notJsonError,
+  prepareFailure,
   requestIdOf,
   retryRefused,
   timeoutError,
