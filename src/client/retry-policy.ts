@@ -70,9 +70,8 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
 
   const isRetryable = ({ method, idempotencyKey, outcome }: Attempt): boolean => {
     if (!isOneOf(methods, method)) return false
-    const isSafe = isOneOf(IDEMPOTENT, method)
-    if (outcome instanceof ServiceTimeoutError) return isSafe && retryOnTimeout && !outcome.deadline
-    const mayRunAgain = isSafe || idempotencyKey !== null
+    const mayRunAgain = isOneOf(IDEMPOTENT, method) || idempotencyKey !== null
+    if (outcome instanceof ServiceTimeoutError) return mayRunAgain && retryOnTimeout && !outcome.deadline
     if (outcome instanceof ServiceNetworkError) return mayRunAgain || outcome.neverConnected
     if (outcome instanceof Error) return false
     if (!statusCodes.includes(outcome.status) || isQuotaExhausted(outcome.headers, context.refusals())) return false
