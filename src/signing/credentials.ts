@@ -20,6 +20,8 @@ export interface AwsCredentialIdentity {
 export type AwsCredentialProvider = (options?: {
   /** Set after a token was refused: what is cached will not do. */
   readonly forceRefresh?: boolean
+  /** Never set. Declared so that the AWS SDK's own providers, such as `fromTemporaryCredentials()`, fit the type. */
+  readonly callerClientConfig?: never
 }) => AwsCredentialIdentity | Promise<AwsCredentialIdentity>
 
 /** Where signatures get their credentials. */

@@ -1,6 +1,7 @@
 import middy from '@middy/core'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import {
+  type AwsCredentialProvider,
   type CircuitOpenError,
   createServices,
   type ServiceAuthError,
@@ -291,4 +292,13 @@ describe('the code of an error', () => {
     }
     expect(read).toBeTypeOf('function')
   })
+})
+
+it("takes a provider of the AWS SDK's type", () => {
+  // As `RuntimeConfigAwsCredentialIdentityProvider` of @aws-sdk/types, which `fromTemporaryCredentials()` returns.
+  type SdkProvider = (properties?: { callerClientConfig?: { region?: string } }) => Promise<{
+    readonly accessKeyId: string
+    readonly secretAccessKey: string
+  }>
+  expectTypeOf<SdkProvider>().toExtend<AwsCredentialProvider>()
 })
