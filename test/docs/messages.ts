@@ -28,6 +28,14 @@ export const messages: Readonly<Record<string, Make>> = {
     setEnv({ AI_SERVICE_API_URL: undefined })
     return failure(() => createServices({ services: { ai: { optional: true } } }).ai.get('health'))
   },
+  'option-mistakes': () => {
+    const options = { services: { ai: BASE }, timeOut: 5_000, idleTimeout: 0 }
+    return failure(async () => signedServices(options))
+  },
+  'region-missing': () => {
+    setEnv({ AWS_REGION: undefined, AI_SERVICE_API_URL: 'https://ai.example.com' })
+    return failure(async () => signedServices({ services: ['ai'] }))
+  },
 
   'access-denied': refusal('access-denied'),
   'access-denied-explicit': refusal('access-denied-explicit'),
@@ -57,9 +65,21 @@ export const messages: Readonly<Record<string, Make>> = {
   forbidden: refusal('forbidden'),
 
   timeout: onGateway({ fault: 'hang' }, ({ url }) => failure(() => post(clientAt(url, { timeout: 50 })))),
+  'idle-timeout': onGateway({ fault: 'hang' }, ({ url }) =>
+    failure(() => post(clientAt(url, { timeout: false, idleTimeout: 50 }))),
+  ),
   'integration-timeout': refusal('integration-timeout'),
   deadline: onGateway({ fault: 'hang' }, ({ url }) => failure(() => inHandler(url, 300, post))),
   'deadline-over': onGateway({}, ({ url }) => failure(() => inHandler(url, 200, post))),
+  'handler-ended': onGateway({ fault: 'hang' }, async ({ url }) => {
+    let ended = Promise.resolve('')
+    const logger = { info() {}, warn() {}, error() {} }
+    const run = async (client: ServiceClient) => {
+      ended = failure(() => client.get('health'))
+    }
+    await inHandler(url, 10_000, run, { logger })
+    return ended
+  }),
   'network-dns': () => {
     const cause = Object.assign(new Error(`getaddrinfo ENOTFOUND ${new URL(BASE).hostname}`), { code: 'ENOTFOUND' })
     return failure(() =>
@@ -80,6 +100,13 @@ export const messages: Readonly<Record<string, Make>> = {
         .post('publish/blog', { body: 'x'.repeat(10_485_761) })
         .json(),
     ),
+  'no-credentials': () => {
+    const credentials = () => Promise.reject(new Error('Could not load credentials from any providers'))
+    return failure(() => post(clientAt(BASE, { credentials })))
+  },
+  'response-too-large': onGateway({ fault: { status: 200, body: '"xxxx"' } }, ({ url }) =>
+    failure(() => clientAt(url, { maxResponseSize: 5 }).get('health').json()),
+  ),
   'internal-error': refusal('internal-error'),
   redirect: onGateway(
     { fault: { status: 301, headers: { location: 'https://elsewhere.example/health' } } },
