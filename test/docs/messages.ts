@@ -127,12 +127,13 @@ export const messages: Readonly<Record<string, Make>> = {
 /** What calls are refused with before they are sent, without the name of the call. */
 export const refusals: Readonly<Record<string, Make>> = {
   'another host': () => refusedCall((client) => client.get(new URL('https://evil.example/'))),
-  'a URL as text': () => refusedCall((client) => client.get(`${BASE}/health`)),
+  'an absolute URL as text': () => refusedCall((client) => client.get(`${BASE}/health`)),
   'a path that leaves the base URL, encoded or not': () => refusedCall((client) => client.get('..%2F..%2Fother')),
   'a password in a URL': () => refusedCall((client) => client.get(new URL(BASE.replace('//', '//user:password@')))),
-  'a signature by hand': () => refusedCall((client) => client.get('health', { headers: { authorization: 'mine' } })),
-  'another `host`': () => refusedCall((client) => client.get('health', { headers: { host: 'evil.example' } })),
-  'a signed header that is no ASCII': () =>
+  'an `authorization` header': () =>
+    refusedCall((client) => client.get('health', { headers: { authorization: 'mine' } })),
+  'another `host` header': () => refusedCall((client) => client.get('health', { headers: { host: 'evil.example' } })),
+  'a signed header with characters outside ASCII': () =>
     refusedCall((client) => client.get('health', { headers: { 'x-amz-meta-name': 'ü' } })),
   'a body over 10 MB': () => refusedCall((client) => client.post('publish/blog', { body: 'x'.repeat(10_485_761) })),
   'no credentials': () => {

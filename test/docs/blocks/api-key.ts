@@ -1,15 +1,19 @@
-import { createServices } from 'middy-signed-services'
 import { expect } from 'vitest'
 import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ integration: { 'POST /publish/blog': {} } })
-const { integration } = createServices({ services: ['integration'] })
-const [post, apiKey] = [{ title: 'Title' }, 'key-of-nobody']
 
 // #region
 
-await integration.post('publish/blog', { json: post, headers: { 'x-api-key': apiKey } })
+import { createServices } from 'middy-signed-services'
+
+const { integration } = createServices({ services: ['integration'] })
+
+export async function publish(post: { title: string }, apiKey: string): Promise<void> {
+  await integration.post('publish/blog', { json: post, headers: { 'x-api-key': apiKey } })
+}
 
 // #endregion
 
-expect(gateway.requests[0]?.headers['x-api-key']).toBe(apiKey)
+await publish({ title: 'Title' }, 'key-of-a-test')
+expect(gateway.requests[0]?.headers['x-api-key']).toBe('key-of-a-test')

@@ -1,4 +1,3 @@
-import { createSignedFetch } from 'middy-signed-services'
 import { expect, vi } from 'vitest'
 import { IDENTITY, setEnv } from '../../support/helpers.ts'
 
@@ -8,12 +7,17 @@ setEnv({
   AWS_SESSION_TOKEN: IDENTITY.sessionToken,
 })
 const transport = vi.spyOn(globalThis, 'fetch').mockResolvedValue(new Response('{}'))
-const body = '{}'
 
 // #region
 
+import { createSignedFetch } from 'middy-signed-services'
+
 const signedFetch = createSignedFetch({ region: 'eu-central-1', service: 'lambda' })
-const response = await signedFetch('https://abc123.lambda-url.eu-central-1.on.aws/reports', { method: 'POST', body })
+
+export const response = await signedFetch('https://abc123.lambda-url.eu-central-1.on.aws/reports', {
+  method: 'POST',
+  body: JSON.stringify({ month: '2025-03' }),
+})
 
 // #endregion
 

@@ -1,12 +1,14 @@
-import middy from '@middy/core'
-import signedServices, { type ServicesContext } from 'middy-signed-services'
+import type { ServicesContext } from 'middy-signed-services'
 import { expect } from 'vitest'
-import { z } from 'zod'
 import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ integration: { 'POST /drafts': { draftId: 'd-1' } } })
 
 // #region
+
+import middy from '@middy/core'
+import signedServices from 'middy-signed-services'
+import { z } from 'zod'
 
 const Draft = z.object({ title: z.string().min(1), text: z.string() })
 const Saved = z.object({ draftId: z.string() })
