@@ -68,7 +68,7 @@ async function run(handler: (services: Services) => unknown, options: SignedServ
 
 describe('when the handler ends,', () => {
   it.each(['post', 'put', 'patch', 'delete'] as const)(
-    'a %s that nobody awaits is finished and named',
+    'a %s that is not awaited finishes, and the warning names it',
     async (method) => {
       const { result } = await run(({ ai }) => {
         ai[method]('x')
@@ -82,7 +82,7 @@ describe('when the handler ends,', () => {
     },
   )
 
-  it('calls that only read are aborted and named, and nobody waits', async () => {
+  it('calls that only read are aborted at once, and the warning names them', async () => {
     const { took } = await run(async ({ ai }) => {
       ai.get('x').json()
       ai.head('y')
@@ -113,7 +113,7 @@ describe('when the handler ends,', () => {
     expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (aborted)'])
   })
 
-  it('one that failed meanwhile is named as such, and told of', async () => {
+  it('one that fails meanwhile is named as failed, and logged', async () => {
     const down: typeof fetch = () => wait(20).then(() => Promise.reject(new TypeError('fetch failed')))
     await run(({ ai }) => void ai.post('x'), { fetch: down })
     expect(warnings.toSorted()).toEqual([
@@ -339,7 +339,7 @@ describe('the calls of an invocation', () => {
     expect(new PendingCalls('await', () => {}).finish(false)).toBeUndefined()
   })
 
-  it('that failed unheard are told once, in the turn in which the handler ends', async () => {
+  it('that failed without being awaited are logged once, in the turn in which the handler ends', async () => {
     const calls = new PendingCalls('await', () => {})
     const call = { ...createCall(), failure: new Error('x') }
     calls.add(call as unknown as ServiceCall)
@@ -351,7 +351,7 @@ describe('the calls of an invocation', () => {
   })
 })
 
-describe('a failure that nobody awaits', () => {
+describe('a failure that is not awaited', () => {
   const down: typeof fetch = () => Promise.reject(new TypeError('fetch failed'))
   const noRejections = () => {
     const unhandled = vi.fn()
@@ -382,7 +382,7 @@ describe('a failure that nobody awaits', () => {
     ])
   })
 
-  it('is not one where somebody awaits it late, or in another way', async () => {
+  it('is not logged if it is awaited late, or in another way', async () => {
     await run(
       async ({ ai }) => {
         const late = ai.post('x')

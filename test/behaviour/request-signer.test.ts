@@ -112,7 +112,7 @@ describe('invoke...Service', () => {
     expect(gateway.requests.map(({ service }) => service)).toEqual(['ai', 'admin'])
   })
 
-  it('ends no process where nobody awaits that it failed', async () => {
+  it('does not end the process if its failure is not awaited', async () => {
     const unhandled = vi.fn()
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
     process.on('unhandledRejection', unhandled)
@@ -255,7 +255,7 @@ describe('invokeApiGatewayWithRetry', () => {
     expect(gateway.requests).toHaveLength(4)
   })
 
-  it('fails with the last error after maxRetries, which tells all requests that went out', async () => {
+  it('fails with the last error after maxRetries, with the number of requests that were sent', async () => {
     gateway.fail('*', 'bad-gateway')
     const error = await rejection(invokeApiGatewayWithRetry(url, 'POST', '/echo', {}, undefined, 2, 1))
     expect({ ...(error as object) }).toMatchObject({ status: 502, attempts: 3 })
@@ -264,7 +264,7 @@ describe('invokeApiGatewayWithRetry', () => {
     expect(gateway.requests).toHaveLength(4)
   })
 
-  it('tries as often as it is told, also what would be retried anyway', async () => {
+  it('sends exactly maxRetries retries, also for methods that clients retry by default', async () => {
     gateway.fail('*', 'internal-error')
     await rejection(invokeApiGatewayWithRetry(url, 'GET', '/echo', undefined, undefined, 1, 1))
     expect(gateway.requests).toHaveLength(2)

@@ -122,9 +122,13 @@ describe("the caller's signal ends", () => {
 
 describe('no timer is left by', () => {
   const cases: [string, () => Promise<Response>, (ai: ServiceClient) => Promise<unknown>][] = [
-    ['an answer that was read', () => answer('{}'), (ai) => ai.get('x').json()],
-    ['an answer without a body', () => answer(null, { status: 204 }), (ai) => ai.get('x')],
-    ['a small answer that nobody reads', () => answer('{}'), (ai) => ai.get('x').then(() => new Promise(setImmediate))],
+    ['a response that was read', () => answer('{}'), (ai) => ai.get('x').json()],
+    ['a response without a body', () => answer(null, { status: 204 }), (ai) => ai.get('x')],
+    [
+      'a small response that is not read',
+      () => answer('{}'),
+      (ai) => ai.get('x').then(() => new Promise(setImmediate)),
+    ],
     ['a body that was cancelled', () => answer('{}'), async (ai) => (await ai.get('x')).body?.cancel()],
     ['a broken connection', () => Promise.reject(new TypeError('fetch failed')), (ai) => ai.post('x')],
     [
@@ -144,7 +148,7 @@ describe('no timer is left by', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('an answer that nobody reads, so that a process can end', async () => {
+  it('an unread response, so that the process can end', async () => {
     const script = `
       import { createServices } from './src/index.ts'
       const fetch = async () => new Response('{}')
@@ -288,7 +292,7 @@ describe('what one call or invocation changes', () => {
   })
 })
 
-describe('an error tells', () => {
+describe('an error has', () => {
   it('method and path of the request that was sent', async () => {
     respond = () => answer('{}', { status: 500 })
     const hooks = { beforeRequest: [() => new Request(`${BASE}/other`, { method: 'DELETE' })] }
@@ -354,7 +358,7 @@ it('what a service needs for its clients is made once, however many invocations 
   expect(create).toHaveBeenCalledOnce()
 })
 
-it("a service's retry budget is told of each call, and of those that succeeded", async () => {
+it("a service's retry budget counts each call, and each success", async () => {
   const budget = { deposit: vi.fn(), take: vi.fn(() => true), refill: vi.fn() }
   const options = { services: { ai: BASE }, credentials: IDENTITY, fetch: () => respond({}), retry: { delay: () => 0 } }
   const { ai } = bindServices(createServiceFactory(options, 'signedServices', () => budget)) as { ai: ServiceClient }

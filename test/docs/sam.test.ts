@@ -96,7 +96,7 @@ describe('the template', () => {
     ['a path misspelled', 'Path: /publish/blog', 'Path: /publish/blogs', 'POST /publish/blog has a route'],
     ['another method', 'Method: GET', 'Method: POST', 'GET /analytics/views has a route'],
     ['a route wider than its grant', 'Path: /publish/blog', 'Path: /publish/{id}', 'POST /publish/{id} is granted'],
-    ['a route that nobody calls', / +PublishBlog:(\n +.+){5}/, `$&\n${OTHER_ROUTE}`, 'GET /other is called'],
+    ['a route that is not called', / +PublishBlog:(\n +.+){5}/, `$&\n${OTHER_ROUTE}`, 'GET /other is called'],
     ['an API open to all', 'AWS_IAM', 'NONE', 'AiApi takes signed requests, and invokes in its own name'],
     ['an API that invokes in the name of others', /InvokeRole: .*/, '', 'AiApi takes signed requests, and invokes'],
     [

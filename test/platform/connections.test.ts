@@ -48,7 +48,7 @@ describe('over TLS', () => {
   })
 })
 
-describe('a response that nobody reads does not keep the process', () => {
+describe('an unread response does not keep the process alive', () => {
   const BODIES: Readonly<Record<string, RequestListener>> = {
     'of 2 bytes': (_, response) => response.end('{}'),
     'of 64 KB': (_, response) => response.end('a'.repeat(65_536)),

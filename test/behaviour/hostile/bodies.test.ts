@@ -164,7 +164,7 @@ it.each(['x', '"', '%', '\\u', '&#x2f;', 'User: ', '\n', 'AAAA'])(
 )
 
 it.each(['fetch of a client', 'signed fetch'])(
-  'an endless refusal that nobody reads costs kilobytes: %s',
+  'an endless, unread rejection takes only kilobytes: %s',
   async (way) => {
     let sockets = 0
     const { ai, fetch, url } = await useServer((socket) => {

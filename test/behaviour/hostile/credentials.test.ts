@@ -35,7 +35,7 @@ describe('a provider that hung once', () => {
     expect(provider).toHaveBeenCalledTimes(2)
   })
 
-  it('is waited for as long as anybody waits', async () => {
+  it('is waited for as long as one call waits for it', async () => {
     let give: (identity: AwsCredentialIdentity) => void = () => {}
     const provider = vi.fn(
       () =>

@@ -20,7 +20,7 @@ export interface AnswerFuzzResult {
   readonly outcomes: ReadonlyMap<string, number>
   /** Calls that ended late, or with an error that is none of the package. */
   readonly wrong: readonly string[]
-  /** What nobody caught. */
+  /** Rejections and exceptions that were not caught. */
   readonly uncaught: readonly string[]
   /** Bytes that the heap grew by after the first quarter. */
   readonly growth: number
@@ -135,7 +135,7 @@ function createWays(service: ServiceClient, signedFetch: typeof fetch, url: stri
         if (size > 1_000_000) break
       }
     },
-    // Nobody reads it.
+    // It is not read.
     async (random) => (await service.fetch('x', init(random))).status,
     async (random) => {
       const response = await signedFetch(url, { ...init(random), signal: AbortSignal.timeout(TOTAL_MS) })

@@ -102,7 +102,7 @@ describe(`@middy/core ${major}, standard mode`, () => {
     expect(run).not.toHaveBeenCalled()
   })
 
-  it('leaves an answer of onError alone, and an error that nobody answers for', async () => {
+  it('leaves the response of onError unchanged, and rethrows an error for which onError gives none', async () => {
     const failing = (answer?: object) =>
       middy()
         .use(signedServices({ services: ['ai'] }))

@@ -156,7 +156,7 @@ describe('TLS', () => {
     )
   })
 
-  it.each(['call', 'doctor'])('that is not trusted is told of by %s', async (command) => {
+  it.each(['call', 'doctor'])('that is not trusted is named by %s', async (command) => {
     const service = await startTlsService()
     onTestFinished(service.close)
     const { code, stdout, stderr } = await run([command, service.url], { env: keys })

@@ -131,7 +131,7 @@ async function startService(protocol: Protocol) {
     requests,
     connections: () => connections,
     close,
-    /** Ends connections and tells how many. */
+    /** Ends connections. Returns their number. */
     end: (fate: (typeof FATES)[number]) => {
       if (fate === 'left open') return 0
       const open = fate.startsWith('all') ? [...sockets] : [...sockets].slice(-1)

@@ -181,7 +181,7 @@ export async function inspect(
   for (const [trace, { length }] of byTrace) problems.push(`${length} calls with the trace ${trace}`)
   const unverified = requests.filter(({ signature }) => !signature.verified)
   for (const request of unverified) problems.push(`${describe(request)}: signature refused`)
-  if (api.strayAnswers() > 0) problems.push(`${api.strayAnswers()} answers that nobody waited for`)
+  if (api.strayAnswers() > 0) problems.push(`${api.strayAnswers()} results of no running invocation`)
   return {
     invocations: invocations.size,
     calls: requests.length,

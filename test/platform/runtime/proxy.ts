@@ -5,7 +5,7 @@ export type Ending = 'closed' | 'reset'
 
 export interface TcpProxy {
   readonly port: number
-  /** Ends every connection and tells how many there were. */
+  /** Ends every connection. Returns their number. */
   readonly end: (ending: Ending) => number
   readonly close: () => Promise<void>
 }

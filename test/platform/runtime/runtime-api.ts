@@ -62,7 +62,7 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
     idle?.reject(error)
     for (const { reject } of invocations.values()) reject(error)
   }
-  /** Takes an answer; false where nobody waits for it. */
+  /** Takes the result of an invocation; false if the invocation has none outstanding. */
   const take = async (id: string, kind: string, incoming: IncomingMessage): Promise<boolean> => {
     const body = await json(incoming)
     const running = invocations.get(id)
@@ -121,7 +121,7 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
       handOut()
       const timer = setTimeout(() => reject(new Error(`No answer within ${INVOCATION_MS} ms`)), INVOCATION_MS)
       const answer = promise.finally(() => clearTimeout(timer))
-      // Whoever invokes may look at it later.
+      // The caller may await it later.
       answer.catch(() => {})
       return { traceId, answer }
     },

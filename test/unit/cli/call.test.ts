@@ -217,17 +217,20 @@ describe('call', () => {
     expect(gateway.requests).toEqual([])
   })
 
-  it.each(['jobs/7', 'missing', 'binary'])('ends quietly where nobody reads %s', async (path) => {
-    const gateway = await useGateway()
-    const stdout = new Writable({
-      write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
-    })
-    stdout.on('error', () => {})
-    const stderr = new PassThrough()
-    const context = { env: { ...gateway.env }, stdin: new PassThrough(), stdout, stderr, now: Date.now }
-    expect(await run(['call', 'ai', path], context)).toBe(path === 'missing' ? 1 : 0)
-    expect(String(stderr.read() ?? '')).not.toContain('EPIPE')
-  })
+  it.each(['jobs/7', 'missing', 'binary'])(
+    'ends without an error if the reader of its output has gone: %s',
+    async (path) => {
+      const gateway = await useGateway()
+      const stdout = new Writable({
+        write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+      })
+      stdout.on('error', () => {})
+      const stderr = new PassThrough()
+      const context = { env: { ...gateway.env }, stdin: new PassThrough(), stdout, stderr, now: Date.now }
+      expect(await run(['call', 'ai', path], context)).toBe(path === 'missing' ? 1 : 0)
+      expect(String(stderr.read() ?? '')).not.toContain('EPIPE')
+    },
+  )
 
   it.each([
     ['jobs/7', 1],

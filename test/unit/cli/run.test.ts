@@ -15,7 +15,7 @@ describe('the command', () => {
     )
   })
 
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     expect(await runHere(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
   })
 

@@ -71,7 +71,7 @@ describe('a target', () => {
     expect(() => resolve('ai', env)).toThrow(message)
   })
 
-  it('that is misspelt is told', () => {
+  it('that is misspelt gets a suggestion', () => {
     const env = { INTEGRATION_SERVICE_API_URL: API }
     expect(() => resolve('integraton', env)).toThrow('\nDid you mean the service integration?')
     expect(() => resolve('admin', env)).not.toThrow('Did you mean')

@@ -292,7 +292,7 @@ describe("a service's circuit breaker", () => {
     expect(await rejection(ai.get('x').json())).toBeInstanceOf(CircuitOpenError)
   })
 
-  it('takes an answer that nobody reads for a success, and lets the next one probe', async () => {
+  it('counts an unread response as a success, and lets the next call probe', async () => {
     const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 200 } })
     const busy = () => answer('{}', { status: 503 })
     respond = busy
@@ -336,7 +336,7 @@ describe("a service's circuit breaker", () => {
     expect(await ai.get('x').json()).toEqual({})
   })
 
-  it('takes a large answer that nobody reads for a success, when its time is over', async () => {
+  it('counts a large unread response as a success, when its time is over', async () => {
     const { ai } = create({ circuitBreaker: { failureThreshold: 1 }, timeout: 20 })
     respond = () => answer(new ReadableStream({ pull: (stream) => stream.enqueue(new Uint8Array(50_000)) }))
     await ai.get('x')
@@ -344,7 +344,7 @@ describe("a service's circuit breaker", () => {
     expect((await ai.get('x')).status).toBe(200)
   })
 
-  it('is off where nobody asked for it, and on with true', async () => {
+  it('is off by default, and on with true', async () => {
     respond = () => answer('{}', { status: 500 })
     const off = create({}).ai
     for (let time = 0; time < 9; time += 1) expect(await rejection(off.get('x'))).toMatchObject({ status: 500 })

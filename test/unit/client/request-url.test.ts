@@ -76,7 +76,7 @@ describe('an absolute URL given as text', () => {
     'ht\ntps://h.example',
     'data://x',
     's3://h.example',
-  ])('is told from a path: %j', (input) => {
+  ])('is distinguished from a path: %j', (input) => {
     expect(refusal(() => resolve(input)).message).toBe(`ai: GET /: an absolute URL is not a path below ${HOST}/prod`)
   })
 
@@ -98,7 +98,7 @@ describe('a URL or Request', () => {
     expect(resolve(request).target).toBe(request)
   })
 
-  it('is copied, so that nobody changes it after it was checked', () => {
+  it('is copied, so that it cannot change after the check', () => {
     const url = new URL(`${HOST}/prod/x`)
     const { target } = resolve(url)
     url.pathname = '/admin'

@@ -119,7 +119,7 @@ describe('the bounds of a call', () => {
     expect(sendSigned).not.toHaveBeenCalled()
   })
 
-  it('do not keep the process alive for a response that nobody reads', async () => {
+  it('do not keep the process alive for an unread response', async () => {
     const started = vi.spyOn(globalThis, 'setTimeout')
     onTestFinished(() => started.mockRestore())
     const unread: SendSigned = async (_, __, options) =>

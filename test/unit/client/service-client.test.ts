@@ -500,7 +500,7 @@ it('a status that no standard knows is an answer like any other', async () => {
     'odd',
   ])
   expect(await rejection(ai.get('x'))).toMatchObject({ code: 'ERR_SERVICE_RESPONSE', status: 999, data: 'odd' })
-  // Nobody reads it: it must not end the process.
+  // It is not awaited: it must not end the process.
   await ai.fetch('x')
   await new Promise((resolve) => setTimeout(resolve, 20))
 })

@@ -503,7 +503,7 @@ describe('retries', () => {
     expect(count).toBe(times)
   })
 
-  it('wait with full jitter, unless told otherwise', async () => {
+  it('wait with full jitter by default', async () => {
     respond = busy
     vi.spyOn(Math, 'random').mockReturnValue(0)
     await rejection(createClient({ retry: { delay: () => 60_000 } }).get('x'))
@@ -581,7 +581,7 @@ describe("what a caller's own hook throws", () => {
   })
 })
 
-it('the same failure comes from the promise and from its body methods, and nobody else hears of it', async () => {
+it('the promise and its body methods reject with the same failure, and no rejection is unhandled', async () => {
   const unhandled = vi.fn()
   process.on('unhandledRejection', unhandled)
   onTestFinished(() => {

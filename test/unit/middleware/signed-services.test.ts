@@ -127,7 +127,7 @@ describe('on a context that is used again', () => {
     expect(mocks).toEqual({ mock: 'mock' })
   })
 
-  it('keep what somebody has put among those of an earlier request', () => {
+  it('keep what a handler added to those of an earlier request', () => {
     const first = add({ mock: 'mock' }, 'ai', 'admin', 'other')
     const past = first.admin
     first.ai = 'mine'

@@ -19,7 +19,7 @@ const ENV = { AWS_ACCESS_KEY_ID: 'AKIDENV', AWS_SECRET_ACCESS_KEY: 'env-secret' 
 const get = async (source: CredentialSource): Promise<AwsCredentialIdentity> => source.get()
 
 describe('createCredentialSource', () => {
-  it('takes an identity, as a copy that nobody can change afterwards', async () => {
+  it('copies an identity, so that later changes have no effect', async () => {
     const mutable = { ...IDENTITY }
     const source = createCredentialSource(mutable)
     const identity = await source.get()

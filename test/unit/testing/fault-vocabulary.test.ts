@@ -75,7 +75,7 @@ describe('a mock that answers with signature-mismatch', () => {
     const { mock } = await twins('incomplete-signature')
     const { message } = (await (await mock.fetch('jobs/1', { method: 'POST' })).json()) as { message: string }
     expect(message).toMatch(/\(hashed with SHA-256\): '[\da-f]{64}'$/)
-    // That of an empty text would be what nobody has sent.
+    // The content type of an empty text would be one that the route did not send.
     expect(message).not.toContain('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
   })
 })

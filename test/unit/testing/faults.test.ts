@@ -34,7 +34,7 @@ const get = (gateway: LocalGateway, path: string) =>
     headers: foreignHeaders(gateway, path, { headers: { 'X-Amz-Date': '20300101T000000Z' } }),
   })
 
-/** A connection by hand: what came back so far, and how it ended. */
+/** A raw connection: what came back so far, and how it ended. */
 function open(gateway: LocalGateway, text: string) {
   const { hostname, port } = new URL(gateway.url)
   const socket = connect({ host: hostname, port: Number(port) }, () => socket.write(text))
@@ -296,7 +296,7 @@ describe('gateway.fail with an answer of the integration', () => {
     expect(gateway.requests.map(({ status }) => status)).toEqual([503, 200, 404, 418])
   })
 
-  it('lets nobody past the check of the signature', async () => {
+  it('come after the check of the signature', async () => {
     const gateway = await start()
     gateway.fail(ROUTE, { status: 503 })
     expect((await sendRaw(gateway, PATH, { method: 'POST' })).status).toBe(403)

@@ -32,7 +32,7 @@ const clients = {
     mockServices({ ai: { 'GET /x': answer, 'HEAD /x': answer } }).ai,
 }
 
-/** A stream that gives each chunk when it is told to, and notes how it was left. */
+/** A stream that gives each chunk on request, and records how it ended. */
 function gated() {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const state = { given: 0, end: 'none' }
@@ -67,7 +67,7 @@ function endless() {
   return { stream, state }
 }
 
-/** A connection by hand. */
+/** A raw connection. */
 async function open(gateway: LocalGateway): Promise<IncomingMessage> {
   const headers = foreignHeaders(gateway, '/ai/x') as Record<string, string>
   const [response] = (await once(get(`${gateway.url}/ai/x`, { headers }), 'response')) as [IncomingMessage]
@@ -123,7 +123,7 @@ describe.each(Object.entries(clients))('a route of %s that answers with a stream
     expect(state.end).toBe('finished')
   })
 
-  it('breaks off where the stream throws, and tells of it', async () => {
+  it('breaks off if the stream throws, and logs the error', async () => {
     const error = new Error('model overloaded')
     const ai = await clientOf(async function* () {
       yield 'half '
@@ -152,7 +152,7 @@ describe.each(Object.entries(clients))('a route of %s that answers with a stream
     await vi.waitFor(() => expect(state.cancelled).toBe(true))
   })
 
-  it('refuses a stream that somebody reads already', async () => {
+  it('refuses a stream that is already locked', async () => {
     const { stream } = endless()
     stream.getReader()
     const ai = await clientOf(() => reply(200, stream))

@@ -178,7 +178,7 @@ describe('sendByFetch', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  it.each([0, 1])('ends a body that nobody reads, after %d turns', async (turns) => {
+  it.each([0, 1])('ends an unread body, after %d turns', async (turns) => {
     const { fetch, cancel } = createHalf()
     const { signal, reason, abort } = useAbort()
     const response = await callBy(fetch, { signal })

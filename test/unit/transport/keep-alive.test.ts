@@ -75,7 +75,7 @@ describe('a connection', () => {
     expect(services.map(({ connections }) => connections.length)).toEqual([1, 1])
   })
 
-  it('is closed, too, where nobody calls its service any more', async () => {
+  it('is also closed if its service is not called again', async () => {
     const [former, other, recent] = [await startService(), await startService(), await startService()]
     const { clock, call } = useTransport()
     await call(former.url)
@@ -106,7 +106,7 @@ describe('a connection', () => {
     expect(service.connections).toHaveLength(1)
   })
 
-  it('that fails leaves the next request another one', async () => {
+  it('that fails leaves the next request to a new one', async () => {
     let isBroken = true
     const service = await startService((request, response) => {
       if (isBroken) request.socket.destroy()
@@ -118,7 +118,7 @@ describe('a connection', () => {
     expect(await call(service.url)).toBe('{}')
   })
 
-  it('that nobody accepts leaves the next request another one', async () => {
+  it('that is not accepted leaves the next request to a new one', async () => {
     const port = await findClosedPort()
     const { call } = useTransport()
     await rejection(call(`http://127.0.0.1:${port}`))

@@ -84,7 +84,7 @@ async function listen(server: Server, protocol: string, { host = '127.0.0.1', po
   }
 }
 
-/** A port of this machine that nobody listens to. */
+/** A port of this machine on which nothing listens. */
 export async function findClosedPort(): Promise<number> {
   const server = createTcpServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -303,7 +303,7 @@ describe('a response is what the built-in fetch gives', () => {
 })
 
 describe('a request fails', () => {
-  it('where nobody listens', async () => {
+  it('if nothing listens', async () => {
     const { send } = useTransport()
     const error = await rejection(send(`http://127.0.0.1:${await findClosedPort()}`))
     expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect' })
@@ -415,7 +415,7 @@ describe('a body that breaks off fails its reader', () => {
     }
   })
 
-  it('and nobody else', async () => {
+  it('and only the reader', async () => {
     const service = await startRawService(`${half('content-length: 100')}half`, (socket) => socket.resetAndDestroy())
     const { send } = useTransport()
     await send(service.url)
@@ -424,11 +424,11 @@ describe('a body that breaks off fails its reader', () => {
   })
 })
 
-describe('a response that nobody reads', () => {
+describe('an unread response', () => {
   it.each([
     ['identity', (_: unknown, response: http.ServerResponse) => response.end('a'.repeat(60_000))],
     ['gzip', encoded('gzip', gzipSync('a'.repeat(60_000)))],
-  ] as const)('leaves its connection where it is small, and can still be read: %s', async (_, respond) => {
+  ] as const)('frees its connection if it is small, and can still be read: %s', async (_, respond) => {
     const service = await startService(respond as Respond)
     const { send } = useTransport()
     const { signal } = useAbort()
@@ -443,10 +443,10 @@ describe('a response that nobody reads', () => {
   })
 
   it.each([
-    ['looked at', (response: Response) => response.body],
+    ['accessed', (response: Response) => response.body],
     ['cloned', (response: Response) => response.clone()],
     ['cancelled', (response: Response) => response.body?.cancel()],
-  ])('leaves the place of its connection to others when it was only %s', async (_, touch) => {
+  ])('frees its connection for others if it was only %s', async (_, touch) => {
     const service = await startService()
     const { send } = useTransport()
     for (let count = 0; count < 3; count += 1) touch(await send(service.url, { maxConnections: 1 }))
@@ -456,7 +456,7 @@ describe('a response that nobody reads', () => {
   it.each([
     ['whole', (response: Response) => response.text()],
     ['as a stream', (response: Response) => response.blob()],
-  ])('lets the process end until somebody reads it, %s', async (_, read) => {
+  ])('lets the process end until it is read, %s', async (_, read) => {
     let finish = () => {}
     const service = await startService((_, response) => {
       response.write('half')
@@ -713,7 +713,7 @@ describe('a signal', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  it.each([0, 10])('ends a body that nobody reads, %d ms after its head', async (ms) => {
+  it.each([0, 10])('ends an unread body, %d ms after its head', async (ms) => {
     const service = await startService((_, response) => response.write('half'))
     const { send } = useTransport()
     const { signal, reason, abort } = useAbort()
