@@ -130,7 +130,7 @@ describe('a call is logged', () => {
     expect(lines).toMatchObject([[expect.anything(), expect.anything(), { call: { durationMs: 30 } }]])
   })
 
-  it('once, also where its answer is read after it was awaited', async () => {
+  it('once, also where its response is read after it was awaited', async () => {
     const promise = create(() => answer('{}')).get('x')
     await promise
     await promise.json()

@@ -145,7 +145,7 @@ describe('the services', () => {
     expect(await service(event)).toEqual({ statusCode: 400, body })
   })
 
-  it('answer errors as JSON too', async () => {
+  it('respond to errors with JSON, too', async () => {
     await useGateway(await localServices(template))
     const { ai } = createServices({ services: ['ai'] })
     const data = { message: 'Missing: userId, topic' }
@@ -372,7 +372,7 @@ async function bundle({ Properties, Metadata }: LambdaFunction, outdir: string):
   })
 }
 
-/** Invokes the caller's bundle in a process of its own, as Lambda does, with nothing of this one's environment. */
+/** Invokes the caller's bundle in its own process, as Lambda does, with nothing of this one's environment. */
 async function invoke(file: string, env: Readonly<Record<string, string>>): Promise<string> {
   const script = `
     const { handler } = await import(process.argv[1])

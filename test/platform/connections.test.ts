@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startTlsService } from './connections/tls-service.ts'
 
-/** Runs a program in a process of its own, which must end by itself. */
+/** Runs a program in its own process, which must end by itself. */
 async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const file = join(import.meta.dirname, 'connections', `${program}.ts`)
   const options = { env: { ...process.env, ...env }, timeout: 25_000 }

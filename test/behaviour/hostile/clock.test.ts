@@ -53,7 +53,7 @@ const ODD_DATES = [
   '-1',
 ]
 
-describe('a date that is none, or of another age', () => {
+describe('an invalid date, or one far away', () => {
   it.each(ODD_DATES)('does not spoil later signatures: %j', async (date) => {
     const { ai, dates } = useGateway(() => date, 3_600_000)
     expect(await isOk(ai)).toBe(false)

@@ -19,7 +19,7 @@ describe('the command', () => {
     expect(await runHere(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
   })
 
-  it('says what is wrong with its use', async () => {
+  it('explains wrong usage', async () => {
     expect(await runHere(['calll'])).toMatchObject({
       code: 2,
       stdout: '',

@@ -90,7 +90,7 @@ describe('an absolute URL given as text', () => {
 })
 
 describe('a URL or Request', () => {
-  it('is taken below the base, the Request as it is', () => {
+  it('is accepted below the base, with the Request unchanged', () => {
     const url = new URL(`${HOST}/prod/x?a=1`)
     const request = new Request(url)
     expect(resolve(url)).toMatchObject({ href: url.href, path: '/x' })
@@ -198,7 +198,7 @@ describe('a path of separators, dots and names, encoded at random', () => {
     ...['%2e%2e', '.%2e', 'a', 'b%20', '%', '%25', '...'],
   )
 
-  it('stays below its base, whatever a server decodes and takes for a slash', () => {
+  it('stays below its base for any decoding and any kind of slash on the server', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {
         let target: URL

@@ -20,7 +20,7 @@ const CONFIG = resolveConfig({
 const HEAD = { status: 200, statusText: '', headers: new Headers(), url: URL_.href }
 
 const respond: SendSigned = async (_, __, options) => new ReceivedResponse(HEAD, null, options)
-/** Answers only to the end of the attempt. */
+/** Settles only when the attempt ends. */
 const hang: SendSigned = (_, __, { signal }) =>
   new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason))

@@ -165,7 +165,7 @@ describe('options', () => {
     expect(problemsOf(options)).toEqual([problem])
   })
 
-  it('do not show what may be a secret', () => {
+  it('do not show possible secrets', () => {
     const problems = problemsOf({
       credentials: { accessKeyId: 'hunter2' },
       region: 'hunter2',

@@ -95,7 +95,7 @@ describe('a hint', () => {
     )
   })
 
-  it('names what it can where the message says less', () => {
+  it('names the parts that the message has', () => {
     expect(
       hintFor(
         'access-denied',
@@ -194,7 +194,7 @@ describe('a hint', () => {
     ])
   })
 
-  it('says what else may be wrong where they do not, or cannot be compared', () => {
+  it('names other possible causes if they agree, or cannot be compared', () => {
     expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch(OURS))).toContain(
       'the secret access key is not the one of the access key',
     )

@@ -74,7 +74,7 @@ async function open(gateway: LocalGateway): Promise<IncomingMessage> {
   return response
 }
 
-describe.each(Object.entries(clients))('a route of %s that answers with a stream', (_, clientOf) => {
+describe.each(Object.entries(clients))('a route of %s that responds with a stream', (_, clientOf) => {
   it.each<[string, () => unknown]>([
     [
       'an async generator',
@@ -192,7 +192,7 @@ describe.each(Object.entries(clients))('a route of %s that answers with a stream
 })
 
 describe('the stream of a route of the gateway', () => {
-  it('goes out without a length, in chunks', async () => {
+  it('is sent without a length, in chunks', async () => {
     const { chunks, open: openGate } = gated()
     const gateway = await useGateway({ ai: { 'GET /x': () => reply(200, chunks()) } })
     const response = await open(gateway)
@@ -205,7 +205,7 @@ describe('the stream of a route of the gateway', () => {
     response.destroy()
   })
 
-  it('adds to what is recorded what it throws', async () => {
+  it('records the error that it throws', async () => {
     const error = new Error('later')
     const gateway = await useGateway({
       ai: {

@@ -39,7 +39,7 @@ function createHalf() {
 }
 
 describe('sendByFetch', () => {
-  it('gives the request to a fetch, with what else it is to be given', async () => {
+  it('passes the request to a fetch, with the additional options', async () => {
     const fetch = vi.fn<Fetch>(() => answer())
     const { signal } = useAbort()
     const headers = { 'content-type': 'a/b', 'x-a': '1' }

@@ -197,7 +197,7 @@ describe('several connections at once', () => {
   const callTogether = (call: (url: string) => Promise<string>, { url }: Service, count: number) =>
     Promise.all(Array.from({ length: count }, () => call(url)))
 
-  /** The service holds its responses back until as many requests as are wanted wait for them. */
+  /** A service that holds its responses back until the given number of requests wait. */
   async function startGate() {
     const waiting: ServerResponse[] = []
     const service = await startService((_, response) => waiting.push(response))
@@ -208,7 +208,7 @@ describe('several connections at once', () => {
     return { service, waiting, open }
   }
 
-  it('serve again, whatever their age, and none of them after 30 s', async () => {
+  it('are reused at any age, and none of them after 30 s without a request', async () => {
     const service = await startService((_, response) => setTimeout(() => response.end('{}'), 20))
     const { clock, call } = useTransport()
     for (let round = 0; round < 4; round += 1) {

@@ -54,7 +54,7 @@ export async function startService(
   return { seen, ...(await listen(server, isTls ? 'https' : 'http', address)) }
 }
 
-/** A service that answers what it reads first on a connection with these very bytes. */
+/** A service that responds with exactly these bytes to the first data on a connection. */
 export function startRawService(answer: string | Buffer, then: (socket: Socket) => void = () => {}) {
   const server = createTcpServer((socket) => {
     socket

@@ -54,7 +54,7 @@ function watchHold(socket: Socket): string[] {
 const LOST_NAME: { readonly lookup: LookupFunction } = { lookup: () => {} }
 
 describe('a request', () => {
-  it('goes out with this path and query, byte by byte', async () => {
+  it('is sent with exactly this path and query', async () => {
     const service = await startService()
     const { call } = useTransport()
     for (const target of ['/', "/a%20b/%C3%BC//c/../d/.?e=1&d=2&e&f=%7E!'()*", '/?', '/%2F%2f;a=b@c:d']) {
@@ -115,7 +115,7 @@ describe('a request', () => {
     })
   })
 
-  it("leaves the caller's own headers as they are", async () => {
+  it("does not change the caller's own headers", async () => {
     const service = await startService()
     const { call } = useTransport()
     const headers = { accept: 'a/b', 'accept-encoding': 'zstd', 'user-agent': 'me', range: 'bytes=0-1' }
@@ -123,7 +123,7 @@ describe('a request', () => {
     expect(service.seen[0]?.headers).toMatchObject(headers)
   })
 
-  it('for a range asks for the bytes as they are', async () => {
+  it('for a range asks for unencoded bytes', async () => {
     const service = await startService()
     const { call } = useTransport()
     await call(service.url, { headers: { range: 'bytes=0-1' } })
@@ -500,7 +500,7 @@ describe('an unread response', () => {
     expect(service.connections).toHaveLength(1)
   })
 
-  it.each(['identity', 'gzip'])('holds its service back, and comes whole all the same: %s', async (coding) => {
+  it.each(['identity', 'gzip'])('slows its service down, and still arrives whole: %s', async (coding) => {
     const size = 24_000_000
     let sent = 0
     const block = Buffer.from(Array.from({ length: 1_000_000 }, () => Math.floor(Math.random() * 256)))
@@ -525,7 +525,7 @@ describe('an unread response', () => {
     expect(received).toBe(size)
   })
 
-  it.each(['identity', 'gzip'])('lets go of its connection when it is cancelled: %s', async (coding) => {
+  it.each(['identity', 'gzip'])('releases its connection when it is cancelled: %s', async (coding) => {
     const service = await startService((_, response) => {
       response.setHeader('content-encoding', coding).write(coding === 'gzip' ? gzipSync('half') : 'half')
     })
@@ -541,7 +541,7 @@ describe('an unread response', () => {
   })
 })
 
-describe('a service that answers before it has read the request', () => {
+describe('a service that responds before it has read the request', () => {
   const head = 'HTTP/1.1 413 Payload Too Large\r\ncontent-length: 2\r\n\r\n{}'
 
   it('is heard, and its connection is not used again', async () => {

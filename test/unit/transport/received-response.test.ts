@@ -116,7 +116,7 @@ describe('a received response', () => {
     }
   })
 
-  it('has headers of its own in a clone', () => {
+  it('has its own headers in a clone', () => {
     const response = fromText('text')
     const clone = response.clone()
     clone.headers.set('x-a', '1')
@@ -252,7 +252,7 @@ describe('a body that breaks off', () => {
     ['as a clone', (response) => response.clone().text()],
   ]
 
-  it.each(READS)('fails with what the error is made into, %s', async (_, read) => {
+  it.each(READS)('fails with the converted error, %s', async (_, read) => {
     const { response, fail } = createHalf()
     const reading = rejection(read(response) as Promise<unknown>)
     await nextTurn()
@@ -308,7 +308,7 @@ describe('the end of a body', () => {
     return listener
   }
 
-  it('has come where there is none, or it has been read', async () => {
+  it('has come if there is none, or if it has been read', async () => {
     expect(useListener(createResponse(null))).toHaveBeenCalledExactlyOnceWith(undefined)
     const response = fromText('text')
     await response.text()
@@ -405,7 +405,7 @@ describe('the end of a body', () => {
 describe('an unread body', () => {
   const SIZE = 1_000_000
 
-  /** A source that gives as much as is taken. */
+  /** A source that gives data as fast as it is read. */
   function createSource() {
     const given = { bytes: 0 }
     const source = new Readable({
@@ -418,7 +418,7 @@ describe('an unread body', () => {
     return { given, source }
   }
 
-  it('is read 64 KB ahead, holds its source back then, and comes whole all the same', async () => {
+  it('is read 64 KB ahead, then slows its source down, and still arrives whole', async () => {
     const { given, source } = createSource()
     const response = createResponse(source)
     await settle()
@@ -525,7 +525,7 @@ describe('an unread body', () => {
 describe('the beginning of a body', () => {
   const ANY = () => false
 
-  it.each(Object.keys(READERS))('leaves the body as it is: %s', async (name) => {
+  it.each(Object.keys(READERS))('does not change the body: %s', async (name) => {
     const read = READERS[name] as Read
     for (const text of ['1', '{"a":"é"}', 'a=1&b=2', '']) {
       const peeked = fromText(text)
@@ -555,7 +555,7 @@ describe('the beginning of a body', () => {
     }
   })
 
-  it('ends with its time, and the body goes on with what was waited for', async () => {
+  it('ends after its time, and the body continues with the chunk that was waited for', async () => {
     const { source, response } = createHalf()
     expect(await response.peek(1_000, 20, ANY)).toBe('half')
     source.end(' and half')
@@ -599,7 +599,7 @@ describe('the beginning of a body', () => {
     }
   })
 
-  it('lets go of the connection where the body is cancelled that it waited for', async () => {
+  it('releases the connection if the body that it waited for is cancelled', async () => {
     const { source, response } = createHalf()
     await response.peek(1_000, 5, ANY)
     await response.body?.cancel()
@@ -622,7 +622,7 @@ describe('a body that is cut', () => {
     }
   })
 
-  it('lets go of its source, and of the connection', async () => {
+  it('releases its source and the connection', async () => {
     const { source, response } = createHalf()
     response.truncate(2, '...')
     expect(await response.text()).toBe('ha...')
