@@ -7,7 +7,7 @@ import { IDENTITY } from '../../support/helpers.ts'
 const DATE = '20261122T010203Z'
 const REGION = 'eu-central-1'
 
-/** The verifier's result for a request, whose signature may be wrong. */
+/** Lines of the canonical request that the verifier computes. The signature of the request is wrong. */
 function canonicalOf(target: string, headers: readonly [string, string][] = [], body = ''): string[] {
   const signed = ['host', ...headers.map(([name]) => name.toLowerCase()), 'x-amz-date', 'x-amz-security-token']
   const scope = `20261122/${REGION}/execute-api/aws4_request`
