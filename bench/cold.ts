@@ -14,7 +14,7 @@ const CREDENTIALS = `const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_K
 const service = 'execute-api', credentials = { accessKeyId, secretAccessKey, sessionToken }`
 const CONTEXT = '{ getRemainingTimeInMillis: () => 30000 }'
 
-/** Each ends with the body of its response in `answer`, which `bundle` checks. */
+/** Each program stores the body of its response in `answer`, which `bundle` checks. */
 const programs = {
   'fetch, unsigned': `const answer = await (await fetch(url, ${POST})).json()`,
   'ky, unsigned': `import ky from 'ky'
@@ -87,7 +87,7 @@ export async function measureCold(names: readonly ColdName[], starts: number): P
   }
 }
 
-/** ES modules for Node.js by esbuild's defaults, minified; split, so that the provider chain is a file of its own. */
+/** ES modules for Node.js by esbuild's defaults, minified; split, so that the provider chain is in a separate file. */
 async function bundle(program: string, outdir: string): Promise<Metafile> {
   const contents = `const url = process.env.AI_SERVICE_API_URL + '/jobs'
     ${program}

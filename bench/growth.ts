@@ -6,7 +6,7 @@ type Points = [x: number, y: number][]
 
 export interface Growth {
   readonly panels: readonly Panel[]
-  /** Per line of the chart: what grows, for whom, the first and the last cost, and the power at the end. */
+  /** Per line of the chart: what grows, what was measured, the first and the last cost, and the exponent at the end. */
   readonly rows: readonly (readonly string[])[]
 }
 
@@ -46,14 +46,14 @@ export async function measureGrowth(): Promise<Growth> {
     'services, invocation',
     SERVICES,
     (services) => ({
-      'all clients read': { kind: 'invocation', services },
+      'a handler that reads every client': { kind: 'invocation', services },
     }),
     (services) => ({ rounds: 8, count: services > 50 ? 500 : 3_000, warmUp: services > 50 ? 1_500 : 10_000 }),
   )
   const setups = await plot(
     'services, setup',
     SERVICES,
-    (services) => ({ 'set up once': { kind: 'setup', services } }),
+    (services) => ({ '`signedServices(...)`': { kind: 'setup', services } }),
     (services) => ({ rounds: 8, count: Math.ceil(1_000 / services), warmUp: Math.ceil(3_000 / services) }),
   )
   const panels = [
@@ -65,7 +65,7 @@ export async function measureGrowth(): Promise<Growth> {
     ...rowsOf('a call, by calls at once', concurrency),
     ...rowsOf('a call, by bytes of the body', sizes),
     ...rowsOf('an invocation, by services', invocations),
-    ...rowsOf('setting up, by services', setups),
+    ...rowsOf('the setup at cold start, by services', setups),
   ]
   return { panels, rows }
 }
@@ -100,7 +100,7 @@ function linesOf(lines: Readonly<Record<string, Points>>): Line[] {
 function rowsOf(what: string, lines: Readonly<Record<string, Points>>): string[][] {
   return Object.entries(lines).map(([name, points]) => {
     const [first, last] = [points[0], points.at(-1)] as [Points[number], Points[number]]
-    return [what, name, ...[first, last].map(([x, y]) => `${count(y)} us at ${count(x)}`), power(points).toFixed(2)]
+    return [what, name, ...[first, last].map(([x, y]) => `${count(y)} us at ${count(x)}`), exponent(points).toFixed(2)]
   })
 }
 
@@ -109,7 +109,7 @@ function count(value: number): string {
 }
 
 /** Slope between the last point and the one a power of ten before it: 0 is flat, 1 is linear. */
-function power(points: Points): number {
+function exponent(points: Points): number {
   const [x2, y2] = points.at(-1) as Points[number]
   const [x1, y1] = points.findLast(([x]) => x <= x2 / 10) as Points[number]
   return Math.log(y2 / y1) / Math.log(x2 / x1)

@@ -25,11 +25,11 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), `|---|${'---:|'.repeat(head.length - 1)}`, ...rows.map(line)].join('\n')
 }
 
-/** Puts the text between the README's markers. */
-export function writeToReadme(report: string): void {
-  const file = join(root, 'README.md')
-  const readme = readFileSync(file, 'utf8')
-  const [start, end] = [readme.indexOf(START), readme.indexOf(END)]
-  if (start === -1 || end < start) throw new Error(`the README has no ${START} and ${END}`)
-  writeFileSync(file, `${readme.slice(0, start + START.length)}\n${report}\n${readme.slice(end)}`)
+/** Replaces the text between the markers of docs/performance.md. */
+export function writeToPage(report: string): void {
+  const file = join(root, 'docs', 'performance.md')
+  const page = readFileSync(file, 'utf8')
+  const [start, end] = [page.indexOf(START), page.indexOf(END)]
+  if (start === -1 || end < start) throw new Error(`${file} has no ${START} and ${END}`)
+  writeFileSync(file, `${page.slice(0, start + START.length)}\n${report}\n${page.slice(end)}`)
 }

@@ -1,4 +1,4 @@
-/** Interleaved rounds of several contenders, each in a process of its own, beside a server in another. */
+/** Interleaved rounds of several contenders, each in its own process, beside a server in another. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -72,7 +72,7 @@ export async function measure<Name extends string>(
   return summarize(measured)
 }
 
-/** Runs `use` with the base URL of a service on a server in a process of its own. */
+/** Runs `use` with the base URL of a service on a server in its own process. */
 export async function withServer(isTls: boolean, use: (url: string) => Promise<void>): Promise<void> {
   const server = startChild('server.ts', isTls ? ['tls'] : [], process.env)
   const [url] = await once(server, 'message')

@@ -1,13 +1,13 @@
 /**
  * `npm run bench` measures calls, cold starts, signing, invocations and growth, beside other clients. It prints tables and
- * draws charts into `docs`; with `--write` it writes the tables into the README too.
+ * draws charts into `docs`. `npm run bench -- --write` also writes the tables into `docs/performance.md`.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { barChart, lineChart, type Tone } from './chart.ts'
 import { coldNames, measureCold } from './cold.ts'
 import { measureGrowth } from './growth.ts'
-import { machine, root, table, versionOf, writeToReadme } from './report.ts'
+import { machine, root, table, versionOf, writeToPage } from './report.ts'
 import type { Measured } from './rounds.ts'
 import type { SignerName } from './signing.ts'
 import { measureCalls, measureCrowds, measureInvocations, measureSigning, sizes } from './suites.ts'
@@ -28,7 +28,7 @@ const labels = {
 } as const
 
 const signerLabels: Readonly<Record<SignerName, string>> = {
-  'bare hashes': 'the hashes alone',
+  'bare hashes': 'only the hashes',
   'signing alone': `**${OURS}**`,
   aws4: `aws4 ${versionOf('aws4')}`,
   aws4fetch: `aws4fetch ${versionOf('aws4fetch')}`,
@@ -53,13 +53,24 @@ const byCpu = names.toSorted((a, b) => calls.of(a, 'cpu') - calls.of(b, 'cpu'))
 const versions = ['@middy/core', 'esbuild'].map((name) => `${name} ${versionOf(name)}`).join(', ')
 
 const report = `
-\`npm run bench\` on ${machine()}, ${versions}.
+Measured with ${machine()}, ${versions}.
 
-One signed JSON \`POST\` of 256 bytes over loopback, to a server in another process; then 1,000 at once over TLS, by a
-process that has no connection yet:
+### Calls
+
+Each call is a JSON \`POST\` of 256 bytes, signed unless the table says otherwise. The first four columns show one call at a
+time over plain HTTP on loopback. The last two show 1,000 calls at once over TLS, from a process without open connections.
+The table is sorted by CPU time.
 
 ${table(
-  ['client', 'CPU, us', '/ `fetch`', 'median, us', '99th, us', '1,000 over TLS: CPU each, us', 'all, ms'],
+  [
+    'client',
+    'CPU, us',
+    'CPU / `fetch`',
+    'median latency, us',
+    '99th percentile, us',
+    '1,000 over TLS: CPU per call, us',
+    '1,000 over TLS: total time, ms',
+  ],
   byCpu.map((name) => [
     labels[name],
     number(calls.of(name, 'cpu')),
@@ -71,12 +82,15 @@ ${table(
   ]),
 )}
 
-![CPU per call by client](docs/bench.svg)
+![CPU per call by client](bench.svg)
 
-Cold start, bundled by esbuild's defaults (ES modules, minified): from the start of the process to the first response.
+### Cold start
+
+Each program is bundled by esbuild's defaults as a minified ES module. The time runs from the start of the process to the
+first response. The size is the code that loads before the program runs, without what \`import()\` loads later.
 
 ${table(
-  ['program', 'first response, ms', '/ `fetch`', 'loaded at start, KB'],
+  ['program', 'first response, ms', 'time / `fetch`', 'loaded at start, KB'],
   coldNames
     .toSorted((a, b) => cold.times.of(a, 'ms') - cold.times.of(b, 'ms'))
     .map((name) => [
@@ -87,7 +101,10 @@ ${table(
     ]),
 )}
 
-Signing alone, CPU in us, by the size of the body:
+### Signing
+
+CPU time in us to sign one request without sending it, by the size of its body. The first row is the three hashes that every
+signature needs; it computes them in the usual way, with \`createHash\`.
 
 ${table(
   ['signer', '0 B', '256 B', '64 KB', '1 MB'],
@@ -100,14 +117,19 @@ ${table(
   ]),
 )}
 
-An invocation of a Middy handler that sends no request, CPU: ${number(invocations.of('without', 'cpu'), 2)} us without middleware,
+### Invocations
+
+One invocation of a Middy handler that sends no request takes ${number(invocations.of('without', 'cpu'), 2)} us of CPU time without middleware, and
 ${number(invocations.of('with', 'cpu'), 2)} us with ${OURS} and four services.
 
-Growth of CPU time. The power is that of the last factor of ten: 0 is flat, 1 is linear.
+### Growth
 
-${table(['of', 'with', 'from', 'to', 'power'], growth.rows)}
+The table shows how CPU time grows with concurrency, with the size of the body, and with the number of services. The exponent
+describes the last factor of ten: at 0 the cost is constant, at 1 it grows in proportion.
 
-![Growth with concurrency, body size and number of services](docs/growth.svg)
+${table(['CPU time of', 'measured for', 'from', 'to', 'exponent'], growth.rows)}
+
+![Growth with concurrency, body size and number of services](growth.svg)
 `
 
 const toneOf = (name: keyof typeof labels): Tone =>
@@ -125,7 +147,6 @@ const charts = {
   ),
   'growth.svg': lineChart('Growth', growth.panels),
 }
-mkdirSync(join(root, 'docs'), { recursive: true })
 for (const [file, chart] of Object.entries(charts)) writeFileSync(join(root, 'docs', file), chart)
 console.log(report)
-if (process.argv.includes('--write')) writeToReadme(report)
+if (process.argv.includes('--write')) writeToPage(report)

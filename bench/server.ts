@@ -1,5 +1,5 @@
 /**
- * A service in a process of its own, so that its CPU time is not counted as the client's. Tells its parent its base URL.
+ * A service in its own process, so that its CPU time is not counted as the client's. Sends its base URL to its parent.
  * With the argument `tls` it serves HTTPS; `localhost.pem` holds its key and self-signed certificate, made by
  * `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
  * -addext subjectAltName=DNS:localhost,IP:127.0.0.1`.

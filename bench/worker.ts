@@ -1,4 +1,4 @@
-/** One contender in a process of its own, as in a function of its own: no other's types or garbage slow it down. */
+/** One contender in its own process, so that types and garbage of other contenders do not slow it down. */
 import type { ClientName } from './clients.ts'
 import type { Body } from './fixture.ts'
 import type { Contender, Round, Task } from './rounds.ts'

@@ -68,7 +68,7 @@ describe('a body that is being read when the handler ends', () => {
     expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (finished)'])
   })
 
-  it('is nothing to wait for where nobody reads it', async () => {
+  it('is not waited for if it is not read', async () => {
     const url = await startSlowBodies(5_000)
     const { warnings, took } = await run(url, async (ai) => {
       await ai.post('x')

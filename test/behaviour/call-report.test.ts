@@ -23,7 +23,7 @@ const create = (fetch: typeof globalThis.fetch, options: SignedServicesOptions =
     services: { ai: BASE },
   }).ai
 
-describe('a call is told of', () => {
+describe('a call is logged', () => {
   it('with one line that has neither bodies nor headers', async () => {
     setEnv({ _X_AMZN_TRACE_ID: TRACE_ID })
     let count = 0
@@ -130,7 +130,7 @@ describe('a call is told of', () => {
     expect(lines).toMatchObject([[expect.anything(), expect.anything(), { call: { durationMs: 30 } }]])
   })
 
-  it('once, also where its answer is read after it was awaited', async () => {
+  it('once, also where its response is read after it was awaited', async () => {
     const promise = create(() => answer('{}')).get('x')
     await promise
     await promise.json()
@@ -228,7 +228,7 @@ describe('a call is told of', () => {
     )
   })
 
-  it('by nobody where no logger is given, but for warnings to the console of that moment', async () => {
+  it('not at all without a logger, except for warnings to the current console', async () => {
     const methods = ['debug', 'info', 'log', 'warn', 'error'] as const
     const spies = methods.map((method) => vi.spyOn(console, method).mockImplementation(() => {}))
     const { ai } = createServices({

@@ -16,7 +16,7 @@ interface Seen extends ReceivedRequest {
   readonly serverName: string | false | null | undefined
 }
 
-/** Answers, and keeps what it got. */
+/** Responds, and records what it received. */
 function recordTo(seen: Seen[]): RequestListener {
   return async (request, response) => {
     const chunks: Buffer[] = []
@@ -86,7 +86,7 @@ describe('the option host', () => {
     expect(verdict(seen[0])).toMatchObject({ verified: true })
   })
 
-  it('decides what is signed, also where it contradicts other options', () => {
+  it('decides what is signed, even if it contradicts other options', () => {
     const host = 'abc123.appsync-api.eu-west-1.amazonaws.com'
     expect(() =>
       createServices({ services: { ai: { url: 'https://localhost:8443', host, region: 'eu-central-1' } } }),

@@ -149,7 +149,7 @@ async function settled(gateway: LocalGateway, expected: Readonly<Record<string, 
     for (const { method } of gateway.requests) counts[method] = (counts[method] ?? 0) + 1
     return counts
   }
-  // A request that was given up is recorded as soon as the gateway hears of it.
+  // An aborted request is recorded as soon as the gateway notices.
   await vi.waitFor(() => expect(count()).toEqual(expected), { interval: 5 })
   await new Promise((resolve) => setTimeout(resolve, 10))
   return count()
@@ -226,7 +226,7 @@ describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
     expect(await settled(gateway, expected)).toEqual(expected)
   })
 
-  it('reaches it no oftener, whatever else the call asks for', async () => {
+  it('reaches it no more often, whatever options the call has', async () => {
     const { gateway, clients } = await start(timeout)
     gateway.fail('*', fault)
     const methods = METHODS.map((method) => method.toLowerCase()) as Lowercase<Method>[]
@@ -251,7 +251,7 @@ describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
     expect(await settled(gateway, expected)).toEqual(expected)
     for (const [index, method] of METHODS.entries()) {
       if (expected[method] > 1) expect(results[index]).not.toBeInstanceOf(Error)
-      // A delay holds the route's answer back, not the route.
+      // A delay holds back the route's response, not the route.
       const isRun = expected[method] > 1 || (typeof fault === 'object' && 'delay' in fault)
       expect([method, runs[method]]).toEqual([method, isRun ? 1 : 0])
     }
@@ -261,7 +261,7 @@ describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
     }
   })
 
-  it('reaches it once by fetch, which resolves for every answer', async () => {
+  it('reaches it once by fetch, which resolves for every response', async () => {
     const { gateway, clients } = await start(timeout)
     gateway.fail('*', fault)
     const expected = counts(1, 1)
@@ -298,7 +298,7 @@ describe('retryOnTimeout', () => {
         retry: { ...RETRY, retryOnTimeout: true },
         headers: { 'idempotency-key': 'k' },
       })
-      // The head of an answer has arrived: its body is not asked for again.
+      // The head of a response has arrived, so the request is not retried for its body.
       const expected = counts(fault === 'hang-in-body' ? 1 : 3, 1)
       expect(await settled(gateway, expected)).toEqual(expected)
       for (const [index, method] of METHODS.entries()) {

@@ -18,7 +18,7 @@ function create(fetch: unknown, options: object = {}) {
   return services.ai
 }
 
-/** What node-fetch gives: headers of its own class, a Node.js stream as the body. */
+/** A response as node-fetch gives it: its own class of headers, a Node.js stream as the body. */
 const nodeFetchLike = () => ({
   status: 200,
   statusText: 'OK',
@@ -156,7 +156,7 @@ describe('whatever is thrown by', () => {
     },
   )
 
-  it.each(hostile)('logger and onCall, %s, calls keep their answers', async (_, thrown) => {
+  it.each(hostile)('logger and onCall, %s, calls keep their responses', async (_, thrown) => {
     const uncaught = noUncaught()
     const later = async () => {
       throw thrown

@@ -75,7 +75,7 @@ describe('a token that the gateway refuses', () => {
     expect(new Set(sent.map((one) => one.body)).size).toBe(1)
   })
 
-  it('is renewed for an answer without a body as well', async () => {
+  it('is renewed for a response without a body as well', async () => {
     const headers = { 'x-amzn-errortype': 'ExpiredTokenException' }
     respond = (count) => answer(count === 1 ? null : '{}', count === 1 ? { status: 403, headers } : {})
     expect(await createClient({ credentials: rotating() }).post('x').json()).toEqual({})

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createServices, type ServiceOptions, type SignedServicesOptions } from '../../src/index.ts'
 import { IDENTITY, listen, rejection } from '../support/helpers.ts'
 
-/** A service that answers after a while, and counts the connections that are open at a time. */
+/** A service that responds after a while, and counts the connections that are open at a time. */
 async function startService(delay = 10) {
   const seen = { open: 0, most: 0, requests: 0 }
   const server = createServer((_, response) => {
@@ -56,7 +56,7 @@ describe('the connections to one origin', () => {
     expect(seen).toMatchObject({ most: 150, requests: 150 })
   })
 
-  it('are bounded by each service of its own', async () => {
+  it('are limited separately by each service', async () => {
     const { url, seen } = await startService()
     const { ai, admin } = create(url, { maxConnections: 2 }, { admin: { maxConnections: 5 } })
     await Promise.all([many(20, () => ai.get('x')), many(20, () => admin.get('x'))])

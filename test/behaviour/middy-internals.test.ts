@@ -158,7 +158,7 @@ describe('Middy internal values', () => {
     })
   })
 
-  it('do not hide what else is wrong at cold start', () => {
+  it('do not hide other problems at cold start', () => {
     setEnv({ ADMIN_SERVICE_API_URL: undefined })
     expect(() => signedServices({ services })).toThrow(/ADMIN_SERVICE_API_URL: API Gateway URL not set/)
   })

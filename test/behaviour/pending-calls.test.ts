@@ -21,7 +21,7 @@ beforeEach(() => {
   finished = []
 })
 
-/** Answers after `ms`, unless it is aborted. */
+/** Responds after `ms`, unless it is aborted. */
 const slow =
   (ms: number): typeof fetch =>
   (input, init) =>
@@ -68,7 +68,7 @@ async function run(handler: (services: Services) => unknown, options: SignedServ
 
 describe('when the handler ends,', () => {
   it.each(['post', 'put', 'patch', 'delete'] as const)(
-    'a %s that nobody awaits is finished and named',
+    'a %s that is not awaited finishes, and the warning names it',
     async (method) => {
       const { result } = await run(({ ai }) => {
         ai[method]('x')
@@ -82,7 +82,7 @@ describe('when the handler ends,', () => {
     },
   )
 
-  it('calls that only read are aborted and named, and nobody waits', async () => {
+  it('calls that only read are aborted at once, and the warning names them', async () => {
     const { took } = await run(async ({ ai }) => {
       ai.get('x').json()
       ai.head('y')
@@ -99,13 +99,13 @@ describe('when the handler ends,', () => {
     ])
   })
 
-  it('nothing is waited for, or said, where nothing is under way', async () => {
+  it('nothing is waited for or logged if nothing is in flight', async () => {
     const { took } = await run(async ({ ai }) => ai.get('x').json())
     expect(took).toBeGreaterThan(50)
     expect(warnings).toEqual([])
   })
 
-  it('what is left at the deadline is aborted', async () => {
+  it('calls that are left at the deadline are aborted', async () => {
     const { took } = await run(({ ai }) => void ai.post('x'), { fetch: slow(5000) }, 80)
     expect(took).toBeLessThan(300)
     await wait(5)
@@ -113,7 +113,7 @@ describe('when the handler ends,', () => {
     expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (aborted)'])
   })
 
-  it('one that failed meanwhile is named as such, and told of', async () => {
+  it('one that fails meanwhile is named as failed, and logged', async () => {
     const down: typeof fetch = () => wait(20).then(() => Promise.reject(new TypeError('fetch failed')))
     await run(({ ai }) => void ai.post('x'), { fetch: down })
     expect(warnings.toSorted()).toEqual([
@@ -122,7 +122,7 @@ describe('when the handler ends,', () => {
     ])
   })
 
-  it("one that had no more time of its own is named as failed, and the caller's own abort is no call under way", async () => {
+  it('one that reached its own timeout is named as failed; one that its caller aborted is not named', async () => {
     await run(({ ai }) => {
       ai.post('x', { timeout: 20 })
       ai.get('y', { signal: AbortSignal.abort() }).catch(() => {})
@@ -133,7 +133,7 @@ describe('when the handler ends,', () => {
     ])
   })
 
-  it('a call is waited for to its own end where the context knows no deadline', async () => {
+  it('a call is waited for until its own end if the context has no deadline', async () => {
     const handler = middy()
       .use(signedServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: slow(60), logger }))
       .handler(async (_, { services }) => void services.ai.post('x'))
@@ -142,7 +142,7 @@ describe('when the handler ends,', () => {
     expect(details).toEqual([{ calls: [{ service: 'ai', method: 'POST', path: '/x', end: 'finished' }] }])
   })
 
-  it('what never went out stays so', async () => {
+  it('a call that was not sent yet is never sent', async () => {
     const fetch = vi.fn<typeof globalThis.fetch>()
     await run(({ ai }) => void ai.get('x'), { fetch })
     await wait(5)
@@ -150,7 +150,7 @@ describe('when the handler ends,', () => {
     expect(warnings).toEqual(['Calls were under way when the handler ended: ai GET /x (aborted)'])
   })
 
-  it('a number of milliseconds is what it is waited for', async () => {
+  it('a number of milliseconds bounds the wait', async () => {
     const { took } = await run(({ ai }) => void ai.post('x'), { fetch: slow(5000), pendingCalls: 40 })
     expect(took).toBeLessThan(300)
     await wait(5)
@@ -223,7 +223,7 @@ describe('when the handler ends,', () => {
     ])
   })
 
-  it('what starts while others are waited for is waited for as well, and what starts later never goes out', async () => {
+  it('a call that starts during the wait is waited for as well, and one that starts later is never sent', async () => {
     let late: Promise<unknown> | undefined
     await run(
       ({ ai }) => {
@@ -245,7 +245,7 @@ describe('when the handler ends,', () => {
     expect(finished).toEqual(['POST /a', 'POST /b'])
   })
 
-  it('a first call that starts when the handler has ended never goes out', async () => {
+  it("a first call that starts after the handler's end is never sent", async () => {
     let late: Promise<unknown> | undefined
     await run(({ ai }) => {
       setTimeout(() => {
@@ -262,7 +262,7 @@ describe('when the handler ends,', () => {
     yield await ai.get('b').text()
   }
 
-  it('calls that a streamed answer is made of go on', async () => {
+  it('calls that produce a streamed response continue', async () => {
     const { result } = await run(
       ({ ai }) =>
         new ReadableStream({
@@ -298,7 +298,7 @@ describe('when the handler ends,', () => {
     expect(warnings).toHaveLength(1)
   })
 
-  it('an answer that is streamed is left to flow', async () => {
+  it('a streamed response is not cut', async () => {
     const chunks = ['a', 'b', 'c']
     const stream: typeof fetch = () =>
       answer(
@@ -339,7 +339,7 @@ describe('the calls of an invocation', () => {
     expect(new PendingCalls('await', () => {}).finish(false)).toBeUndefined()
   })
 
-  it('that failed unheard are told once, in the turn in which the handler ends', async () => {
+  it('that failed without being awaited are logged once, in the turn in which the handler ends', async () => {
     const calls = new PendingCalls('await', () => {})
     const call = { ...createCall(), failure: new Error('x') }
     calls.add(call as unknown as ServiceCall)
@@ -351,7 +351,7 @@ describe('the calls of an invocation', () => {
   })
 })
 
-describe('a failure that nobody awaits', () => {
+describe('a failure that is not awaited', () => {
   const down: typeof fetch = () => Promise.reject(new TypeError('fetch failed'))
   const noRejections = () => {
     const unhandled = vi.fn()
@@ -382,7 +382,7 @@ describe('a failure that nobody awaits', () => {
     ])
   })
 
-  it('is not one where somebody awaits it late, or in another way', async () => {
+  it('is not logged if it is awaited late, or in another way', async () => {
     await run(
       async ({ ai }) => {
         const late = ai.post('x')

@@ -112,7 +112,7 @@ describe('invoke...Service', () => {
     expect(gateway.requests.map(({ service }) => service)).toEqual(['ai', 'admin'])
   })
 
-  it('ends no process where nobody awaits that it failed', async () => {
+  it('does not end the process if its failure is not awaited', async () => {
     const unhandled = vi.fn()
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
     process.on('unhandledRejection', unhandled)
@@ -128,7 +128,7 @@ describe('invoke...Service', () => {
     expect(unhandled).not.toHaveBeenCalled()
   })
 
-  it('is typed by its answer', async () => {
+  it('has the type that the caller gives', async () => {
     const invoke = () => invokeAiService<{ jobId: string }>('/generate', 'POST', {})
     expectTypeOf(invoke).returns.resolves.toEqualTypeOf<{ jobId: string }>()
     expectTypeOf(() => invokeApiGateway(url, 'GET', '/echo')).returns.resolves.toBeUnknown()
@@ -162,7 +162,7 @@ describe('invokeApiGateway', () => {
     expect(gateway.requests[0]?.headers['x-team']).toBe('a')
   })
 
-  it('gives undefined for an empty answer, and an error for one that is not JSON', async () => {
+  it('gives undefined for an empty response, and an error for one that is not JSON', async () => {
     expect(await invokeApiGateway(url, 'GET', '/empty')).toBeUndefined()
     expect(await rejection(invokeApiGateway(url, 'GET', '/text'))).toMatchObject({
       code: 'ERR_SERVICE_RESPONSE',
@@ -203,14 +203,14 @@ describe('invokeApiGateway', () => {
     expect(gateway.requests).toEqual([])
   })
 
-  it('refuses what is not even text', async () => {
+  it('refuses values that are not text', async () => {
     expect(await rejection(invokeApiGateway(5 as never, 'GET', '/echo'))).toMatchObject({
       code: 'ERR_SERVICES_CONFIG',
       problems: ['apiUrl: must be a string; got 5'],
     })
   })
 
-  it('keeps what it has learned of a URL, and forgets the oldest of very many', async () => {
+  it('remembers the clock of each URL, and forgets the oldest of very many', async () => {
     const skewed = new Date(Date.now() + 3_600_000)
     const dates: (string | null)[] = []
     let isRefused = true
@@ -247,7 +247,7 @@ describe('invokeApiGatewayWithRetry', () => {
     expect(gateway.requests.map(({ status }) => status)).toEqual([500, 500, 200])
   })
 
-  it('also where a connection is reset, or the answer asks to wait', async () => {
+  it('also where a connection is reset, or the response asks to wait', async () => {
     gateway.fail('*', { fault: 'reset-after-read', times: 1 })
     await invokeApiGatewayWithRetry(url, 'POST', '/echo', {}, undefined, 1, 1)
     gateway.fail('*', { status: 429, body: {}, headers: { 'retry-after': '0' }, times: 1 })
@@ -255,7 +255,7 @@ describe('invokeApiGatewayWithRetry', () => {
     expect(gateway.requests).toHaveLength(4)
   })
 
-  it('fails with the last error after maxRetries, which tells all requests that went out', async () => {
+  it('fails with the last error after maxRetries, with the number of requests that were sent', async () => {
     gateway.fail('*', 'bad-gateway')
     const error = await rejection(invokeApiGatewayWithRetry(url, 'POST', '/echo', {}, undefined, 2, 1))
     expect({ ...(error as object) }).toMatchObject({ status: 502, attempts: 3 })
@@ -264,7 +264,7 @@ describe('invokeApiGatewayWithRetry', () => {
     expect(gateway.requests).toHaveLength(4)
   })
 
-  it('tries as often as it is told, also what would be retried anyway', async () => {
+  it('sends exactly maxRetries retries, also for methods that clients retry by default', async () => {
     gateway.fail('*', 'internal-error')
     await rejection(invokeApiGatewayWithRetry(url, 'GET', '/echo', undefined, undefined, 1, 1))
     expect(gateway.requests).toHaveLength(2)
@@ -320,7 +320,7 @@ describe('invokeApiGatewayWithRetry', () => {
     })
   })
 
-  it('does not repeat what its configuration refuses', async () => {
+  it('does not repeat a configuration error', async () => {
     const error = await rejection(invokeApiGatewayWithRetry('nope', 'GET', '/echo'))
     expect(error).toMatchObject({ code: 'ERR_SERVICES_CONFIG' })
     expect(error).not.toHaveProperty('attempts')
@@ -350,7 +350,7 @@ describe('invokeApiGatewayWithRetry', () => {
 describe('batchInvokeApiGateway', () => {
   const request = (path: string, extra: object = {}) => ({ apiUrl: url, method: 'POST', path, ...extra })
 
-  it('gives answers in order, whatever the order in which they come', async () => {
+  it('gives results in the order of the requests', async () => {
     gateway.fail('ai POST /echo', { delay: 40, times: 1 })
     const results = await batchInvokeApiGateway([
       request('/echo', { body: 1 }),
@@ -388,7 +388,7 @@ describe('batchInvokeApiGateway', () => {
     expect((aborted as Error).message).toContain('[0] enough')
   })
 
-  it('fails a request that is none alone', async () => {
+  it('fails only the request that is invalid', async () => {
     const wrong = [request('/echo', { options: null }), undefined, request('/echo', { body: 1 })] as never
     expect(await rejection(batchInvokeApiGateway(wrong))).toMatchObject({
       results: [undefined, undefined, { json: 1 }],

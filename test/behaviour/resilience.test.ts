@@ -29,7 +29,7 @@ const createClient = (options: SignedServicesOptions = {}): ServiceClient =>
   }).ai
 
 const never = () => new Promise<never>(() => {})
-/** A body that starts and never ends, whatever becomes of its signal. */
+/** A body that starts and never ends, even if its signal aborts. */
 const endless = () => answer(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('half')) }))
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -122,9 +122,9 @@ describe("the caller's signal ends", () => {
 
 describe('no timer is left by', () => {
   const cases: [string, () => Promise<Response>, (ai: ServiceClient) => Promise<unknown>][] = [
-    ['an answer that was read', () => answer('{}'), (ai) => ai.get('x').json()],
-    ['an answer without a body', () => answer(null, { status: 204 }), (ai) => ai.get('x')],
-    ['a small answer that nobody reads', () => answer('{}'), (ai) => ai.get('x').then(() => new Promise(setImmediate))],
+    ['a response that was read', () => answer('{}'), (ai) => ai.get('x').json()],
+    ['a response without a body', () => answer(null, { status: 204 }), (ai) => ai.get('x')],
+    ['a small unread response', () => answer('{}'), (ai) => ai.get('x').then(() => new Promise(setImmediate))],
     ['a body that was cancelled', () => answer('{}'), async (ai) => (await ai.get('x')).body?.cancel()],
     ['a broken connection', () => Promise.reject(new TypeError('fetch failed')), (ai) => ai.post('x')],
     [
@@ -144,7 +144,7 @@ describe('no timer is left by', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('an answer that nobody reads, so that a process can end', async () => {
+  it('an unread response, so that the process can end', async () => {
     const script = `
       import { createServices } from './src/index.ts'
       const fetch = async () => new Response('{}')
@@ -177,7 +177,7 @@ describe('a hook cannot', () => {
     ).toBe(REASON)
   })
 
-  it('keep a call that had ended before it began, with an answer or without one', async () => {
+  it('keep a call that had ended before it began, with a response or without one', async () => {
     const unhandled = vi.fn()
     process.on('unhandledRejection', unhandled)
     onTestFinished(() => {
@@ -191,7 +191,7 @@ describe('a hook cannot', () => {
     expect(unhandled).not.toHaveBeenCalled()
   })
 
-  it('hold up a call with what cannot be shown', async () => {
+  it('delay a call with an error that cannot be printed', async () => {
     respond = () => answer('{}')
     const hooks = {
       beforeRequest: [
@@ -206,7 +206,7 @@ describe('a hook cannot', () => {
     })
   })
 
-  it('put a fetch of its own in place of the signed one with an accessor', async () => {
+  it('put its own fetch in place of the signed one with an accessor', async () => {
     const evil = vi.fn(() => answer('evil'))
     const define = (configurable: boolean) => (options: object) => {
       Object.defineProperty(options, 'fetch', { enumerable: true, configurable, get: () => evil, set() {} })
@@ -275,7 +275,7 @@ describe('what one call or invocation changes', () => {
     expect(await rejection(services.other.get('x'))).toMatchObject({ attempts: 3 })
   })
 
-  it('a number of retries keeps the rest of what the service narrowed', async () => {
+  it('a number of retries keeps the other limits of the service', async () => {
     respond = () => answer('{}', { status: 503 })
     const ai = createClient({ retry: { methods: ['get'], delay: () => 0 } })
     expect(await rejection(ai.put('x', { retry: 1 }))).toMatchObject({ attempts: 1 })
@@ -288,7 +288,7 @@ describe('what one call or invocation changes', () => {
   })
 })
 
-describe('an error tells', () => {
+describe('an error has', () => {
   it('method and path of the request that was sent', async () => {
     respond = () => answer('{}', { status: 500 })
     const hooks = { beforeRequest: [() => new Request(`${BASE}/other`, { method: 'DELETE' })] }
@@ -305,7 +305,7 @@ describe('an error tells', () => {
     expect(await rejection(createClient().fetch(request))).toMatchObject({ method: 'PATCH', path: '/mine' })
   })
 
-  it('no attempt of what undici would not send', async () => {
+  it('no attempt for a request that undici would not send', async () => {
     const { url, close } = await startRecorder()
     onTestFinished(close)
     const { own } = createServices({ services: { own: url }, region: 'eu-central-1', credentials: IDENTITY })
@@ -346,7 +346,7 @@ describe('an error tells', () => {
   })
 })
 
-it('what a service needs for its clients is made once, however many invocations it has', () => {
+it('the state of a service is created once for all invocations', () => {
   const create = vi.spyOn(ky, 'create')
   onTestFinished(() => create.mockRestore())
   const { createClients, config } = createServiceFactory({ services: { ai: BASE }, credentials: IDENTITY })
@@ -354,7 +354,7 @@ it('what a service needs for its clients is made once, however many invocations 
   expect(create).toHaveBeenCalledOnce()
 })
 
-it("a service's retry budget is told of each call, and of those that succeeded", async () => {
+it("a service's retry budget counts each call, and each success", async () => {
   const budget = { deposit: vi.fn(), take: vi.fn(() => true), refill: vi.fn() }
   const options = { services: { ai: BASE }, credentials: IDENTITY, fetch: () => respond({}), retry: { delay: () => 0 } }
   const { ai } = bindServices(createServiceFactory(options, 'signedServices', () => budget)) as { ai: ServiceClient }
@@ -386,7 +386,7 @@ it('a lone call gets as many retries as the option allows', async () => {
   expect(await rejection(ai.get('x'))).toMatchObject({ status: 503, attempts: 6 })
 })
 
-describe('an answer', () => {
+describe('a response', () => {
   it('keeps its URL in clones, which hooks see', async () => {
     const gateway = await useGateway({ ai: { 'GET /x': { a: 1 } } })
     const { ai } = createServices({ services: ['ai'] })
@@ -410,7 +410,7 @@ describe('an answer', () => {
     expect(await rejection(createClient().post('x'))).toMatchObject({ code: 'ERR_SERVICE_RESPONSE', status: 400 })
   })
 
-  it("stays what the caller's own parser made of it", async () => {
+  it("stays as the caller's own parser returned it", async () => {
     respond = () => answer('{}', { status: 400, headers: { 'content-type': 'application/json' } })
     const data = { at: new Date(0), map: new Map([[1, 2]]) }
     expect(await rejection(createClient().post('x', { parseJson: () => data }))).toMatchObject({ data })

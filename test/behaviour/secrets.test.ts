@@ -36,7 +36,7 @@ function expectNothingSecret(value: unknown): void {
   for (const secret of [...Object.values(IDENTITY), ...signatures]) expect(shown).not.toContain(secret)
 }
 
-/** A service that repeats the whole signed request in its answer. */
+/** A service that repeats the whole signed request in its response. */
 const echo =
   (status: number, type = 'application/json'): typeof fetch =>
   async (_, init) => {
@@ -141,7 +141,7 @@ it.each([
   expectNothingSecret((error as { headers?: Headers }).headers && [...(error as { headers: Headers }).headers])
 })
 
-it('what a hook quotes of an answer is redacted, its name and code kept', async () => {
+it('an error of a hook that quotes a response is redacted, and keeps its name and code', async () => {
   const cause = Object.assign(new RangeError(`odd answer: ${token}`), { code: 'EODD' })
   const { ai } = createServices({ services: ['ai'], fetch: () => answer(token) })
   const error = await rejection(ai.get('x', { hooks: { afterResponse: [() => Promise.reject(cause)] } }))
@@ -157,7 +157,7 @@ describe('redaction', () => {
   const nest = (depth: number, wrap: (value: unknown) => unknown): unknown =>
     depth === 0 ? '12345678' : wrap(nest(depth - 1, wrap))
 
-  it('leaves alone what is too short to be a secret', () => {
+  it('does not change a text that is too short to be a secret', () => {
     expect(redactText('short 12345678', secrets)).toBe('short [redacted]')
   })
 
@@ -171,7 +171,7 @@ describe('redaction', () => {
     expect(shown(102)).not.toContain('[redacted]')
   })
 
-  it('takes plain objects apart, whatever made them, and nothing else', () => {
+  it('redacts members of plain objects of any realm, and of nothing else', () => {
     const plain = Object.assign(Object.create(null), { a: '12345678' })
     expect(redactData(plain, secrets)).toEqual({ a: '[redacted]' })
     const date = new Date(0)

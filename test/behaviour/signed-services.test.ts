@@ -97,7 +97,7 @@ describe('signedServices', () => {
     expect(seen[0]).not.toBe(seen[1])
   })
 
-  it('keeps names that are there, and adds the missing ones to an object of its own', async () => {
+  it('keeps names that are there, and adds the missing ones to its own object', async () => {
     class Mocks {
       readonly ai = { post: vi.fn() }
       readonly shared = () => 'method'
@@ -113,7 +113,7 @@ describe('signedServices', () => {
     expect(Object.keys(services)).toEqual(['ai', 'shared'])
   })
 
-  it("makes clients of its own where a context holds another middleware's from the past", async () => {
+  it('makes its own clients if a context holds those of another middleware from an earlier invocation', async () => {
     const context = lambdaContext()
     const answerOf = async (body: string) => {
       const handler = middy()
@@ -174,7 +174,7 @@ describe('signedServices', () => {
     expect((await handler({}, context)).toSorted()).toEqual(expected)
   })
 
-  it('lets `extend` change nothing of another invocation, whatever it does to the options that it is given', async () => {
+  it('does not let `extend` change another invocation by changing the options that it is given', async () => {
     const seen: object[] = []
     const handler = middy()
       .use(signedServices({ ...OPTIONS, retry: { limit: 1, methods: ['get'] }, headers: { 'x-a': '1' } }))
@@ -354,7 +354,7 @@ describe("the invocation's deadline", () => {
     expect(await call(hang, (ai) => ai.get('x', { signal: controller.signal }))({}, inTime(1000))).toBe('mine')
   })
 
-  it('holds for a streamed answer that flows after the handler has ended, and leaves no timer behind it', async () => {
+  it('holds for a streamed response that flows after the handler has ended, and leaves no timer behind it', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const end = Date.now() + 300
     const stream: typeof fetch = () =>
@@ -387,7 +387,7 @@ describe("the invocation's deadline", () => {
     vi.useRealTimers()
   })
 
-  it('is one timer for each call that is under way', async () => {
+  it('is one timer for each call that is in flight', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { before: begin } = signedServices({ ...OPTIONS, fetch: hang, deadlineMargin: 0 })
     const context = { getRemainingTimeInMillis: () => 1000 } as unknown as ServicesContext<['ai']>
@@ -399,7 +399,7 @@ describe("the invocation's deadline", () => {
     vi.useRealTimers()
   })
 
-  it('is asked of the context that it belongs to, and does without one that gives no number', async () => {
+  it('is read from the context that it belongs to, and absent if the context gives no number', async () => {
     class Clock {
       end = Date.now() + 100
       getRemainingTimeInMillis() {
@@ -454,7 +454,7 @@ describe('types', () => {
     expect(setUp).toBeTypeOf('function')
   })
 
-  it("leave the handler's event and Lambda's context as they are", () => {
+  it("do not change the handler's event and Lambda's context", () => {
     const handler = middy<{ userId: string }, { done: boolean }>()
       .use(signedServices(OPTIONS))
       .handler(async (event, context) => {

@@ -11,7 +11,7 @@ import {
 } from '../../src/index.ts'
 import { IDENTITY, listen, rejection } from '../support/helpers.ts'
 
-/** A service whose response is what `write` writes; tells which responses were cut. */
+/** A service whose response is what `write` writes. Records which responses were cut. */
 async function startService(write: (response: ServerResponse) => Promise<unknown>) {
   const cut: string[] = []
   const server = createServer(async (request, response) => {

@@ -91,7 +91,7 @@ describe.each(CASES)('a hung service, $fault, by $way,', ({ fault, ask }) => {
     const failure = await failAt(BOUND, () => invoke(BOUND + 50))
     expect(failure).toBeInstanceOf(ServiceTimeoutError)
     expect(failure).toMatchObject({ deadline: true, attempts: 1 })
-    // Its time is over for good; the next invocation has time of its own.
+    // This invocation has no time left; the next one has its own.
     expect(await rejection(askAgain())).toMatchObject({ deadline: true, attempts: 0 })
     await expectSilence(1)
     heal()

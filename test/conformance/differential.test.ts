@@ -215,7 +215,7 @@ describe('canonical request, string to sign and signature', () => {
     )
   })
 
-  /** Signatures computed by a script of its own, from AWS's description alone. */
+  /** Signatures computed by its own script, from AWS's description alone. */
   it.each([
     ['POST', "/prod/a!'()*b", JSON_BODY, '564cbd7520e3cb309e90435dcbf56e1c8f3f54848d631cc24fbe2b5d822dd414'],
     ['GET', '/prod/jobs?|=1&A=2&ü=3', {}, 'b503bed465863ab947258e1de5cb88a12f682fe89a946da86e25c5981df390e5'],

@@ -93,7 +93,7 @@ describe("AWS's Signature Version 4 test suite", () => {
   )
 })
 
-describe('what foreign signers sign right is accepted:', () => {
+describe('correct signatures of other signers are accepted:', () => {
   let gateway: LocalGateway
   beforeAll(async () => {
     const answer = { ok: true }

@@ -73,7 +73,7 @@ async function record({
   return recorder.requests[0] as ReceivedRequest
 }
 
-it('whatever the client accepts is verified as it was received, whatever is changed in it is refused', async () => {
+it('each request that the client accepts is verified as received, and each change to it is rejected', async () => {
   let accepted = 0
   await fc.assert(
     fc.asyncProperty(calls, fc.nat(), async (call, position) => {

@@ -165,8 +165,8 @@ describe('doc comments', () => {
   })
 
   it.each(Object.entries(defaults))('tell the default of %s', (option, value) => {
-    const told = names.find(({ path, kind }) => kind === 'option' && path.endsWith(`Options.${option}`))?.tags.default
-    expect(runInNewContext(told as string)).toEqual(value)
+    const stated = names.find(({ path, kind }) => kind === 'option' && path.endsWith(`Options.${option}`))?.tags.default
+    expect(runInNewContext(stated as string)).toEqual(value)
   })
 
   it('are missed where they are not', () => {

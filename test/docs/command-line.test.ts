@@ -69,12 +69,12 @@ describe('the commands of the pages run:', () => {
   })
 })
 
-it('the page tells the exit codes and the checks as they are', () => {
+it('the page lists the real exit codes and checks', () => {
   const page = pageAt('docs/command-line.md')
   expect(tableOf(page, 'code', '`call`', '`doctor`').map(([code]) => code)).toEqual(['0', '1', '2', '130'])
-  const told = tableOf(page, 'check', 'is ok if').map(([name = '']) => name.replaceAll('`', ''))
+  const listed = tableOf(page, 'check', 'is ok if').map(([name = '']) => name.replaceAll('`', ''))
   const real = [...read('src/cli/checks.ts').matchAll(/name(?: = |: )'(\w+)'/g)].map(([, name]) => name as string)
-  expect(told.toSorted()).toEqual([...new Set(real)].toSorted())
+  expect(listed.toSorted()).toEqual([...new Set(real)].toSorted())
 })
 
 it('the page names no option that there is not', () => {

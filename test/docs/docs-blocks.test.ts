@@ -14,7 +14,7 @@ it.each(blocks)('$page: $name runs as it is shown', async ({ name, code }) => {
   await import(`./blocks/${name}.ts`)
 })
 
-it('knows no block that nobody shows', () => {
+it('each module of a block is shown on a page', () => {
   const files = readdirSync(join(root, FOLDER)).map((file) => file.replace(/\.ts$/, ''))
   expect(files.toSorted()).toEqual(blocks.map(({ name }) => name).toSorted())
 })

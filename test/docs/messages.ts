@@ -89,7 +89,7 @@ export const messages: Readonly<Record<string, Make>> = {
   throttled: refusal('throttled'),
   quota: refusal('quota'),
   'circuit-open': onGateway({ fault: 'internal-error' }, async ({ url }) => {
-    // The message tells the time that is left, which goes on.
+    // The message has the time that is left, which changes.
     const client = clientAt(url, { circuitBreaker: true })
     for (let call = 1; call <= 5; call += 1) await failure(() => post(client))
     return (await failure(() => post(client))).replace(/another \d+ ms/, 'another 60000 ms')

@@ -6,7 +6,7 @@ export const root = join(import.meta.dirname, '..', '..')
 
 export const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
-/** A fenced block. What follows the language on its first line tells the tests which one it is; no reader sees that. */
+/** A fenced block. The text after the language on its first line names it for the tests; GitHub does not show it. */
 export interface Block {
   readonly language: string
   readonly name: string

@@ -96,7 +96,7 @@ describe('the template', () => {
     ['a path misspelled', 'Path: /publish/blog', 'Path: /publish/blogs', 'POST /publish/blog has a route'],
     ['another method', 'Method: GET', 'Method: POST', 'GET /analytics/views has a route'],
     ['a route wider than its grant', 'Path: /publish/blog', 'Path: /publish/{id}', 'POST /publish/{id} is granted'],
-    ['a route that nobody calls', / +PublishBlog:(\n +.+){5}/, `$&\n${OTHER_ROUTE}`, 'GET /other is called'],
+    ['a route that is not called', / +PublishBlog:(\n +.+){5}/, `$&\n${OTHER_ROUTE}`, 'GET /other is called'],
     ['an API open to all', 'AWS_IAM', 'NONE', 'AiApi takes signed requests, and invokes in its own name'],
     ['an API that invokes in the name of others', /InvokeRole: .*/, '', 'AiApi takes signed requests, and invokes'],
     [
@@ -145,7 +145,7 @@ describe('the services', () => {
     expect(await service(event)).toEqual({ statusCode: 400, body })
   })
 
-  it('answer errors as JSON too', async () => {
+  it('respond to errors with JSON, too', async () => {
     await useGateway(await localServices(template))
     const { ai } = createServices({ services: ['ai'] })
     const data = { message: 'Missing: userId, topic' }
@@ -372,7 +372,7 @@ async function bundle({ Properties, Metadata }: LambdaFunction, outdir: string):
   })
 }
 
-/** Invokes the caller's bundle in a process of its own, as Lambda does, with nothing of this one's environment. */
+/** Invokes the caller's bundle in its own process, as Lambda does, with nothing of this one's environment. */
 async function invoke(file: string, env: Readonly<Record<string, string>>): Promise<string> {
   const script = `
     const { handler } = await import(process.argv[1])

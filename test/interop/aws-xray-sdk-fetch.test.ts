@@ -39,7 +39,7 @@ describe.concurrent.each([
     expect(children).toHaveLength(1)
   })
 
-  it('sends the trace of its own subsegment alone with createSignedFetch, which adds none', () => {
+  it('sends only the trace of its own subsegment with createSignedFetch, which adds none', () => {
     const [subsegment] = expectOwnSubsegments(result, requestsTo(result, '/ai/jobs/signed-fetch'))
     expect(subsegment).toMatchObject({ parent_id: result.notes.parent, http: { response: { status: 200 } } })
   })

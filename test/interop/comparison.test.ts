@@ -3,7 +3,7 @@ import * as aws4Axios from 'aws4-axios'
 import * as aws4fetch from 'aws4fetch'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { compareSigners } from '../conformance/fuzz/fuzz.ts'
-import { cellsOf, pageAt, pages, read, readme, tableOf } from '../docs/pages.ts'
+import { cellsOf, pageAt, pages, read, tableOf } from '../docs/pages.ts'
 import { simulateOutage } from '../load/outage/outage.ts'
 import { createProject, type Project, root } from '../platform/package/project.ts'
 import { TRACE_ID } from '../support/helpers.ts'
@@ -11,15 +11,16 @@ import { clients } from './comparison/clients.ts'
 import { probes } from './comparison/probes.ts'
 import { measureSize } from './comparison/size.ts'
 
-// Some take seconds on a machine that has other work.
+// Some probes take seconds on a busy machine.
 vi.setConfig({ testTimeout: 30_000 })
 
-const rows = tableOf(readme, '', 'this package')
-const head = cellsOf(readme.text.split('\n').find((line) => line.startsWith('| | this package |')) ?? '')
+const page = pageAt('docs/comparison.md')
+const rows = tableOf(page, '', 'this package')
+const head = cellsOf(page.text.split('\n').find((line) => line.startsWith('| | this package |')) ?? '')
 const { packages }: { packages: Record<string, { version: string }> } = JSON.parse(read('package-lock.json'))
 const versionOf = (name: string) => packages[`node_modules/${name}`]?.version
 
-/** The README's cell of a row and a client, whose column may name a version too. */
+/** The page's cell of a row and a client. The head of a column may also have the client's version. */
 function cellOf(row: string, client: string): string | undefined {
   const column = head.findIndex((cell) => cell.replace(/ [\d.]+$/, '') === client)
   return rows.find(([name]) => name === row)?.[column]
@@ -40,7 +41,7 @@ describe.concurrent.each(Object.entries(probes))('%s', (row, probe) => {
 })
 
 describe('loaded at start, minified', () => {
-  // Bundles load what is published, which is smaller than the sources are: signing keys are inlined.
+  // Measured as published, because the build makes it smaller: it inlines the derivation of signing keys.
   let project: Project
   beforeAll(() => {
     project = createProject()
@@ -48,13 +49,13 @@ describe('loaded at start, minified', () => {
   afterAll(() => project.remove())
 
   it.each(Object.keys(clients))('%s', async (client) => {
-    const told = Number(/^(\d+) KB$/.exec(cellOf('loaded at start, minified', client) ?? '')?.[1])
+    const stated = Number(/^(\d+) KB$/.exec(cellOf('loaded at start, minified', client) ?? '')?.[1])
     const measured = (await measureSize(client, client === 'this package' ? project.folder : root)) / 1000
-    expect(Math.abs(measured - told), `${measured.toFixed(1)} KB`).toBeLessThan(Math.max(1, told * 0.05))
+    expect(Math.abs(measured - stated), `${measured.toFixed(1)} KB`).toBeLessThan(Math.max(1, stated * 0.05))
   })
 })
 
-it('the others export a signer and nothing else: no circuit breaker, no mocks, no gateway', () => {
+it('the other packages export a signer, and no circuit breaker, mocks or gateway', () => {
   const exported = [aws4fetch, awsSigv4Fetch, aws4Axios].flatMap((peer) => Object.keys(peer))
   expect([...new Set(exported)].toSorted()).toEqual([
     'AwsClient',
@@ -68,7 +69,7 @@ it('the others export a signer and nothing else: no circuit breaker, no mocks, n
   ])
 })
 
-it('the odd URLs that signers are refused with are those that the page on signing lists', async () => {
+it('the page on signing lists the odd URLs with which requests of each signer are rejected', async () => {
   const listed = tableOf(pageAt('docs/signing.md'), 'signer', 'refused').map(([signer = '', count, urls = '']) => {
     const odd = [...urls.matchAll(/`([^`]+)`/g)].map(([, url]) => url)
     expect(String(odd.length)).toBe(count)
@@ -77,10 +78,10 @@ it('the odd URLs that signers are refused with are those that the page on signin
   expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(await compareSigners()))
 })
 
-it('an outage costs what the page on retries says', async () => {
+it('the page on retries has the measured number of requests in an outage', async () => {
   const young = await simulateOutage({ environments: 1, calls: 10 })
   const old = await simulateOutage({ environments: 1, calls: 100 })
-  const told = tableOf(pageAt('docs/retries.md'), 'client', 'GET, 10 calls each').map(([client = '', ...cells]) => [
+  const stated = tableOf(pageAt('docs/retries.md'), 'client', 'GET, 10 calls each').map(([client = '', ...cells]) => [
     client.replace(/ [\d.]+$/, ''),
     ...cells,
   ])
@@ -88,14 +89,14 @@ it('an outage costs what the page on retries says', async () => {
     const cells = [GET, old.get(client)?.GET, POST, old.get(client)?.POST]
     return [client, ...cells.map((cell) => cell?.toFixed(2))]
   })
-  expect(told).toEqual(measured)
+  expect(stated).toEqual(measured)
 })
 
-it('names the versions that are compared, on every page', () => {
+it('every page names the installed versions of the compared packages', () => {
   for (const name of ['aws4fetch', 'aws-sigv4-fetch', 'aws4-axios'])
     expect(head).toContain(`${name} ${versionOf(name)}`)
   for (const { text } of pages) {
-    // Benches name what they measured.
+    // The benches write the versions that they measured.
     const own = text.replace(/<!-- bench -->[\s\S]*<!-- \/bench -->/, '')
     for (const [, name = '', version] of own.matchAll(/(@?[a-z][\w/-]*)`? (\d+\.\d+\.\d+)/g)) {
       const installed = versionOf(name)
@@ -104,6 +105,6 @@ it('names the versions that are compared, on every page', () => {
   }
 })
 
-it('has a probe for each row but the last two', () => {
+it('each row of the page has a probe, except the last two', () => {
   expect(rows.map(([name]) => name).slice(0, -2)).toEqual(Object.keys(probes))
 })

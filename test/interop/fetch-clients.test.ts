@@ -40,7 +40,7 @@ const router = t.router({
   create: t.procedure.input(z.object({ topic: z.string() })).mutation(({ input }) => ({ created: input.topic })),
 })
 
-/** What the gateway received, as the Request that a server library takes, and its Response as an answer. */
+/** Converts what the gateway received to the Request that a server library takes, and its Response to a reply. */
 async function serve(
   { method, target, headers, body }: RouteRequest & { target?: string },
   handle: (request: Request) => Promise<Response> | Response,

@@ -27,7 +27,7 @@ describe('msw', () => {
     onTestFinished(close)
   })
 
-  it('answers in place of the service, and sees a signed and traced request', async () => {
+  it('responds in place of the service, and sees a signed and traced request', async () => {
     let seen: Request | undefined
     mocks.use(
       http.post(`${gateway.url}/ai/jobs`, async ({ request }) => {
@@ -81,7 +81,7 @@ describe('msw', () => {
     ])
   })
 
-  it('answers over TLS as well, without any connection', async () => {
+  it('responds over TLS as well, without any connection', async () => {
     const url = 'https://id.execute-api.us-east-1.amazonaws.com/prod'
     mocks.use(http.get(`${url}/jobs/1`, () => HttpResponse.json({ from: 'mock' })))
     const remote = createServices({ services: { ai: url } }).ai
@@ -90,7 +90,7 @@ describe('msw', () => {
 })
 
 describe('ClientRequestInterceptor of @mswjs/interceptors, which leaves global fetch alone', () => {
-  it('answers in place of the service until it is disposed of', async () => {
+  it('responds in place of the service until it is disposed of', async () => {
     const gateway = await useGateway({
       ai: { 'GET /jobs/:id': { from: 'gateway' }, 'POST /jobs': { from: 'gateway' } },
     })

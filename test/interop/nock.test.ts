@@ -28,7 +28,7 @@ describe.each<[version: string, nock: typeof nock15, sentBy: SeenRequest['sentBy
     })
   })
 
-  it('answers in place of the service, and sees a signed and traced request', async () => {
+  it('responds in place of the service, and sees a signed and traced request', async () => {
     const scope = nock(gateway.url)
       .post('/ai/jobs', { topic: 'ü' })
       .matchHeader('authorization', /^AWS4-HMAC-SHA256 Credential=ASIAIOSFODNN7EXAMPLE\//)
@@ -89,7 +89,7 @@ describe.each<[version: string, nock: typeof nock15, sentBy: SeenRequest['sentBy
     expect(gateway.requests).toEqual([])
   })
 
-  it('answers over TLS as well, without any connection', async () => {
+  it('responds over TLS as well, without any connection', async () => {
     const url = 'https://id.execute-api.us-east-1.amazonaws.com/prod'
     nock(url).get('/jobs/1').reply(200, { from: 'mock' })
     expect(

@@ -114,7 +114,7 @@ describe.concurrent.each<[name: string, kind: Kind]>([
   })
 })
 
-describe("no span for the package's calls, whose trace is sent all the same", () => {
+describe("no span for the package's calls, but their trace is sent", () => {
   it.concurrent.each([
     ['instrumentation-undici alone', { args: 'before undici', hook: false }],
     ['instrumentation-http in an ES module without the hook', { args: 'before http', hook: false }],

@@ -19,12 +19,12 @@ beforeEach(() => {
       done()
     },
   })
-  // Powertools writes to a console of its own.
+  // Powertools writes to its own console.
   Object.assign(logger, { console: new Console(sink) })
 })
 
 describe('@aws-lambda-powertools/logger', () => {
-  it("is a `logger` as it is, and keeps its own keys and the invocation's", async () => {
+  it("fits as a `logger`, and keeps its own keys and the invocation's", async () => {
     await useGateway({ ai: { 'GET /jobs/:id': {}, 'POST /jobs': {} } })
     const handler = middy()
       .use(injectLambdaContext(logger))

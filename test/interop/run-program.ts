@@ -1,4 +1,4 @@
-/** Runs one of `programs/` as a Lambda function with active tracing: a process of its own, beside services and a daemon. */
+/** Runs one of `programs/` as a Lambda function with active tracing, in its own process, beside services and a daemon. */
 import { execFile } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -98,7 +98,7 @@ export async function runProgram(name: string, options: ProgramOptions = {}): Pr
   }
 }
 
-/** Each fault has a route of its own. */
+/** Each fault has its own route. */
 async function startServices(): Promise<LocalGateway> {
   const gateway = await startLocalGateway({
     services: {
@@ -193,7 +193,7 @@ export function requestsTo({ requests }: ProgramResult, path: string): readonly 
   return found
 }
 
-/** Fails unless each request carries one trace, whose parent is a subsegment of its own for a remote call. */
+/** Fails unless each request carries one trace, whose parent is a separate subsegment for a remote call. */
 export function expectOwnSubsegments({ subsegments }: ProgramResult, requests: readonly SeenRequest[]): Subsegment[] {
   const parents = requests.map(({ traces }) => {
     expect(traces).toEqual([expect.stringMatching(/^Root=1-67f1a2b3-0123456789abcdef01234567;Parent=[\da-f]{16};/)])

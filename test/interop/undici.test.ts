@@ -22,7 +22,7 @@ describe.concurrent.each<[name: string, order: string, restored: SeenRequest['se
   // undici 6 mocks global fetch of Node.js 22 and 24. It cannot mock that of Node.js 26.
   const isFetchMocked = name === 'undici' || nodeMajor < 26
 
-  it('answers all calls if it answers those of global fetch, and then no request gets out', () => {
+  it('responds to all calls if it responds to those of global fetch, and no request reaches the network', () => {
     const { outcomes, globalFetch } = result.notes
     const from = isFetchMocked ? 'mock' : 'gateway'
     expect(globalFetch).toBe(from)

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { createServices } from '../../src/index.ts'
 import { useGateway } from '../support/helpers.ts'
 
-it('answers thousands of requests over connections that it keeps', async () => {
+it('responds to thousands of requests over reused connections', async () => {
   const gateway = await useGateway({ ai: { 'POST /echo/:id': ({ params, json }) => ({ ...params, json }) } })
   const sockets = new Set<unknown>()
   const onConnected = (message: unknown) => sockets.add((message as { socket: unknown }).socket)

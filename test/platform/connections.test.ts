@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startTlsService } from './connections/tls-service.ts'
 
-/** Runs a program in a process of its own, which must end by itself. */
+/** Runs a program in its own process, which must end by itself. */
 async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const file = join(import.meta.dirname, 'connections', `${program}.ts`)
   const options = { env: { ...process.env, ...env }, timeout: 25_000 }
@@ -48,7 +48,7 @@ describe('over TLS', () => {
   })
 })
 
-describe('a response that nobody reads does not keep the process', () => {
+describe('an unread response does not keep the process alive', () => {
   const BODIES: Readonly<Record<string, RequestListener>> = {
     'of 2 bytes': (_, response) => response.end('{}'),
     'of 64 KB': (_, response) => response.end('a'.repeat(65_536)),

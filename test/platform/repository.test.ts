@@ -36,7 +36,7 @@ const scriptsIn = (text: string) =>
 describe('the workflows', () => {
   const names = readdirSync(join(root, '.github', 'workflows'))
 
-  it.each(names)('%s calls scripts that there are', (name) => {
+  it.each(names)('%s calls existing scripts', (name) => {
     const called = scriptsIn(Object.values(readWorkflow(name).jobs).flatMap(commandsOf).join('\n'))
     expect(called.length).toBeGreaterThan(0)
     for (const script of called) expect(manifest.scripts).toHaveProperty([script])
@@ -61,7 +61,7 @@ describe('the workflows', () => {
     expect(manifest.engines.node.split('.')[0]).toBe(`>=${node[0]?.split('.')[0]}`)
   })
 
-  it('ci.yml runs all that the README asks of a newcomer, and what needs more than that', () => {
+  it('ci.yml runs the commands of the README, and the tests that need more', () => {
     const commands = Object.values(readWorkflow('ci.yml').jobs).flatMap(commandsOf)
     for (const script of ['demo', 'test:middy', 'test:runtime', 'test:types'])
       expect(commands).toContain(`npm run ${script}`)
@@ -69,7 +69,7 @@ describe('the workflows', () => {
     expect(commands).toContainEqual(expect.stringMatching(/^npm run test:nodes -- \$\{\{ matrix\.node \}\}$/))
   })
 
-  it('publish.yml publishes what passes the tests, as a trusted publisher without a token', () => {
+  it('publish.yml publishes after the tests, as a trusted publisher without a token', () => {
     const { on, jobs } = readWorkflow('publish.yml')
     expect(on).toEqual({ release: { types: ['published'] } })
     expect(commandsOf(jobs.test as Job)).toContain('npm test')
@@ -84,17 +84,17 @@ describe('the pages', () => {
   const contributing = read('.github/CONTRIBUTING.md')
   const pages = ['README.md', 'CHANGELOG.md', '.github/CONTRIBUTING.md', '.github/SECURITY.md']
 
-  it.each(pages)('%s names scripts that there are', (page) => {
+  it.each(pages)('%s names existing scripts', (page) => {
     for (const script of scriptsIn(read(page))) expect(manifest.scripts).toHaveProperty([script])
   })
 
-  it.each(pages)('%s links to files that there are', (page) => {
+  it.each(pages)('%s links to existing files', (page) => {
     for (const [, target = ''] of read(page).matchAll(/\]\((?!https:|#)([^)#]+)/g)) {
       expect(existsSync(join(root, dirname(page), target)), target).toBe(true)
     }
   })
 
-  it('the one for contributors names files that there are', () => {
+  it('the page for contributors names existing files', () => {
     const paths = [...contributing.matchAll(/`([\w./-]+(?:\/|\.(?:ts|json|md|yml)))`/g)].map(
       ([, path]) => path as string,
     )
@@ -102,7 +102,7 @@ describe('the pages', () => {
     for (const path of paths) expect(existsSync(join(root, path)), path).toBe(true)
   })
 
-  it('the one for contributors says how to run everything', () => {
+  it('the page for contributors names every script', () => {
     const named = scriptsIn(contributing)
     for (const script of Object.keys(manifest.scripts)) if (script !== 'prepack') expect(named).toContain(script)
   })
@@ -111,7 +111,7 @@ describe('the pages', () => {
     expect(/^## \[(.+?)\]/m.exec(read('CHANGELOG.md'))?.[1]).toBe(manifest.version)
   })
 
-  it('the licence is the one that the package names', () => {
+  it('the licence is the one in package.json', () => {
     expect(read('LICENSE').startsWith(`${manifest.license} License\n`)).toBe(true)
   })
 })

@@ -42,7 +42,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** A request by hand, without any client of ours. */
+/** A raw request, without any client of the package. */
 export function sendRaw(
   gateway: LocalGateway,
   path: string,
@@ -97,7 +97,7 @@ export interface Recorder {
   readonly close: () => Promise<void>
 }
 
-/** A server that keeps requests as they came off the wire and answers 200. */
+/** A server that records requests as they came off the wire, and responds with 200. */
 export async function startRecorder(): Promise<Recorder> {
   const requests: ReceivedRequest[] = []
   const server = createServer(async (incoming, response) => {

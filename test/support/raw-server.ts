@@ -6,7 +6,7 @@ export interface RawServer {
   readonly close: () => Promise<void>
 }
 
-/** A server that reads a request's head and answers with whatever `respond` writes, HTTP or not. */
+/** A server that reads a request's head and then sends what `respond` writes, HTTP or not. */
 export async function startRawServer(respond: (socket: Socket, request: string) => void): Promise<RawServer> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {

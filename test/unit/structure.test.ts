@@ -69,7 +69,7 @@ describe('src', () => {
     for (const means of ['setPrototypeOf', 'new Proxy', 'prepareStackTrace', 'diagnostics_channel', "from 'undici'"]) {
       expect(source).not.toContain(means)
     }
-    // Whether somebody has set a dispatcher is looked at in one place.
+    // One file checks whether a dispatcher was set.
     expect(files.filter((file) => read(file).includes("Symbol.for('undici"))).toEqual(['transport/fetch-transport.ts'])
   })
 })

@@ -270,7 +270,7 @@ describe('the code of an error', () => {
     expect(read).toBeTypeOf('function')
   })
 
-  it('can be told apart completely, and only by codes that there are', () => {
+  it('can be distinguished completely, and only by codes that exist', () => {
     const read = ({ code }: ServiceError): number => {
       switch (code) {
         case 'ERR_SERVICE_RESPONSE':

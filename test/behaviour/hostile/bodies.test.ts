@@ -164,7 +164,7 @@ it.each(['x', '"', '%', '\\u', '&#x2f;', 'User: ', '\n', 'AAAA'])(
 )
 
 it.each(['fetch of a client', 'signed fetch'])(
-  'an endless refusal that nobody reads costs kilobytes: %s',
+  'an endless, unread rejection takes only kilobytes: %s',
   async (way) => {
     let sockets = 0
     const { ai, fetch, url } = await useServer((socket) => {
@@ -211,7 +211,7 @@ it('a body with a 205 is not taken, however long it is', async () => {
   await expect.poll(() => isClosed).toBe(true)
 })
 
-it('what is not JSON where JSON was asked for is kept as far as an error is', async () => {
+it("a body that is not JSON is kept as far as an error's body", async () => {
   const body = 'x '.repeat(MB)
   const { ai } = await useServer((socket) => {
     socket.write(`${OK}content-length: ${body.length}\r\n\r\n${body}`)

@@ -188,7 +188,7 @@ describe.each(NAMES)('where %s is thrown', (name) => {
     }
   })
 
-  it('by what a parser gives, the call ends', async () => {
+  it('by the result of a parser, the call ends', async () => {
     const headers = { 'content-type': 'application/json' }
     const { ai } = createClient({ fetch: () => answer('{"a":1}', { status: 500, headers }) })
     const parseJson = () => Object.defineProperty({}, 'a', { enumerable: true, get: ways(thrown)[0] as () => unknown })
@@ -278,7 +278,7 @@ describe.each(NAMES)('where %s is thrown', (name) => {
     expect(await handler({}, {} as never)).toBe('done')
   })
 
-  it('by what a circuit breaker runs, it counts, and comes back as it is', async () => {
+  it('by the function of a circuit breaker, it counts, and is rethrown unchanged', async () => {
     const breaker = new CircuitBreaker({ failureThreshold: 1 })
     const outcome = await breaker
       .execute(() => {
@@ -292,7 +292,7 @@ describe.each(NAMES)('where %s is thrown', (name) => {
     expect(await rejection(breaker.execute(async () => 1))).toMatchObject({ code: 'ERR_SERVICE_CIRCUIT_OPEN' })
   })
 
-  it('by an item of a batch, the others keep their answers', async () => {
+  it('by an item of a batch, the others keep their results', async () => {
     const recorder = await startRecorder()
     onTestFinished(recorder.close)
     setEnv({ AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'AKID', AWS_SECRET_ACCESS_KEY: 'secret' })
@@ -363,7 +363,7 @@ describe('whatever a fetch gives', () => {
   })
 })
 
-describe("a hook's own answer", () => {
+describe("a hook's own response", () => {
   it.each<[string, () => unknown]>([
     ['without headers', () => ({ status: 200, ok: true, [Symbol.toStringTag]: 'Response', text: async () => '{}' })],
     ['without anything', () => ({})],

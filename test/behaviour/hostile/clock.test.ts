@@ -21,10 +21,10 @@ function useGateway(date: (count: number) => string | undefined, skew = 0) {
     const ahead = toTime(amzDate) - (Date.now() + skew)
     if (Math.abs(ahead) < WINDOW_MS) return answer()
     const message = ahead < 0 ? 'Signature expired: x' : 'Signature not yet current: x'
-    const told = date(dates.length)
+    const sent = date(dates.length)
     return answer(JSON.stringify({ message }), {
       status: 403,
-      headers: { 'x-amzn-errortype': 'InvalidSignatureException', ...(told !== undefined && { date: told }) },
+      headers: { 'x-amzn-errortype': 'InvalidSignatureException', ...(sent !== undefined && { date: sent }) },
     })
   }
   return { ai: createServices({ services: { ai: BASE }, credentials: IDENTITY, fetch, retry: 0 }).ai, dates, fetch }
@@ -53,7 +53,7 @@ const ODD_DATES = [
   '-1',
 ]
 
-describe('a date that is none, or of another age', () => {
+describe('an invalid date, or one far away', () => {
   it.each(ODD_DATES)('does not spoil later signatures: %j', async (date) => {
     const { ai, dates } = useGateway(() => date, 3_600_000)
     expect(await isOk(ai)).toBe(false)
@@ -128,7 +128,7 @@ describe('a date that does not help', () => {
   })
 })
 
-it('whatever dates are told, each signature has a date, and a gateway that tells its own is followed', async () => {
+it('each signature has a date for any dates in responses, and follows a gateway that sends its own', async () => {
   const anyDate = fc.oneof(
     fc.date({ noInvalidDate: true }).map((date) => date.toUTCString()),
     fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
@@ -141,15 +141,15 @@ it('whatever dates are told, each signature has a date, and a gateway that tells
   )
   const SKEW = 3_600_000
   await fc.assert(
-    fc.asyncProperty(fc.array(anyDate, { minLength: 1, maxLength: 6 }), async (told) => {
+    fc.asyncProperty(fc.array(anyDate, { minLength: 1, maxLength: 6 }), async (odd) => {
       let isRight = false
       const { ai, dates } = useGateway(
-        (count) => (isRight ? new Date(Date.now() + SKEW).toUTCString() : told[count % told.length]?.trim()),
+        (count) => (isRight ? new Date(Date.now() + SKEW).toUTCString() : odd[count % odd.length]?.trim()),
         SKEW,
       )
-      for (const _ of told) await isOk(ai)
+      for (const _ of odd) await isOk(ai)
       for (const amzDate of dates) expect(amzDate).toMatch(AMZ_DATE)
-      expect(dates.length).toBeLessThanOrEqual(2 * told.length)
+      expect(dates.length).toBeLessThanOrEqual(2 * odd.length)
       isRight = true
       expect(await isOk(ai)).toBe(true)
     }),

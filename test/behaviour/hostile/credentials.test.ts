@@ -35,7 +35,7 @@ describe('a provider that hung once', () => {
     expect(provider).toHaveBeenCalledTimes(2)
   })
 
-  it('is waited for as long as anybody waits', async () => {
+  it('is waited for as long as one call waits for it', async () => {
     let give: (identity: AwsCredentialIdentity) => void = () => {}
     const provider = vi.fn(
       () =>
@@ -89,7 +89,7 @@ describe('calls whose token is refused', () => {
         })
       : answer()
 
-  it.each([1, 50])('ask the provider once or twice, %d of them, and go on with what it gives', async (count) => {
+  it.each([1, 50])('ask the provider once or twice, %d of them, and continue with its credentials', async (count) => {
     respond = async (key) => {
       await sleep(Math.random() * 30)
       return refuse(key)
@@ -104,11 +104,11 @@ describe('calls whose token is refused', () => {
     expect(provider.mock.calls.length).toBeLessThanOrEqual(2)
   })
 
-  it.each(['the same', 'none', 'what is no identity'])('end as refused where it gives %s', async (given) => {
+  it.each(['the same', 'none', 'an invalid identity'])('end as rejected if it gives %s', async (given) => {
     respond = refuse
     const provider = vi.fn<AwsCredentialProvider>(async (options) => {
       if (options?.forceRefresh && given === 'none') throw new Error('no')
-      if (options?.forceRefresh && given === 'what is no identity') return {} as never
+      if (options?.forceRefresh && given === 'an invalid identity') return {} as never
       return make('ASIAOLD', { expiration: new Date(Date.now() + 3_600_000) })
     })
     const ai = createClient(provider)

@@ -40,7 +40,7 @@ async function useClients() {
 }
 
 describe('a header that cannot be sent', () => {
-  it.each(Object.keys(FORMS))('is told before anything is sent, and not shown: %s', async (form) => {
+  it.each(Object.keys(FORMS))('is refused before anything is sent, without showing its value: %s', async (form) => {
     const { ai, signed, recorder } = await useClients()
     setEnv({ AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'AKID', AWS_SECRET_ACCESS_KEY: 'secret' })
     for (const name of ['x-api-key', 'x-amz-meta', 'X-Api-Key', 'content-type']) {
@@ -101,7 +101,7 @@ describe('a header that cannot be sent', () => {
     expect(() => signedServices({ services: { ai: BASE }, headers: { 'x team': 'a' } })).toThrow('x team: is not')
   })
 
-  it('nor is any other value shown, whatever holds it', async () => {
+  it('other values are not shown either, in any container', async () => {
     const { ai, signed, recorder } = await useClients()
     await fc.assert(
       fc.asyncProperty(

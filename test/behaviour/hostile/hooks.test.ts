@@ -111,7 +111,7 @@ describe('a polluted Object.prototype', () => {
     }
   }
 
-  it('makes no call hang: each ends within its bound, and is signed where it goes out', async () => {
+  it('makes no call hang: each ends within its bound, and is signed if it is sent', async () => {
     setEnv({ AWS_REGION: 'eu-central-1' })
     await fc.assert(
       fc.asyncProperty(

@@ -35,7 +35,7 @@ function walk(path: string, times: number, separators: RegExp): string[] | undef
     if (segment === '..') {
       if (segments.length === 0) return undefined
       segments.pop()
-      // Whoever has left the stage, even to come back, was outside of it.
+      // A path that leaves the stage and comes back was outside of it, too.
       if (segments.length === 0) return undefined
     } else if (segment !== '.' && segment !== '') segments.push(segment)
   }

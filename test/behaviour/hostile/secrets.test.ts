@@ -65,7 +65,7 @@ const SPELLINGS: readonly ((character: string) => string)[] = [
   (character) => ({ '/': '\\/' })[character] ?? character,
 ]
 
-/** A JSON answer, as a gateway gives it. */
+/** A JSON response, as a gateway gives it. */
 function json(body: unknown, status: number, headers: Record<string, string> = {}): Promise<Response> {
   return answer(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
 }
@@ -265,7 +265,7 @@ describe('what a transport fails with', () => {
     expectNothingSecret(await rejection(createClient(() => answer()).get('x', { hooks })))
   })
 
-  it('shows nothing of the raw answer that an HTTP parser could not read', async () => {
+  it('shows nothing of the raw response that an HTTP parser could not read', async () => {
     const echo = `HTTP/1.1 200 OK\r\nx-echo: ${TOKEN}\r\nbroken header ${TOKEN}\r\n\r\n`
     const server = await startRawServer((socket) => void socket.write(echo))
     onTestFinished(server.close)
@@ -279,7 +279,7 @@ describe('what a transport fails with', () => {
     expect(inspect(failure, { depth: 20, showHidden: true })).not.toContain('rawPacket')
   })
 
-  it('shows nothing of what a provider throws but its words', async () => {
+  it('shows only the message of an error that a provider throws', async () => {
     const cause = Object.assign(new Error('no\nFORGED'), { response: { body: TOKEN }, code: 'EX' })
     const { ai } = createServices({ services: { ai: BASE }, credentials: () => Promise.reject(cause), retry: 0 })
     const error = await rejection(ai.get('x'))

@@ -71,7 +71,7 @@ describe.each(HEADERS)('%s', (header) => {
   })
 })
 
-it('whatever a header asks for is a delay that JSON can hold, or none', () => {
+it('a delay in any header becomes a delay that JSON can hold, or none', () => {
   const text = fc.oneof(
     fc.stringMatching(/^[\x21-\x7e]{0,30}$/),
     fc.bigInt().map(String),

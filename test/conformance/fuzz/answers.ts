@@ -11,22 +11,22 @@ import { createRandom, type Random } from './random.ts'
 /** Milliseconds of an attempt, and of a whole call. */
 const TIMEOUT_MS = 150
 const TOTAL_MS = 300
-/** What a call may take beyond its bound for work of its own, and for that of the calls beside it. */
+/** Milliseconds that a call may take beyond its bound, for its own work and that of concurrent calls. */
 const SLACK_MS = 150
 const CONCURRENCY = 8
 
 export interface AnswerFuzzResult {
-  /** How many calls ended in which way. */
+  /** Number of calls by the way in which they ended. */
   readonly outcomes: ReadonlyMap<string, number>
-  /** Calls that ended late, or with an error that is none of the package. */
+  /** Calls that ended late, or with an error of another package. */
   readonly wrong: readonly string[]
-  /** What nobody caught. */
+  /** Rejections and exceptions that were not caught. */
   readonly uncaught: readonly string[]
   /** Bytes that the heap grew by after the first quarter. */
   readonly growth: number
 }
 
-/** Sends `count` calls to a server that answers each with random bytes. */
+/** Sends `count` calls to a server that responds to each with random bytes. */
 export async function fuzzAnswers(
   count: number,
   seed: number,
@@ -135,7 +135,7 @@ function createWays(service: ServiceClient, signedFetch: typeof fetch, url: stri
         if (size > 1_000_000) break
       }
     },
-    // Nobody reads it.
+    // It is not read.
     async (random) => (await service.fetch('x', init(random))).status,
     async (random) => {
       const response = await signedFetch(url, { ...init(random), signal: AbortSignal.timeout(TOTAL_MS) })
@@ -152,7 +152,7 @@ async function outcomeOf(call: Promise<unknown>): Promise<string> {
   } catch (error) {
     if (error instanceof ServiceError) return JSON.stringify(error) && error.code
     const { name } = error as Error
-    // What a `fetch`, its body, or the reader of JSON and forms throws.
+    // Thrown by a `fetch`, its body, or the reader of JSON and forms.
     return /^(TypeError|SyntaxError|TimeoutError)$/.test(name) ? name : `untyped: ${name}`
   }
 }
@@ -191,7 +191,7 @@ const OTHERS = [
   '',
 ]
 
-/** Answers one request: some bytes, in pieces, cut anywhere, and then an end, a reset, or nothing. */
+/** Responds to one request with some bytes in pieces, cut anywhere, and then an end, a reset, or nothing. */
 async function answer(socket: Socket, random: Random): Promise<void> {
   const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T
   const bytes = createAnswer(random, pick)

@@ -1,4 +1,4 @@
-/** `npm run fuzz [count] [seed]`: random requests against the verifier, random answers, then odd URLs by several signers. */
+/** `npm run fuzz [count] [seed]`: random requests against the verifier, random responses, then odd URLs by several signers. */
 import { createRequire } from 'node:module'
 import { fuzzAnswers } from './answers.ts'
 import { compareSigners, fuzz } from './fuzz.ts'

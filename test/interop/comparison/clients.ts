@@ -16,17 +16,17 @@ interface CallRequest {
 }
 
 export interface Setup {
-  /** Where calls go; each adds a path. */
+  /** Base URL; each call adds a path. */
   readonly url: string
   readonly region?: string
   readonly credentials: AwsCredentialIdentity
-  /** What there is once the first ones were refused. */
+  /** Credentials that a provider gives after the first ones were rejected. */
   readonly renewed?: AwsCredentialIdentity
-  /** Milliseconds that the invocation has. */
+  /** Milliseconds that the invocation has left. */
   readonly remaining?: number
 }
 
-/** Makes one call: resolves or rejects with whatever its user gets. */
+/** Makes one call. Resolves or rejects as it does for a user of the client. */
 export type Call = (path: string, request?: CallRequest) => Promise<unknown>
 
 export type CreateCall = (setup: Setup) => Call
@@ -53,7 +53,7 @@ export const clients: Readonly<Record<string, CreateCall>> = {
       ...withToken(credentials),
       ...(region && { region }),
       service: SERVICE,
-      // 0 would stand for its default.
+      // The client takes 0 for its default.
       initRetryMs: Number.MIN_VALUE,
     })
     return (path, request = {}) => aws.fetch(url + path, toInit(request))
@@ -77,7 +77,7 @@ export const clients: Readonly<Record<string, CreateCall>> = {
       })
   },
 
-  'by hand': ({ url: base, region = '', credentials }) => {
+  'hand-written': ({ url: base, region = '', credentials }) => {
     const signer = new SignatureV4({ credentials, region, service: SERVICE, sha256: Sha256 })
     return async (path, { method = 'GET', body } = {}) => {
       const url = new URL(base + path)
@@ -107,7 +107,7 @@ function toInit({ method = 'GET', body, signal }: CallRequest) {
   }
 }
 
-/** For types that know of no token that may be missing. */
+/** For types in which the token is not optional. */
 function withToken({ accessKeyId, secretAccessKey, sessionToken = '' }: AwsCredentialIdentity) {
   return { accessKeyId, secretAccessKey, sessionToken }
 }

@@ -1,4 +1,4 @@
-/** What the comparison's rows say of a client, measured over loopback. */
+/** Measures the rows of docs/comparison.md for a client, over loopback. */
 import { inspect } from 'node:util'
 import { type Fault, type LocalGateway, startLocalGateway, verifySignature } from '../../../src/testing/index.ts'
 import { oddUrls } from '../../conformance/fuzz/signers.ts'
@@ -10,26 +10,26 @@ const TOKEN = IDENTITY.sessionToken as string
 const EXPIRED = { ...IDENTITY, sessionToken: 'the-token-of-an-hour-ago' }
 const POST = { method: 'POST', body: '{}' }
 
-/** Gives a cell. `_X_AMZN_TRACE_ID` must be `TRACE_ID` meanwhile, and `AWS_REGION` not set. */
+/** Resolves with the text of a cell. `_X_AMZN_TRACE_ID` must be `TRACE_ID`, and `AWS_REGION` must not be set. */
 export type Probe = (create: CreateCall) => Promise<string>
 
-/** By the names of the rows. */
+/** The keys are the names of the rows. */
 export const probes: Readonly<Record<string, Probe>> = {
-  [`odd URLs refused, of ${oddUrls.length}`]: (create) =>
+  [`odd URLs rejected, of ${oddUrls.length}`]: (create) =>
     withRecorder(async ({ url, requests }) => {
       const call = create({ url, region: REGION, credentials: IDENTITY })
       const judge = { credentials: [IDENTITY], region: REGION }
-      let refused = 0
+      let rejected = 0
       for (const odd of oddUrls) {
         requests.length = 0
         await outcome(() => call(odd))
         const [request] = requests
-        if (request === undefined || !verifySignature(request, judge).verified) refused += 1
+        if (request === undefined || !verifySignature(request, judge).verified) rejected += 1
       }
-      return String(refused)
+      return String(rejected)
     }),
 
-  'requests for a GET, a POST that gets 503': async (create) => {
+  'requests for one GET, one POST, if each gets 503': async (create) => {
     const count = (method: string) =>
       withGateway(create, { fault: { status: 503 } }, async (call, { requests }) => {
         await outcome(() => call('/jobs', { method }))
@@ -43,40 +43,41 @@ export const probes: Readonly<Record<string, Probe>> = {
       withGateway(create, { fault: { status: 307, headers: { location: `${url}/elsewhere` } } }, async (call) => {
         const { error } = await outcome(() => call('/jobs', POST))
         const followed = requests[0]?.rawHeaders
-        if (followed === undefined) return error === undefined ? 'not followed' : 'an error'
+        if (followed === undefined) return error === undefined ? 'not followed' : 'throws an error'
         return `followed, ${followed.includes(TOKEN) ? 'with' : 'without'} token`
       }),
     ),
 
-  "the invocation's trace": (create) =>
+  "the invocation's X-Ray trace": (create) =>
     withGateway(create, {}, async (call, { requests }) => {
       await outcome(() => call('/jobs'))
       return requests[0]?.headers['x-amzn-trace-id'] === TRACE_ID ? 'sent' : 'not sent'
     }),
 
-  "at the invocation's deadline": (create) =>
+  "when the invocation's deadline passes": (create) =>
     withGateway(create, { fault: 'hang', remaining: 250 }, async (call) => {
       const ended = await Promise.race([outcome(() => call('/jobs')), later(1_000)])
-      return ended === undefined ? 'goes on' : 'ends'
+      return ended === undefined ? 'the call continues' : 'the call ends'
     }),
 
   "the caller's `signal`": (create) =>
     withGateway(create, { fault: 'hang' }, async (call) => {
       const signal = AbortSignal.timeout(50)
       const ended = await Promise.race([outcome(() => call('/jobs', { signal })), later(1_000)])
-      return ended === undefined ? 'is lost' : 'ends the call'
+      return ended === undefined ? 'is ignored' : 'ends the call'
     }),
 
-  'a token refused as expired': (create) =>
+  'a token rejected as expired': (create) =>
     withGateway(
       create,
       { fault: { fault: 'expired-token', times: 1 }, credentials: EXPIRED, renewed: IDENTITY },
       again('renewed'),
     ),
 
-  'a clock ten minutes off': (create) => withGateway(create, { now: () => Date.now() + 600_000 }, again('corrected')),
+  'a local clock ten minutes off': (create) =>
+    withGateway(create, { now: () => Date.now() + 600_000 }, again('corrected')),
 
-  'a 403 is': (create) =>
+  'result of a 403': (create) =>
     withGateway(create, { fault: 'access-denied' }, async (call) => {
       const { error, value } = await outcome(() => call('/jobs'))
       const { name, hint } = (error ?? {}) as { name?: string; hint?: string }
@@ -84,27 +85,27 @@ export const probes: Readonly<Record<string, Probe>> = {
       return `\`${name}\`${hint?.includes('execute-api:Invoke') ? ' with a hint' : ''}`
     }),
 
-  'what `console` prints of the token then': (create) =>
+  'session token, when `console` prints that result': (create) =>
     withGateway(create, { fault: 'access-denied' }, async (call) => {
       const { error, value } = await outcome(() => call('/jobs'))
-      return inspect(error ?? value).includes(TOKEN) ? 'all of it' : 'nothing'
+      return inspect(error ?? value).includes(TOKEN) ? 'in full' : 'not shown'
     }),
 
-  'signed for, without a region': (create) =>
+  'without a region': (create) =>
     withRecorder(async ({ url, requests }) => {
       const { error } = await outcome(async () => create({ url, credentials: IDENTITY })('/jobs'))
       const scope = requests[0]?.rawHeaders.find((value) => value.startsWith('AWS4-HMAC-SHA256'))?.split('/')
-      if (scope !== undefined) return scope[2] === '' ? 'none' : `\`${scope[2]}\``
+      if (scope !== undefined) return scope[2] === '' ? 'signs for none' : `signs for \`${scope[2]}\``
       return error === undefined ? 'unsigned' : 'refused at cold start'
     }),
 }
 
-/** Whether the same call succeeded after all. */
+/** Whether the client repaired the call: a rejection, then a success. */
 function again(how: string): (call: Call, gateway: LocalGateway) => Promise<string> {
   return async (call, { requests }) => {
     await outcome(() => call('/jobs', POST))
     const statuses = requests.map(({ status }) => status)
-    return statuses.join() === '403,200' ? `${how}, sent again` : statuses.join()
+    return statuses.join() === '403,200' ? `${how}, retried` : statuses.join()
   }
 }
 
@@ -136,7 +137,7 @@ async function withRecorder<T>(run: (recorder: Awaited<ReturnType<typeof startRe
   }
 }
 
-/** What a call gave, or what it was refused with, by itself or when its client was made. */
+/** The result of a call, or the error that the call, or the creation of its client, threw. */
 async function outcome(call: () => Promise<unknown>): Promise<{ readonly value?: unknown; readonly error?: unknown }> {
   try {
     return { value: await call() }

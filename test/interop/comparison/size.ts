@@ -1,4 +1,4 @@
-/** What each client makes a function load at start. */
+/** Size of the code that a function loads at start for each client. */
 import { build } from 'esbuild'
 import { loadedAtStart } from '../../platform/bundles/size.ts'
 
@@ -7,14 +7,14 @@ const entries: Readonly<Record<string, string>> = {
   aws4fetch: "export { AwsClient } from 'aws4fetch'",
   'aws-sigv4-fetch': "export { createSignedFetcher } from 'aws-sigv4-fetch'",
   'aws4-axios': "export { default } from 'axios'; export { aws4Interceptor } from 'aws4-axios'",
-  'by hand': "export { SignatureV4 } from '@aws-sdk/signature-v4'",
+  'hand-written': "export { SignatureV4 } from '@aws-sdk/signature-v4'",
 }
 
-/** Bytes, minified, without what `import()` brings later. The client is resolved from `folder`. */
+/** Minified bytes, without what `import()` loads later. The client is resolved from `folder`. */
 export async function measureSize(client: string, folder: string): Promise<number> {
   const { metafile } = await build({
     stdin: { contents: entries[client] ?? '', resolveDir: folder },
-    // The checkout's own maps the package's name to its sources.
+    // The repository's own tsconfig maps the package's name to its sources.
     tsconfigRaw: {},
     bundle: true,
     splitting: true,

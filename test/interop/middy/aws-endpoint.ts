@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** An endpoint for clients of the AWS SDK, for one test: answers each request's body with what `answer` makes of it. */
+/** An endpoint for clients of the AWS SDK, for one test. Responds to each request with what `answer` returns for its body. */
 export async function useAwsEndpoint(contentType: string, answer: (body: string) => string) {
   const bodies: string[] = []
   const server = createServer(async (incoming, response) => {

@@ -28,7 +28,7 @@ const handler = async (_: APIGatewayProxyEvent, { services: { ai } }: ServicesCo
   body: await ai.get('x').text(),
 })
 
-describe('@middy/http-error-handler: a failed call that nobody handles', () => {
+describe('@middy/http-error-handler: a failed call whose error the handler does not catch', () => {
   it('is 500 to the outside, which learns nothing of it', async () => {
     const result = (await failing(403).handler(handler)(EVENT, CONTEXT)) as APIGatewayProxyResult
     expect(result.statusCode).toBe(500)

@@ -1,6 +1,6 @@
 /**
  * The middleware in each of Middy's modes and ways to end. Runs against the sources with Middy 7 as every other test, and
- * by `npm run test:middy` in a project of its own that has the packed package, once with Middy 6 and once with 7.
+ * by `npm run test:middy` in its own project that has the packed package, once with Middy 6 and once with 7.
  */
 import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
@@ -52,7 +52,7 @@ const failure = (promise: Promise<unknown>): Promise<Error & { cause?: unknown }
     (error) => error,
   )
 
-/** Middy 6 has no such modules, so that nothing may look for them before they are wanted. */
+/** Middy 6 does not have these modules, so they are imported only when a test needs them. */
 async function importMode(mode: 'StreamifyResponse' | 'DurableContext'): Promise<unknown> {
   const module = await import(/* @vite-ignore */ `@middy/core/${mode}`)
   return module[`executionMode${mode}`]
@@ -61,7 +61,7 @@ async function importMode(mode: 'StreamifyResponse' | 'DurableContext'): Promise
 const seen = () =>
   gateway.requests.map(({ method, path, status, signature }) => `${method} ${path} ${status} ${signature.verified}`)
 
-it.skipIf(process.env.MIDDY_MAJOR === undefined)(`@middy/core ${version} is the one that is wanted`, () => {
+it.skipIf(process.env.MIDDY_MAJOR === undefined)(`@middy/core ${version} is the wanted version`, () => {
   expect(String(major)).toBe(process.env.MIDDY_MAJOR)
 })
 
@@ -87,7 +87,7 @@ describe(`@middy/core ${major}, standard mode`, () => {
     expect(await handler({}, lambdaContext())).toEqual({ id: '1' })
   })
 
-  it.each(['before', 'after'] as const)('stands %s a middleware that answers early', async (place) => {
+  it.each(['before', 'after'] as const)('works %s a middleware that responds early', async (place) => {
     const early = { before: async (request: { context: Context }) => asked(request.context as Services) }
     const asked = async (context: Services) =>
       context.services ? await context.services.ai.get('jobs/2').json() : 'none'
@@ -102,7 +102,7 @@ describe(`@middy/core ${major}, standard mode`, () => {
     expect(run).not.toHaveBeenCalled()
   })
 
-  it('leaves an answer of onError alone, and an error that nobody answers for', async () => {
+  it('leaves the response of onError unchanged, and rethrows an error for which onError gives none', async () => {
     const failing = (answer?: object) =>
       middy()
         .use(signedServices({ services: ['ai'] }))
@@ -112,7 +112,7 @@ describe(`@middy/core ${major}, standard mode`, () => {
     expect(await failure(failing()({}, lambdaContext()))).toMatchObject({ code: 'ERR_SERVICE_AUTH', service: 'ai' })
   })
 
-  it('ends what is under way when the handler fails', async () => {
+  it('ends calls in flight when the handler fails', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     gateway.fail('ai GET /jobs/:id', 'hang')
     gateway.fail('ai POST /jobs', { delay: 50 })
@@ -169,7 +169,7 @@ describe(`@middy/core ${major}, timeouts of Middy itself`, () => {
     expect(await ended).toMatchObject({ code: 'ERR_SERVICE_TIMEOUT' })
   })
 
-  it("may answer early, and Middy's signal ends a call that takes it, as its caller's own", async () => {
+  it("can respond early; Middy's signal ends a call that uses it, as the caller's own abort", async () => {
     let ended: Promise<unknown> | undefined
     const early = { timeoutEarlyInMillis: 150, timeoutEarlyResponse: () => ({ statusCode: 504 }) }
     const handler = hanging(early, 0, (ai, signal) => {
@@ -215,7 +215,7 @@ describe(`@middy/core ${major}, streamify mode`, () => {
       .handler(async (_, { services: { ai } }) => run(ai))
   }
 
-  it('lets an answer of a service flow on after the handler has ended', async () => {
+  it("does not cut a service's response that is streamed after the handler has ended", async () => {
     const handler = await start(async (ai) => (await ai.get('text')).body)
     expect(await handler({}, lambdaContext())).toBe(ROUTES['GET /text'])
     expect(seen()).toEqual(['GET /text 200 true'])

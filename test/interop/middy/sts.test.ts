@@ -7,7 +7,7 @@ import { useAwsEndpoint } from './aws-endpoint.ts'
 
 describe('@middy/sts', () => {
   it('gives the credentials that calls are signed with', async () => {
-    // The gateway knows the assumed role, and nobody else.
+    // The gateway accepts only the credentials of the assumed role.
     const gateway = await useGateway({ ai: { 'GET /x': { ok: true } } })
     setEnv({ AWS_ACCESS_KEY_ID: 'AKIDOTHER', AWS_SECRET_ACCESS_KEY: 'other', AWS_SESSION_TOKEN: undefined })
     const { accessKeyId, secretAccessKey, sessionToken } = IDENTITY

@@ -8,7 +8,7 @@ const IDENTITY = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrX
 
 type OutageMethod = 'GET' | 'POST'
 
-/** What an environment's client does with one call, whatever becomes of it. */
+/** Makes one call with an environment's client. Its result does not matter. */
 type Call = (method: OutageMethod) => Promise<unknown>
 
 /** One environment of each client, with its defaults, but for the waiting between attempts. */
@@ -54,7 +54,7 @@ function createByAwsRule(): Call {
 }
 
 export interface Outage {
-  /** Environments, each with a client of its own, as Lambda keeps them. */
+  /** Environments, each with its own client, as Lambda keeps them. */
   readonly environments: number
   /** Calls that each makes while the outage lasts, one after the other. */
   readonly calls: number
@@ -67,7 +67,7 @@ export type Multiples = ReadonlyMap<string, Readonly<Record<OutageMethod, number
 
 const unavailable = async () => new Response('{"message":"Service Unavailable"}', { status: 503 })
 
-/** Has each client call a service that answers every request with a 503. */
+/** Lets each client call a service that responds to every request with a 503. */
 export async function simulateOutage({ environments, calls, clients }: Outage): Promise<Multiples> {
   const measured = new Map<string, Record<OutageMethod, number>>()
   for (const [name, createClient] of Object.entries(CLIENTS)) {

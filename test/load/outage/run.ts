@@ -1,4 +1,4 @@
-/** `npm run outage [environments]`: what an outage of one service makes of its callers' requests, by client. */
+/** `npm run outage [environments]`: the number of requests that each client sends for a call during an outage. */
 import { createRequire } from 'node:module'
 import { simulateOutage } from './outage.ts'
 

@@ -32,7 +32,7 @@ const FAULTS: Readonly<Record<string, Fault | undefined>> = {
   hang: 'hang',
   'hang-in-body': 'hang-in-body',
   slow: { delay: 60_000 },
-  // Ended by a signal of its own and by the one that all share.
+  // Ended by its own signal and by the one that all share.
   aborted: 'hang',
   'aborted-in-body': 'hang-in-body',
 }

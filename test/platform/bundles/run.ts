@@ -146,7 +146,7 @@ async function check(name: string, { options, maxSize, credentials }: Kind, fold
   checkSize(name, loadedAtStart(metafile, basename(bundle)), maxSize)
 }
 
-/** Invokes the bundle in a process of its own, with nothing of this process's environment. */
+/** Invokes the bundle in its own process, with nothing of this process's environment. */
 async function invoke(bundle: string, env: Readonly<Record<string, string>>): Promise<unknown> {
   const args = ['--input-type=module', '--eval', INVOKE, bundle, ...PACKAGES]
   const { stdout } = await promisify(execFile)(process.execPath, args, {

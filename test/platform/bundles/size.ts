@@ -1,4 +1,4 @@
-/** Sizes in bytes, from what esbuild tells of its output. */
+/** Sizes in bytes, from esbuild's metafile. */
 import { basename } from 'node:path'
 import type { Metafile } from 'esbuild'
 

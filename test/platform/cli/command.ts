@@ -1,4 +1,4 @@
-/** The command in a process of its own, as a shell runs it. */
+/** The command in its own process, as a shell runs it. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { join } from 'node:path'
 

@@ -5,8 +5,8 @@ import { type Fault, fail, type LocalGateway, startLocalGateway } from '../../..
 import { IDENTITY } from '../../support/helpers.ts'
 import { type Outcome, run } from './command.ts'
 
-/** What a terminal is told of each fault: what happened, and what to do. */
-const TOLD: Readonly<Record<string, readonly [problem: RegExp, advice: RegExp]>> = {
+/** What the command prints for each fault: what happened, and what to do. */
+const PRINTED: Readonly<Record<string, readonly [problem: RegExp, advice: RegExp]>> = {
   'missing-token': [/403 MissingAuthenticationTokenException/, /deploy the stage/],
   'incomplete-signature': [/403 IncompleteSignatureException/, /something on the way has changed it/],
   'signature-mismatch': [/403 InvalidSignatureException/, /all from one source/],
@@ -43,7 +43,7 @@ const OTHERS: Readonly<Record<string, Fault>> = {
   'fail-network': fail('network'),
 }
 
-const faults = Object.keys(TOLD)
+const faults = Object.keys(PRINTED)
 
 /** Faults that end with the timeout. */
 const SILENT: readonly string[] = ['hang', 'hang-in-body', 'timeout', 'fail-timeout']
@@ -65,7 +65,7 @@ beforeAll(async () => {
 
 afterAll(() => gateway.close())
 
-it('every fault is told of', () => expect(faults).toEqual(expect.arrayContaining([...FAULT_NAMES])))
+it('every fault has an expected message', () => expect(faults).toEqual(expect.arrayContaining([...FAULT_NAMES])))
 
 const expectNothingSecret = ({ stdout, stderr }: Outcome) => {
   for (const secret of [IDENTITY.secretAccessKey, IDENTITY.sessionToken as string]) {
@@ -77,7 +77,7 @@ const expectNothingSecret = ({ stdout, stderr }: Outcome) => {
 
 describe('call', () => {
   it.concurrent.each(faults)('%s', { timeout: 30_000 }, async (fault) => {
-    const [problem, advice] = TOLD[fault] as readonly [RegExp, RegExp]
+    const [problem, advice] = PRINTED[fault] as readonly [RegExp, RegExp]
     const timeout = SILENT.includes(fault) ? '900' : '20000'
     const args = ['call', nameOf(fault), 'health', '--retry', '0', '--timeout', timeout, '-iv']
     const outcome = await run(args, { env: gateway.env })
@@ -115,7 +115,7 @@ it('doctor finds every fault', { timeout: 30_000 }, async () => {
   for (const fault of faults) {
     const { checks = [] } = services.find(({ name }) => name === nameOf(fault)) ?? {}
     const { detail, advice } = checks.find(({ status }) => status === 'fail') ?? {}
-    expect(detail, fault).toMatch((TOLD[fault] as readonly [RegExp, RegExp])[0])
-    expect(advice, fault).toMatch((TOLD[fault] as readonly [RegExp, RegExp])[1])
+    expect(detail, fault).toMatch((PRINTED[fault] as readonly [RegExp, RegExp])[0])
+    expect(advice, fault).toMatch((PRINTED[fault] as readonly [RegExp, RegExp])[1])
   }
 })

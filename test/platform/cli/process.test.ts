@@ -30,7 +30,7 @@ afterAll(() => gateway.close())
 
 const env = (more: NodeJS.ProcessEnv = {}) => ({ env: { ...gateway.env, ...more } })
 
-/** A service that answers as a test wants it to, and verifies nothing. */
+/** A service whose response a test chooses, and that verifies nothing. */
 const startService = async (answer: (response: ServerResponse) => void): Promise<string> => {
   const server = createServer((_request, response) => answer(response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -156,7 +156,7 @@ describe('TLS', () => {
     )
   })
 
-  it.each(['call', 'doctor'])('that is not trusted is told of by %s', async (command) => {
+  it.each(['call', 'doctor'])('that is not trusted is named by %s', async (command) => {
     const service = await startTlsService()
     onTestFinished(service.close)
     const { code, stdout, stderr } = await run([command, service.url], { env: keys })
@@ -182,7 +182,7 @@ describe('Ctrl-C', () => {
     expect(performance.now() - startedAt).toBeLessThan(1_000)
   })
 
-  it('ends what waits for standard input', async () => {
+  it('ends a command that waits for standard input', async () => {
     const child = start(['call', 'ai', 'echo', '-d', '-'], env())
     const outcome = collect(child)
     await new Promise((resolve) => setTimeout(resolve, 1_000))

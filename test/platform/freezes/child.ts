@@ -1,6 +1,6 @@
 /**
- * Makes an invocation's calls whenever it is told its name by a line of standard input, and tells by a line of standard
- * output what became of them: `child.ts <url>`. Between two invocations it is frozen.
+ * `child.ts <url>` reads the names of invocations from standard input, one a line. It makes the calls of each, and writes
+ * a line with their results to standard output. Between two invocations it is frozen.
  */
 import { createInterface } from 'node:readline'
 import { createServices } from '../../../src/index.ts'

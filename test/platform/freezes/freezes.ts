@@ -26,7 +26,7 @@ export interface Freezes {
 /** Milliseconds that a process stays frozen. */
 const FROZEN_MS = 30
 
-/** What becomes of idle connections meanwhile: of all of them, or of the newest, which would serve next. */
+/** How idle connections end meanwhile: all of them, or the newest, which would be reused next. */
 const FATES = ['left open', 'all closed', 'all reset', 'newest closed', 'newest reset'] as const
 
 /** What happens to a frozen process; the thaw brings everything that came before it, in that order. */
@@ -131,13 +131,13 @@ async function startService(protocol: Protocol) {
     requests,
     connections: () => connections,
     close,
-    /** Ends connections and tells how many. */
+    /** Ends connections. Returns their number. */
     end: (fate: (typeof FATES)[number]) => {
       if (fate === 'left open') return 0
       const open = fate.startsWith('all') ? [...sockets] : [...sockets].slice(-1)
       for (const socket of open) {
         sockets.delete(socket)
-        // No half-closed connections: what comes in afterwards is answered with a reset, as a server's kernel does.
+        // No half-closed connections: bytes that arrive afterwards cause a reset, as with a server's kernel.
         if (fate.endsWith('closed')) socket.destroy()
         else socket.resetAndDestroy()
       }

@@ -16,11 +16,11 @@ import { type Invocation, type RuntimeApi, startRuntimeApi } from './runtime-api
 
 const examples = join(import.meta.dirname, '..', '..', '..', 'examples')
 
-/** A function, an event for it, and what comes of one invocation; each id is used once. */
+/** A function, an event for it, and the expected result of one invocation. Each id is used once. */
 export interface Example {
   readonly name: string
   readonly event: (id: string) => unknown
-  /** Whether an answer is the one to that event. */
+  /** Whether a result belongs to that event. */
   readonly isRight: (answer: unknown, id: string) => boolean
   readonly calls: readonly string[]
 }
@@ -71,7 +71,7 @@ export interface DeploymentOptions {
   readonly example: Example
   /** Variables beside those that every function has. */
   readonly env?: Readonly<Record<string, string>>
-  /** Milliseconds that a service takes to answer; default: 0. */
+  /** Milliseconds that a service takes to respond; default: 0. */
   readonly delay?: () => number
 }
 
@@ -157,7 +157,7 @@ export interface Finding {
   readonly problems: readonly string[]
 }
 
-/** Compares what the gateway saw with what the invocations must have sent: every call once, with its own trace. */
+/** Checks that the gateway received every call of the invocations once, with its own trace. */
 export async function inspect(
   { example, api, gateway: { requests } }: Deployment,
   invocations: ReadonlyMap<string, Invocation>,
@@ -181,7 +181,7 @@ export async function inspect(
   for (const [trace, { length }] of byTrace) problems.push(`${length} calls with the trace ${trace}`)
   const unverified = requests.filter(({ signature }) => !signature.verified)
   for (const request of unverified) problems.push(`${describe(request)}: signature refused`)
-  if (api.strayAnswers() > 0) problems.push(`${api.strayAnswers()} answers that nobody waited for`)
+  if (api.strayAnswers() > 0) problems.push(`${api.strayAnswers()} results of no running invocation`)
   return {
     invocations: invocations.size,
     calls: requests.length,

@@ -5,7 +5,7 @@ export type Ending = 'closed' | 'reset'
 
 export interface TcpProxy {
   readonly port: number
-  /** Ends every connection and tells how many there were. */
+  /** Ends every connection. Returns their number. */
   readonly end: (ending: Ending) => number
   readonly close: () => Promise<void>
 }
@@ -28,7 +28,7 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     const open = [...sockets]
     for (const [socket, target] of open) {
       sockets.delete(socket)
-      // No half-closed connections: what comes in afterwards is answered with a reset, as a server's kernel does.
+      // No half-closed connections: bytes that arrive afterwards cause a reset, as with a server's kernel.
       if (ending === 'closed') socket.destroy()
       else socket.resetAndDestroy()
       target.destroy()

@@ -65,8 +65,8 @@ export interface Runtime {
 }
 
 /**
- * Starts the client as Lambda's bootstrap does, with the handler in `_HANDLER` and an environment of its own.
- * `onExit` hears of an end that nobody asked for.
+ * Starts the client as Lambda's bootstrap does, with the handler in `_HANDLER` and its own environment.
+ * `onExit` is called if the client ends before `stop`.
  */
 export function startRuntime(
   taskRoot: string,

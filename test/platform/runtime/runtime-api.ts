@@ -1,4 +1,4 @@
-/** The Runtime API of one Lambda function, on loopback: what it hands out is answered exactly once, in time. */
+/** The Runtime API of one Lambda function, on loopback. Each invocation that it hands out must get exactly one result, in time. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,7 +7,7 @@ import { json } from 'node:stream/consumers'
 const PREFIX = '/2018-06-01/runtime'
 const FUNCTION_ARN = 'arn:aws:lambda:us-east-1:123456789012:function:example'
 
-/** Milliseconds that an invocation may take, from being queued to its answer. */
+/** Milliseconds that an invocation may take, from being queued to its result. */
 const INVOCATION_MS = 20_000
 
 /** More than any scenario needs. */
@@ -15,20 +15,20 @@ const MAX_INVOCATIONS = 5_000
 
 export interface Invocation {
   readonly traceId: string
-  /** The function's answer; rejects with its error, or when there was none in time. */
+  /** The function's result. Rejects with its error, or if there is none in time. */
   readonly answer: Promise<unknown>
 }
 
 export interface RuntimeApi {
   /** For AWS_LAMBDA_RUNTIME_API. */
   readonly address: string
-  /** Queues an invocation, with a trace of its own. */
+  /** Queues an invocation, with its own trace. */
   readonly invoke: (event: unknown) => Invocation
   /** Resolves once the runtime waits for an invocation, which is when Lambda freezes it. */
   readonly idle: () => Promise<void>
-  /** The most invocations that were handed out and not answered yet. */
+  /** The most invocations at a time that were handed out and had no result yet. */
   readonly maxInFlight: () => number
-  /** Answers to what was not asked, or was answered before. */
+  /** Results for unknown invocations, or for those that already had one. */
   readonly strayAnswers: () => number
   /** Ends every invocation, for a runtime that is gone. */
   readonly fail: (error: Error) => void
@@ -62,7 +62,7 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
     idle?.reject(error)
     for (const { reject } of invocations.values()) reject(error)
   }
-  /** Takes an answer; false where nobody waits for it. */
+  /** Takes the result of an invocation; false if the invocation has none outstanding. */
   const take = async (id: string, kind: string, incoming: IncomingMessage): Promise<boolean> => {
     const body = await json(incoming)
     const running = invocations.get(id)
@@ -121,7 +121,7 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
       handOut()
       const timer = setTimeout(() => reject(new Error(`No answer within ${INVOCATION_MS} ms`)), INVOCATION_MS)
       const answer = promise.finally(() => clearTimeout(timer))
-      // Whoever invokes may look at it later.
+      // The caller may await it later.
       answer.catch(() => {})
       return { traceId, answer }
     },

@@ -31,7 +31,7 @@ const REPEATS = 6
 /** Milliseconds that a runtime stays frozen. */
 const FROZEN_MS = 40
 
-/** What becomes of idle connections meanwhile. */
+/** How idle connections end meanwhile. */
 const FATES = ['left open', 'closed', 'reset'] as const satisfies readonly (Ending | 'left open')[]
 
 /** What happens to a frozen runtime; the thaw brings everything that came before it, in that order. */
@@ -104,7 +104,7 @@ const freezes =
       return { ...finding, problems, details }
     })
 
-/** The runtime client's other way to ask for invocations, on the event loop in place of a thread of its own. */
+/** The runtime client's other way to ask for invocations, on the event loop instead of a separate thread. */
 const ON_EVENT_LOOP = { AWS_LAMBDA_NODEJS_USE_ALTERNATIVE_CLIENT_1: 'true' }
 
 export const scenarios: ReadonlyMap<string, Scenario> = new Map([
@@ -123,7 +123,7 @@ function invoke({ api, example }: Deployment, invocations: Map<string, Invocatio
   return invocation
 }
 
-/** Waits for an answer or a failure, which `inspect` looks at. */
+/** Waits for a result or a failure, and passes it to `inspect`. */
 async function settle({ answer }: Invocation): Promise<void> {
   await Promise.allSettled([answer])
 }

@@ -116,7 +116,7 @@ describe('help', () => {
 })
 
 describe('the command', () => {
-  it('tells its version', () => expect(readArguments(['--version'])).toEqual({ kind: 'version' }))
+  it('prints its version', () => expect(readArguments(['--version'])).toEqual({ kind: 'version' }))
 
   it.each([
     [[], 'a command is missing: call or doctor'],

@@ -74,7 +74,7 @@ describe('call', () => {
     expect([...bytes]).toEqual([...BINARY])
   })
 
-  it('gives a binary body as it is, on a terminal too', async () => {
+  it('writes a binary body unchanged, on a terminal too', async () => {
     const gateway = await useGateway()
     for (const isTerminal of [true, false]) {
       const { bytes } = await call(gateway, ['ai', 'binary'], { isTerminal })
@@ -89,7 +89,7 @@ describe('call', () => {
     expect(stdout).toBe('{\n  "message": "no such job"\n}\n')
   })
 
-  it('writes the body to a file, as it is', async () => {
+  it('writes the body to a file unchanged', async () => {
     const gateway = await useGateway()
     const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-call-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -125,21 +125,21 @@ describe('call', () => {
     )
   })
 
-  it('gives the body of a failure as it is', async () => {
+  it('writes the body of a failure unchanged', async () => {
     const gateway = await useGateway()
     const { code, bytes } = await call(gateway, ['ai', 'image', '--retry', '0'])
     expect([code, [...bytes]]).toEqual([1, [...BINARY]])
     expect(await call(gateway, ['ai', 'empty', '--retry', '0'])).toMatchObject({ code: 1, stdout: '' })
   })
 
-  it('retries as often as it is asked to', async () => {
+  it('retries as often as --retry says', async () => {
     const gateway = await useGateway()
     gateway.fail('ai *', { fault: 'throttled', times: 3 })
     expect(await call(gateway, ['ai', 'jobs/7', '--retry', '3'])).toMatchObject({ code: 0, stdout: '{"id":"7"}' })
     expect(gateway.requests.map(({ status }) => status)).toEqual([429, 429, 429, 200])
   }, 30_000)
 
-  it('shows how it signed, without what is secret', async () => {
+  it('shows how it signed, without secrets', async () => {
     const gateway = await useGateway()
     const { stderr } = await call(gateway, ['ai', 'jobs/7', '-v'])
     const { signature } = gateway.requests[0] as (typeof gateway.requests)[0]
@@ -179,7 +179,7 @@ describe('call', () => {
     expect(stderr).toContain('* refused, and signed again with: corrected clock\n')
   })
 
-  it('shows what could not be sent', async () => {
+  it('shows a request that could not be sent', async () => {
     const gateway = await useGateway()
     const { code, stderr } = await call(gateway, ['ai', 'jobs/7', '-v', '-H', 'authorization: own'])
     expect(code).toBe(1)
@@ -187,7 +187,7 @@ describe('call', () => {
     expect(stderr).not.toContain('canonical request')
   })
 
-  it('takes secrets out of what a service echoes', async () => {
+  it('removes secrets that a service echoes', async () => {
     const gateway = await useGateway()
     const { stdout } = await call(gateway, ['ai', 'tells'])
     expect(stdout).toContain('"x-amz-security-token":"[redacted]"')
@@ -217,7 +217,7 @@ describe('call', () => {
     expect(gateway.requests).toEqual([])
   })
 
-  it.each(['jobs/7', 'missing', 'binary'])('ends quietly where nobody reads %s', async (path) => {
+  it.each(['jobs/7', 'missing', 'binary'])('ends quietly if its output is closed: %s', async (path) => {
     const gateway = await useGateway()
     const stdout = new Writable({
       write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),

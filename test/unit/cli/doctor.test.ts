@@ -51,7 +51,7 @@ describe('doctor', () => {
     ])
   })
 
-  it('checks what is named, a URL too', async () => {
+  it('checks the named services, or a URL', async () => {
     const gateway = await useGateway()
     const { code, report } = await doctor(gateway.env, ['ai', `${gateway.env.AI_SERVICE_API_URL}`, '--path', 'up'])
     expect(code).toBe(0)
@@ -91,7 +91,7 @@ describe('doctor', () => {
     expect(none.code).toBe(1)
   })
 
-  it('takes a bad URL for wrong usage', async () => {
+  it('reports a bad URL as wrong usage', async () => {
     const { code, stderr } = await doctor({}, ['x.example.com'])
     expect([code, stderr]).toEqual([2, 'the URL: https:// is missing\nSee middy-signed-services --help\n'])
   })
@@ -131,7 +131,7 @@ describe('doctor', () => {
     expect(find('clock')).toMatchObject({ status: 'fail', detail: expect.stringMatching(/^\d+ s behind the gateway$/) })
   })
 
-  it('takes controls out of what a service says', async () => {
+  it("removes control characters from a service's messages", async () => {
     const gateway = await useGateway()
     const { find } = await doctor(gateway.env, ['ai', '--path', '/text'])
     expect(find('health')?.detail).toMatch(/^GET \/text: 418 .*: a \[31mteapot \(\d+ ms\)$/)

@@ -12,7 +12,7 @@ describe('indented JSON', () => {
     )
   })
 
-  it('leaves values as they are written', () => {
+  it('does not change the spelling of values', () => {
     expect(indentJson('{"id":12345678901234567890,"n":1.0,"s":"a\\"[,]{:}","id":2}')).toBe(
       '{\n  "id": 12345678901234567890,\n  "n": 1.0,\n  "s": "a\\"[,]{:}",\n  "id": 2\n}\n',
     )

@@ -35,7 +35,7 @@ describe('a body', () => {
     },
   )
 
-  it('that is not the JSON that it should be is written as it is', async () => {
+  it('that is declared as JSON and is not is written unchanged', async () => {
     expect(String(await write('application/json', true, 'some-secret, and no JSON'))).toBe('[redacted], and no JSON\n')
     expect(await write('application/json', true)).toHaveLength(0)
   })
@@ -93,7 +93,7 @@ describe('standard output', () => {
 })
 
 describe('a file', () => {
-  it('keeps what it has until there is a body', async () => {
+  it('keeps the old content until there is a body', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-output-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const file = join(folder, 'body')

@@ -19,13 +19,13 @@ describe('bytes', () => {
     )
   })
 
-  it('lose every secret, and keep what is too short to be one', () => {
+  it('lose every secret, and keep texts that are too short to be one', () => {
     expect(redact(['first-secret short', ' second-', 'secret'], ['first-secret', 'short', 'second-secret'])).toBe(
       '[redacted] short [redacted]',
     )
   })
 
-  it('that are no text stay as they are', () => {
+  it('that are not text do not change', () => {
     const redactor = createByteRedactor(new Set(['some-secret']))
     const bytes = Uint8Array.from({ length: 256 }, (_, index) => index)
     expect([...redactor.push(bytes), ...redactor.end()]).toEqual([...bytes])

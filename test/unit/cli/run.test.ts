@@ -15,11 +15,11 @@ describe('the command', () => {
     )
   })
 
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     expect(await runHere(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
   })
 
-  it('says what is wrong with its use', async () => {
+  it('explains wrong usage', async () => {
     expect(await runHere(['calll'])).toMatchObject({
       code: 2,
       stdout: '',

@@ -71,13 +71,13 @@ describe('a target', () => {
     expect(() => resolve('ai', env)).toThrow(message)
   })
 
-  it('that is misspelt is told', () => {
+  it('that is misspelt gets a suggestion', () => {
     const env = { INTEGRATION_SERVICE_API_URL: API }
     expect(() => resolve('integraton', env)).toThrow('\nDid you mean the service integration?')
     expect(() => resolve('admin', env)).not.toThrow('Did you mean')
   })
 
-  it('passes on what it does not know', () => {
+  it('passes on unknown errors', () => {
     const env = new Proxy(
       {},
       {
@@ -127,7 +127,7 @@ describe('credentials', () => {
     expect(findCredentials(undefined, { AWS_PROFILE: 'dev' }).name).toBe("the AWS SDK's provider chain, profile dev")
   })
 
-  it('are those of a profile, whatever the environment holds', async () => {
+  it('are those of a profile, even if environment variables hold others', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-profile-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const file = join(folder, 'credentials')

@@ -21,7 +21,7 @@ describe('forwardAbort', () => {
     expect(target.signal.reason).toBe('early')
   })
 
-  it('stops when it is told to, and leaves no listener behind', () => {
+  it('stops on request, and leaves no listener behind', () => {
     const [source, target] = [new AbortController(), new AbortController()]
     const stop = forwardAbort(source.signal, target)
     expect(listenersOf(source)).toHaveLength(1)

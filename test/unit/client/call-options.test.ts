@@ -52,7 +52,7 @@ describe('normalizeCallOptions', () => {
     expect(given).toEqual({ retry: 3, headers: { 'X-Team': 'a' } })
   })
 
-  it('leaves Headers and pairs as they are', () => {
+  it('does not change Headers and pairs', () => {
     for (const headers of [new Headers({ a: 'b' }), [['A', 'b']]] as NonNullable<Options['headers']>[]) {
       expect(normalizeCallOptions({ headers }).headers).toBe(headers)
     }
@@ -60,7 +60,7 @@ describe('normalizeCallOptions', () => {
 })
 
 describe('mergeOptions', () => {
-  it("gives what ky makes of a client's defaults and a call's options", () => {
+  it("merges a client's defaults and a call's options as ky does", () => {
     const client = ky.create({ headers: { a: '1', b: '1' }, timeout: 5 })
     const merged = mergeOptions(client, { headers: { b: '2' }, retry: { limit: 1 } })
     expect(merged).toMatchObject({ timeout: 5, retry: { limit: 1 } })
@@ -138,7 +138,7 @@ describe('init hooks', () => {
     expect([json, list, String(searchParams), retry]).toEqual([{ a: 1 }, [1], 'a=1', { limit: 1, methods: ['get'] }])
   })
 
-  it('run once, before the client adds what it promises', () => {
+  it('run once, before the client adds its own options', () => {
     const seen: Options[] = []
     const { options } = finish({ hooks: { init: [(given) => void seen.push({ ...given })] } })
     expect(seen).toHaveLength(1)
@@ -175,7 +175,7 @@ describe('a body', () => {
     expect(options).toMatchObject(given)
   })
 
-  it('of a Request is not lost to a query of its own', () => {
+  it('of a Request is not lost to its own query', () => {
     const target = new Request(TARGET, { method: 'POST', body: 'a' })
     expect(() => finish({ searchParams: { a: 1 } }, { target })).toThrow(
       'ai: GET /x: a Request with a body keeps its own query: ky would send it without its body',
@@ -189,7 +189,7 @@ describe('a retry', () => {
     vi.useRealTimers()
   })
 
-  /** Whether an answer that asks to wait for 2 s is retried, `elapsed` milliseconds after the call began. */
+  /** Whether a response that asks to wait for 2 s is retried, `elapsed` milliseconds after the call began. */
   async function ask(given: Options, left: number | undefined, elapsed: number) {
     vi.useFakeTimers()
     const remaining = left === undefined ? undefined : () => left

@@ -46,7 +46,7 @@ describe('a closed circuit', () => {
     expect(openFor(breaker)).toBe(1000)
   })
 
-  it('counts anew after a success, and not at all for what is neutral', () => {
+  it('starts again at zero after a success, and ignores neutral outcomes', () => {
     const breaker = make()
     run(breaker, 'failure', 'failure', 'success', 'failure', 'neutral', 'failure')
     expect(openFor(breaker)).toBeUndefined()
@@ -54,7 +54,7 @@ describe('a closed circuit', () => {
     expect(openFor(breaker)).toBe(1000)
   })
 
-  it('hears of a call also where another one succeeded meanwhile', () => {
+  it('counts a call even if another one succeeded meanwhile', () => {
     const breaker = make(1)
     const slow = breaker.acquire(CALL)
     run(breaker, 'success')
@@ -62,7 +62,7 @@ describe('a closed circuit', () => {
     expect(openFor(breaker)).toBe(1000)
   })
 
-  it('hears of each call once', () => {
+  it('counts each call once', () => {
     const breaker = make()
     const permit = breaker.acquire(CALL)
     for (let time = 0; time < 5; time += 1) permit('failure')
@@ -156,7 +156,7 @@ describe('execute', () => {
       ...errors.map((reason) => ({ status: 'rejected', reason }) as const),
     ])
 
-  it('gives what the call gives, and throws what it throws', async () => {
+  it("returns the call's value, and throws its error", async () => {
     const breaker = make(1)
     expect(await breaker.execute(async () => 'done')).toBe('done')
     expect(await breaker.execute(() => 'sync')).toBe('sync')
@@ -266,7 +266,7 @@ describe("a service's circuit breaker", () => {
     expect(await rejection(ai.get('x'))).toBeInstanceOf(CircuitOpenError)
   })
 
-  it('stays closed for answers below 500, aborts and what was refused before sending', async () => {
+  it('stays closed for responses below 500, aborts, and calls that were refused before sending', async () => {
     const { ai } = create({ circuitBreaker: { failureThreshold: 1 } })
     respond = () => answer('{}', { status: 404 })
     await rejection(ai.get('x'))
@@ -279,7 +279,7 @@ describe("a service's circuit breaker", () => {
     expect((await ai.get('x')).status).toBe(200)
   })
 
-  it('counts half an answer as a failure, and a whole one as a success', async () => {
+  it('counts half a response as a failure, and a whole one as a success', async () => {
     const { ai } = create()
     const cut = () => answer(new ReadableStream({ pull: (controller) => controller.error(new Error('cut')) }))
     respond = cut
@@ -292,7 +292,7 @@ describe("a service's circuit breaker", () => {
     expect(await rejection(ai.get('x').json())).toBeInstanceOf(CircuitOpenError)
   })
 
-  it('takes an answer that nobody reads for a success, and lets the next one probe', async () => {
+  it('counts an unread response as a success, and lets the next call probe', async () => {
     const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 200 } })
     const busy = () => answer('{}', { status: 503 })
     respond = busy
@@ -311,7 +311,7 @@ describe("a service's circuit breaker", () => {
     expect((await ai.get('x')).status).toBe(200)
   })
 
-  it('stays as it is for a 4xx that is not thrown, an abort in the body, and what never went out', async () => {
+  it('does not change for a 4xx that is not thrown, an abort in the body, and a request that was not sent', async () => {
     const { ai } = create({ circuitBreaker: { failureThreshold: 2, resetTimeout: 200 } })
     const busy = () => answer('{}', { status: 503 })
     const stalled = () => answer(new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from('half')) }))
@@ -336,7 +336,7 @@ describe("a service's circuit breaker", () => {
     expect(await ai.get('x').json()).toEqual({})
   })
 
-  it('takes a large answer that nobody reads for a success, when its time is over', async () => {
+  it('counts a large unread response as a success, when its time is over', async () => {
     const { ai } = create({ circuitBreaker: { failureThreshold: 1 }, timeout: 20 })
     respond = () => answer(new ReadableStream({ pull: (stream) => stream.enqueue(new Uint8Array(50_000)) }))
     await ai.get('x')
@@ -344,7 +344,7 @@ describe("a service's circuit breaker", () => {
     expect((await ai.get('x')).status).toBe(200)
   })
 
-  it('is off where nobody asked for it, and on with true', async () => {
+  it('is off by default, and on with true', async () => {
     respond = () => answer('{}', { status: 500 })
     const off = create({}).ai
     for (let time = 0; time < 9; time += 1) expect(await rejection(off.get('x'))).toMatchObject({ status: 500 })

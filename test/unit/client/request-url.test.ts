@@ -76,7 +76,7 @@ describe('an absolute URL given as text', () => {
     'ht\ntps://h.example',
     'data://x',
     's3://h.example',
-  ])('is told from a path: %j', (input) => {
+  ])('is distinguished from a path: %j', (input) => {
     expect(refusal(() => resolve(input)).message).toBe(`ai: GET /: an absolute URL is not a path below ${HOST}/prod`)
   })
 
@@ -90,7 +90,7 @@ describe('an absolute URL given as text', () => {
 })
 
 describe('a URL or Request', () => {
-  it('is taken below the base, the Request as it is', () => {
+  it('is accepted below the base, with the Request unchanged', () => {
     const url = new URL(`${HOST}/prod/x?a=1`)
     const request = new Request(url)
     expect(resolve(url)).toMatchObject({ href: url.href, path: '/x' })
@@ -98,7 +98,7 @@ describe('a URL or Request', () => {
     expect(resolve(request).target).toBe(request)
   })
 
-  it('is copied, so that nobody changes it after it was checked', () => {
+  it('is copied, so that it cannot change after the check', () => {
     const url = new URL(`${HOST}/prod/x`)
     const { target } = resolve(url)
     url.pathname = '/admin'
@@ -198,7 +198,7 @@ describe('a path of separators, dots and names, encoded at random', () => {
     ...['%2e%2e', '.%2e', 'a', 'b%20', '%', '%25', '...'],
   )
 
-  it('stays below its base, whatever a server decodes and takes for a slash', () => {
+  it('stays below its base for any decoding and any kind of slash on the server', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {
         let target: URL

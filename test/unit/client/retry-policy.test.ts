@@ -72,7 +72,7 @@ describe('a delay', () => {
     expect((await ask({ backoffLimit: 100 }, status(503))).delay).toBe(100)
   })
 
-  it('is the one that the answer asks for, without jitter', async () => {
+  it('is the one that the response asks for, without jitter', async () => {
     random = 0.1
     expect((await ask({}, status(429, { 'retry-after': '7' }))).delay).toBe(7000)
     expect((await ask({}, status(503, { 'ratelimit-reset': '3' }))).delay).toBe(3000)
@@ -196,7 +196,7 @@ describe('a retry is allowed', () => {
     }
   })
 
-  it('of nothing where a hook made an answer of a lost connection', async () => {
+  it('of nothing where a hook made a response of a lost connection', async () => {
     const { rules } = await ask({}, network('ECONNRESET'))
     const error = new HTTPError(new Response(null, { status: 503 }), new Request('http://h'), {} as never)
     expect(await rules.options.shouldRetry?.({ error, retryCount: 1 })).toBe(false)
@@ -267,7 +267,7 @@ describe('the retry budget', () => {
     expect(left(budget)).toBe(2)
   })
 
-  it('refuses a retry that it cannot pay for, whatever it is for', async () => {
+  it('refuses a retry that exceeds the budget, for any reason', async () => {
     const budget = createRetryBudget()
     left(budget)
     for (const outcome of [status(503), status(429), network('ECONNREFUSED', true)]) {

@@ -20,7 +20,7 @@ const CONFIG = resolveConfig({
 const HEAD = { status: 200, statusText: '', headers: new Headers(), url: URL_.href }
 
 const respond: SendSigned = async (_, __, options) => new ReceivedResponse(HEAD, null, options)
-/** Answers only to the end of the attempt. */
+/** Settles only when the attempt ends. */
 const hang: SendSigned = (_, __, { signal }) =>
   new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason))
@@ -119,7 +119,7 @@ describe('the bounds of a call', () => {
     expect(sendSigned).not.toHaveBeenCalled()
   })
 
-  it('do not keep the process alive for a response that nobody reads', async () => {
+  it('do not keep the process alive for an unread response', async () => {
     const started = vi.spyOn(globalThis, 'setTimeout')
     onTestFinished(() => started.mockRestore())
     const unread: SendSigned = async (_, __, options) =>

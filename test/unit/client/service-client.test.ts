@@ -80,7 +80,7 @@ describe('a client', () => {
     ])
   })
 
-  it('gives bodies as ky does, and undefined for an empty JSON answer', async () => {
+  it('gives bodies as ky does, and undefined for an empty JSON response', async () => {
     const ai = createClient()
     respond = () => answer('{"a":1}', { headers: { 'content-type': 'application/json' } })
     expect(await ai.get('x').json<{ a: number }>()).toEqual({ a: 1 })
@@ -144,14 +144,14 @@ describe('a client', () => {
     // The first call waits for its signing key in any case.
     await ai.fetch('x')
     isTraced = true
-    // Tracers enter a context when their fetch is called, and leave it when that has answered: what the caller starts
+    // Tracers enter a context when their fetch is called, and leave it when that has settled: what the caller starts
     // meanwhile must not be taken for a part of this call.
     const answers = [ai.fetch('x'), ai.post('x', { json: {} }).json()]
     expect(store.getStore()).toBeUndefined()
     await Promise.all(answers)
   })
 
-  it('checks an answer with a Standard Schema, whose error passes through', async () => {
+  it('checks a response with a Standard Schema, whose error passes through', async () => {
     const schema: StandardSchemaV1<unknown, { a: number }> = {
       '~standard': {
         version: 1,
@@ -175,7 +175,7 @@ describe('a client', () => {
     expect([sent[2]?.headers.get('x-team'), sent[2]?.headers.has('x-other')]).toEqual(['only', false])
   })
 
-  it('is extended by options, or by what a function makes of those that it has', async () => {
+  it('is extended by options, or by a function of its present options', async () => {
     const ai = createClient({ headers: { 'x-team': 'a' } })
     await ai.extend({ headers: { 'X-Other': 'b' } }).get('x')
     const prefix = (parent: { headers?: unknown }) => {
@@ -192,7 +192,7 @@ describe('a client', () => {
     ])
   })
 
-  it('streams an answer through, and cancels it where the reader stops', async () => {
+  it('streams a response through, and cancels it where the reader stops', async () => {
     const cancelled = vi.fn()
     const chunks = ['one', 'two']
     respond = () =>
@@ -209,13 +209,13 @@ describe('a client', () => {
     expect(cancelled).toHaveBeenCalledOnce()
   })
 
-  it('keeps the URL of the answer', async () => {
+  it('keeps the URL of the response', async () => {
     const gateway = await useGateway({ ai: { 'GET /x': { a: 1 } } })
     const { ai } = createServices({ services: ['ai'] })
     expect((await ai.get('x')).url).toBe(`${gateway.url}/ai/x`)
   })
 
-  it('is retried with a signature of its own each time', async () => {
+  it('is retried with its own signature each time', async () => {
     vi.useFakeTimers({ now: Date.parse('2026-11-22T00:00:00Z') })
     respond = (count) => answer('{}', { status: count < 3 ? 503 : 200 })
     const done = createClient().get('x', { retry: { delay: () => 60_000, jitter: false } })
@@ -338,7 +338,7 @@ describe('a client sends to its own base and nowhere else:', () => {
     expectSigned(name === 'beforeRequest' ? 0 : 1)
   })
 
-  it('has a path of its own where it is called itself', async () => {
+  it('has its own path where it is called itself', async () => {
     respond = () => answer('{}', { status: 404 })
     expect(await rejection(createClient().get(new URL(BASE)))).toMatchObject({ path: '/', status: 404 })
   })
@@ -386,7 +386,7 @@ describe('a client sends to its own base and nowhere else:', () => {
     })
   })
 
-  it("what ky makes of wrong options is the call's error", async () => {
+  it("the error of ky for wrong options is the call's error", async () => {
     expect(
       await rejection(
         createClient()
@@ -440,7 +440,7 @@ describe('.fetch', () => {
     expect(sent).toEqual([])
   })
 
-  it("fails with the call's error for what fetch itself refuses", async () => {
+  it("fails with the call's error for requests that fetch itself refuses", async () => {
     expect(await rejection(createClient().fetch('x', { method: 'GET', body: 'b' }))).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
       cause: expect.objectContaining({ name: 'TypeError' }),
@@ -482,7 +482,7 @@ describe('the trace', () => {
   })
 })
 
-it('a status that no standard knows is an answer like any other', async () => {
+it('a status that no standard knows is a response like any other', async () => {
   const server = createServer((_, response) => response.writeHead(999).end('odd')).listen(0, '127.0.0.1')
   onTestFinished(() => {
     server.close()
@@ -500,7 +500,7 @@ it('a status that no standard knows is an answer like any other', async () => {
     'odd',
   ])
   expect(await rejection(ai.get('x'))).toMatchObject({ code: 'ERR_SERVICE_RESPONSE', status: 999, data: 'odd' })
-  // Nobody reads it: it must not end the process.
+  // It is not awaited: it must not end the process.
   await ai.fetch('x')
   await new Promise((resolve) => setTimeout(resolve, 20))
 })

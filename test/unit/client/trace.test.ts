@@ -16,7 +16,7 @@ describe('readTraceId', () => {
     expect(readTraceId(undefined, {})).toBeUndefined()
   })
 
-  it('does without an invoke store, or one that knows no trace', () => {
+  it('works without an invoke store, or with one that has no trace', () => {
     vi.stubGlobal('awslambda', {})
     expect(readTraceId({}, env)).toBe('Root=1-env')
     vi.stubGlobal('awslambda', { InvokeStore: {} })
@@ -31,7 +31,7 @@ describe('readTraceId', () => {
     expect(readTraceId({}, { _X_AMZN_TRACE_ID: value })).toBe(value)
   })
 
-  it.each(['', 'Root=1\r\nx-evil: 1', 'Root=1\u0000', 'Root=\u007f', 'Root=é', 42])('takes %j for none', (value) => {
+  it.each(['', 'Root=1\r\nx-evil: 1', 'Root=1\u0000', 'Root=\u007f', 'Root=é', 42])('ignores %j', (value) => {
     expect(readTraceId({ xRayTraceId: value }, {})).toBeUndefined()
     expect(readTraceId({}, { _X_AMZN_TRACE_ID: value as string })).toBeUndefined()
   })

@@ -50,7 +50,7 @@ describe('options', () => {
     expect(problemsOf(options)).toEqual([])
   })
 
-  it('are told all mistakes at once, beside what the environment lacks', () => {
+  it('report all mistakes in one error, together with missing environment variables', () => {
     setEnv({ AWS_REGION: undefined, AI_SERVICE_API_URL: undefined })
     const options = {
       timeout: 0,
@@ -165,7 +165,7 @@ describe('options', () => {
     expect(problemsOf(options)).toEqual([problem])
   })
 
-  it('do not show what may be a secret', () => {
+  it('do not show possible secrets', () => {
     const problems = problemsOf({
       credentials: { accessKeyId: 'hunter2' },
       region: 'hunter2',
@@ -217,7 +217,7 @@ describe('a mistake in any option', () => {
     (/signingName$/.test(path) && typeof value === 'string' && /^[\w.-]+$/.test(value)) ||
     (/services\.ai$/.test(path) && typeof value === 'string')
 
-  it('is told by its path and in words', () => {
+  it('is reported by its path and in words', () => {
     fc.assert(
       fc.property(fc.constantFrom(...paths), wrong, (path, value) => {
         const at = path.join('.')
@@ -272,7 +272,7 @@ describe('a mistake in any option', () => {
     ])
   })
 
-  it('in a name is told with the nearest one', () => {
+  it('in a name is reported with the nearest name', () => {
     const names = [
       'timeout',
       'idleTimeout',

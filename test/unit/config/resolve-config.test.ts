@@ -96,7 +96,7 @@ describe('resolveConfig', () => {
     expect(resolve(options).services.get('ai')?.headers).toEqual({ 'x-team': 'own', 'x-other': 'o' })
   })
 
-  it('keeps a copy of what could be changed later', () => {
+  it('copies values that could be changed later', () => {
     const retry = { limit: 1, methods: ['get'], statusCodes: [503], afterStatusCodes: [503] }
     const { services } = resolve({ services: ['ai'], retry })
     retry.limit = 9
@@ -121,7 +121,7 @@ describe('resolveConfig', () => {
     expect(withInternals(values('1', '2')).get('admin')?.base?.path).toBe('/2')
   })
 
-  it('is frozen, as it is shared by invocations', () => {
+  it('is frozen, because invocations share it', () => {
     const config = resolve(undefined)
     expect(Object.isFrozen(config)).toBe(true)
     expect(Object.isFrozen(config.services.get('ai'))).toBe(true)

@@ -37,11 +37,11 @@ function createClient(options: object = {}): ServiceClient {
   }).integration
 }
 
-/** A transport that answers only to an abort. */
+/** A transport that ends only when it is aborted. */
 const hang = ({ signal }: RequestInit) =>
   new Promise<Response>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
 
-/** An answer whose body stops after its first bytes, until it is aborted. */
+/** A response whose body stops after its first bytes, until it is aborted. */
 const hangInBody = ({ signal }: RequestInit) =>
   answer(
     new ReadableStream({
@@ -52,8 +52,8 @@ const hangInBody = ({ signal }: RequestInit) =>
     }),
   )
 
-describe('an answer without success', () => {
-  it('is a ServiceResponseError with what API Gateway says', async () => {
+describe('a response without success', () => {
+  it("is a ServiceResponseError with API Gateway's message", async () => {
     respond = () =>
       answer('{"message":"Internal server error"}', {
         status: 502,
@@ -112,7 +112,7 @@ describe('an answer without success', () => {
     expect(error.message.split('\nAllow it', 1)[0]).toBe(`integration: GET /x: ${expected}`)
   })
 
-  it('is not searched beyond what a gateway would write', async () => {
+  it("is searched only up to the length of a gateway's message", async () => {
     const refuse = (length: number) => {
       respond = () =>
         answer(`${'x'.repeat(length)}explicit deny`, { status: 403, headers: { 'x-amzn-errortype': 'SomethingElse' } })
@@ -136,12 +136,12 @@ describe('an answer without success', () => {
     expect(await rejection(createClient().get('x'))).toMatchObject({ requestId: 'h-1' })
   })
 
-  it('keeps the text of what calls itself JSON and is not', async () => {
+  it('keeps the text of a body that is declared as JSON and is not', async () => {
     respond = () => answer('<oops>', { status: 500, headers: { 'content-type': 'application/json' } })
     expect(await rejection(createClient().post('x'))).toMatchObject({ status: 500, data: '<oops>' })
   })
 
-  it('shows neither token nor signature, however the answer echoes them', async () => {
+  it('shows neither token nor signature, however the response echoes them', async () => {
     respond = ({ headers }) => {
       const { authorization, 'x-amz-security-token': token } = Object.fromEntries(headers as Headers)
       const message = `The Canonical String was\n'x-amz-security-token:${token}\n${authorization}'`
@@ -163,7 +163,7 @@ describe('an answer without success', () => {
   })
 })
 
-describe('an answer that is not JSON where JSON was asked for', () => {
+describe('a response that is not JSON where JSON was asked for', () => {
   it('is a ServiceResponseError with the text', async () => {
     respond = () => answer('<html>', { headers: { 'x-amzn-requestid': 'r-2' } })
     const expected = {
@@ -203,7 +203,7 @@ describe('an answer that is not JSON where JSON was asked for', () => {
   })
 })
 
-describe('no answer', () => {
+describe('no response', () => {
   it('is a ServiceNetworkError with the underlying cause', async () => {
     const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
     const cause = new TypeError('fetch failed', { cause: reset })
@@ -278,7 +278,7 @@ describe('no answer', () => {
     expect(records).toMatchObject([{ attempts: 0, errorCode: 'ERR_SERVICE_REQUEST' }])
   })
 
-  it('an answer cut off is a ServiceNetworkError too, for every way to read it', async () => {
+  it('a response cut off is a ServiceNetworkError too, for every way to read it', async () => {
     const sockets: Socket[] = []
     const server = createServer((socket) => {
       sockets.push(socket)
@@ -297,7 +297,7 @@ describe('no answer', () => {
   })
 })
 
-describe('no answer in time', () => {
+describe('no response in time', () => {
   it.each([
     ['headers', hang],
     ['a body', hangInBody],
@@ -377,7 +377,7 @@ describe('no answer in time', () => {
     expect(signal?.aborted).toBe(true)
   })
 
-  it("leaves what the caller's own hook throws to itself", async () => {
+  it("does not change an error that the caller's own hook throws", async () => {
     const hooks = { beforeRequest: [() => Promise.reject(new Error('mine'))] }
     expect(await rejection(createClient().get('x', { totalTimeout: 5000, hooks }))).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
@@ -385,7 +385,7 @@ describe('no answer in time', () => {
     })
   })
 
-  it('does not hide an answer behind a wait that totalTimeout has no room for', async () => {
+  it('does not hide a response behind a wait that totalTimeout has no room for', async () => {
     respond = () => answer('{}', { status: 429, headers: { 'retry-after': '60' } })
     expect(await rejection(createClient().get('x', { totalTimeout: 1000 }))).toMatchObject({
       code: 'ERR_SERVICE_THROTTLED',
@@ -395,7 +395,7 @@ describe('no answer in time', () => {
     })
   })
 
-  it('has no bound of its own with timeout: false', async () => {
+  it('has no timeout with timeout: false', async () => {
     respond = () => new Promise((resolve) => setTimeout(() => resolve(new Response('{}')), 40))
     expect((await createClient({ timeout: 10 }).get('x', { timeout: false })).status).toBe(200)
   })
@@ -429,7 +429,7 @@ describe("the caller's signal", () => {
   })
 })
 
-it('what failed without an answer has no request id', () => {
+it('a failure without a response has no request id', () => {
   const call = { service: 'ai', method: 'GET', path: '/x', attempts: 1 }
   const error = new ServiceError(call, 'failed', { statusCode: 502 })
   expect(error).toMatchObject({ name: 'ServiceError', message: 'ai: GET /x: failed' })
@@ -448,7 +448,7 @@ const FAILING = {
   tried: new Set<never>(),
 }
 
-it("the caller's own abort comes before whatever else a call fails with", () => {
+it("the caller's own abort comes before any other failure of a call", () => {
   const call = { ...FAILING, signal: new AbortController().signal }
   const error = new ServiceNetworkError(call, 'x', { networkCode: 'ECONNRESET', cause: undefined })
   expect(callFailure(error, call)).toBe(error)
@@ -495,7 +495,7 @@ describe('retries', () => {
     ['get', hang, { timeout: 10, retry: { retryOnTimeout: true } }, 3],
     ['post', hang, { timeout: 10, retry: { retryOnTimeout: true } }, 1],
   ]
-  it.each(cases)('%s with %o and %o goes out that many times', async (method, transport, options, times) => {
+  it.each(cases)('%s with %o and %o is sent that often', async (method, transport, options, times) => {
     respond = transport
     const error = await rejection(createClient()[method]('x', options))
     expect(error).toBeInstanceOf(ServiceError)
@@ -503,7 +503,7 @@ describe('retries', () => {
     expect(count).toBe(times)
   })
 
-  it('wait with full jitter, unless told otherwise', async () => {
+  it('wait with full jitter by default', async () => {
     respond = busy
     vi.spyOn(Math, 'random').mockReturnValue(0)
     await rejection(createClient({ retry: { delay: () => 60_000 } }).get('x'))
@@ -518,7 +518,7 @@ describe('retries', () => {
   })
 })
 
-describe("what a caller's own hook throws", () => {
+describe("an error of a caller's own hook", () => {
   it('before anything was sent is a ServiceRequestError with that cause', async () => {
     const cause = new Error('hook failed')
     const hooks = {
@@ -546,7 +546,7 @@ describe("what a caller's own hook throws", () => {
     })
   })
 
-  it('after an answer is a ServiceResponseError with that cause', async () => {
+  it('after a response is a ServiceResponseError with that cause', async () => {
     respond = () => answer('{}')
     const cause = new Error('hook failed')
     const hooks = {
@@ -581,7 +581,7 @@ describe("what a caller's own hook throws", () => {
   })
 })
 
-it('the same failure comes from the promise and from its body methods, and nobody else hears of it', async () => {
+it('the promise and its body methods reject with the same failure, and no rejection is unhandled', async () => {
   const unhandled = vi.fn()
   process.on('unhandledRejection', unhandled)
   onTestFinished(() => {

@@ -42,7 +42,7 @@ describe('classifyRefusal', () => {
     [400, 'ForbiddenException', 'Forbidden', 'forbidden'],
     [429, 'TooManyRequestsException', 'Too Many Requests', 'throttled'],
     [429, 'LimitExceededException', 'Limit Exceeded', 'quota'],
-    // Owners may change the status; the type still tells.
+    // Owners of an API may change the status. The type stays.
     [401, 'MissingAuthenticationTokenException', '', 'missing-token'],
     [500, 'AccessDeniedException', '', 'access-denied'],
     [500, 'AccessDeniedException', 'The security token included in the request is expired', 'expired-token'],
@@ -64,7 +64,7 @@ describe('classifyRefusal', () => {
     [403, 'SomethingElse', 'Signature expired: 1', 'signature-expired'],
     [429, undefined, '', 'throttled'],
     [403, 'constructor', '', 'forbidden'],
-    // Words that somebody else quotes.
+    // A gateway's words, quoted by another service.
     [403, 'SomethingElse', 'no Signature expired', 'forbidden'],
     [403, undefined, 'no Signature expired', undefined],
     [403, undefined, 'no Signature not yet current', undefined],
@@ -95,7 +95,7 @@ describe('a hint', () => {
     )
   })
 
-  it('names what it can where the message says less', () => {
+  it('names the parts that the message has', () => {
     expect(
       hintFor(
         'access-denied',
@@ -194,7 +194,7 @@ describe('a hint', () => {
     ])
   })
 
-  it('says what else may be wrong where they do not, or cannot be compared', () => {
+  it('names other possible causes if they agree, or cannot be compared', () => {
     expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch(OURS))).toContain(
       'the secret access key is not the one of the access key',
     )
@@ -235,7 +235,7 @@ describe('a hint claims only what was tried:', () => {
   })
 })
 
-it('a wrong secret is told from a request that was changed, and nothing secret is shown', async () => {
+it('hints distinguish a wrong secret from a changed request, and show no secret', async () => {
   const gateway = await useGateway({ ai: { 'POST /x': {} } })
   const wrong = { ...IDENTITY, secretAccessKey: 'not-the-secret' }
   const { ai } = createServices({ services: ['ai'], credentials: wrong })

@@ -63,7 +63,7 @@ describe('a transport error', () => {
     expect(readTransportError(timeout)).toMatchObject({ timedOut: true, message: 'too late' })
   })
 
-  it('ends where errors lead to themselves, and takes a code only for what one looks like', () => {
+  it('ends for circular causes, and accepts only texts that look like a code', () => {
     const circular = system('ECONNRESET') as Error
     circular.cause = circular
     expect(readTransportError(circular)).toMatchObject({ code: 'ECONNRESET' })

@@ -7,7 +7,7 @@ const begin = (context: InvocationContext, options: SignedServicesOptions = {}) 
   new HandlerInvocation(context, createServiceFactory({ services: [], ...options }))
 
 describe('the time that an invocation has left', () => {
-  it('is what the context says, less the margin, at each moment', () => {
+  it("is the context's remaining time less the margin, at each moment", () => {
     let left = 1000
     const { remaining } = begin({ getRemainingTimeInMillis: () => left }, { deadlineMargin: 200 })
     expect(remaining?.()).toBe(800)
@@ -48,7 +48,7 @@ describe('the trace of an invocation', () => {
     expect(begin({ xRayTraceId: 'Root=1-context' }).readTrace()).toBe('Root=1-context')
   })
 
-  it('is none where tracing is off', () => {
+  it('is absent if tracing is off', () => {
     expect(begin({ xRayTraceId: 'Root=1-context' }, { trace: false }).readTrace()).toBeUndefined()
   })
 })

@@ -50,13 +50,13 @@ describe('services', () => {
     expect(inspect(services, { showProxy: true, depth: null })).not.toContain('hunter2')
   })
 
-  it('named like members of every object are services all the same', () => {
+  it('named like members of every object are services, too', () => {
     expect(add(undefined, 'constructor').constructor).toEqual(client('constructor'))
   })
 })
 
-describe('over what was there', () => {
-  it('add only what is missing, and leave it as it is', () => {
+describe('added to existing services', () => {
+  it('add only missing names, and do not change the object', () => {
     const given = { ai: 'mock', extra: 1 }
     const services = add(given, 'ai', 'admin')
     expect(services).toEqual({ ai: 'mock', extra: 1, admin: client('admin') })
@@ -68,7 +68,7 @@ describe('over what was there', () => {
     expect(add({ ai: null }, 'ai').ai).toBeNull()
   })
 
-  it('keep what it hides, inherits and makes up, read with its own `this`', () => {
+  it('keep hidden, inherited and computed members, read with its own `this`', () => {
     class Given {
       readonly #ai = 'of a getter'
       get ai() {
@@ -127,7 +127,7 @@ describe('on a context that is used again', () => {
     expect(mocks).toEqual({ mock: 'mock' })
   })
 
-  it('keep what somebody has put among those of an earlier request', () => {
+  it('keep what a handler added to those of an earlier request', () => {
     const first = add({ mock: 'mock' }, 'ai', 'admin', 'other')
     const past = first.admin
     first.ai = 'mine'
@@ -140,7 +140,7 @@ describe('on a context that is used again', () => {
     expect(third.admin).not.toBe(past)
   })
 
-  it('forget what was removed', () => {
+  it('forget removed members', () => {
     const first = add(undefined, 'ai')
     const past = first.ai
     delete first.ai

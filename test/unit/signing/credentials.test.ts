@@ -19,7 +19,7 @@ const ENV = { AWS_ACCESS_KEY_ID: 'AKIDENV', AWS_SECRET_ACCESS_KEY: 'env-secret' 
 const get = async (source: CredentialSource): Promise<AwsCredentialIdentity> => source.get()
 
 describe('createCredentialSource', () => {
-  it('takes an identity, as a copy that nobody can change afterwards', async () => {
+  it('copies an identity, so that later changes have no effect', async () => {
     const mutable = { ...IDENTITY }
     const source = createCredentialSource(mutable)
     const identity = await source.get()
@@ -28,7 +28,7 @@ describe('createCredentialSource', () => {
     expect(await createCredentialSource(IDENTITY).renew(IDENTITY)).toEqual(IDENTITY)
   })
 
-  it('reads the environment at each signature, and takes an empty token for none', async () => {
+  it('reads environment variables at each signature, and ignores an empty token', async () => {
     const env: NodeJS.ProcessEnv = { ...ENV, AWS_SESSION_TOKEN: '' }
     const source = createCredentialSource(undefined, env)
     const first = await source.get()
@@ -55,7 +55,7 @@ describe('createCredentialSource', () => {
     expect(error.message).not.toContain('hunter2')
   })
 
-  it('takes null for no token, as some providers give it', async () => {
+  it('treats null as no token, because some providers return it', async () => {
     const identity = { accessKeyId: 'a', secretAccessKey: 's', sessionToken: null } as never
     expect(await createCredentialSource(identity).get()).toEqual({ accessKeyId: 'a', secretAccessKey: 's' })
   })
@@ -108,7 +108,7 @@ describe('a provider', () => {
     expect(await keyOf(get())).toBe('AKID3')
   })
 
-  it('may fail in the background as long as what is cached is good', async () => {
+  it('may fail in the background while the cached credentials are valid', async () => {
     let fails = false
     const provider = async () => {
       calls.push(undefined)
@@ -162,7 +162,7 @@ describe('a provider', () => {
     expect(calls).toEqual([undefined, { forceRefresh: true }])
   })
 
-  it('is waited for where a refresh is under way, and forced if that brought nothing new', async () => {
+  it('is waited for where a refresh is in flight, and forced if that brought nothing new', async () => {
     const results = [make(1, MINUTE), make(1, MINUTE), make(2, 60 * MINUTE)]
     const { get, renew } = source(undefined, async (options) => {
       calls.push(options)
@@ -174,7 +174,7 @@ describe('a provider', () => {
     expect(calls).toEqual([undefined, undefined, { forceRefresh: true }])
   })
 
-  it('is forced where a refresh under way fails', async () => {
+  it('is forced where a refresh in flight fails', async () => {
     const { get, renew } = source(undefined, async (options) => {
       calls.push(options)
       if (calls.length === 2) throw new Error('throttled')
@@ -231,7 +231,7 @@ describe("the AWS SDK's provider chain", () => {
     expect(await createCredentialSource(undefined, {}).get()).toEqual(IDENTITY)
   })
 
-  it('gives what it finds, once for all, and something new where a token was refused', async () => {
+  it('gives what it finds once for all calls, and new credentials after a rejected token', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'credentials-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const script = join(folder, 'provide.sh')

@@ -4,7 +4,7 @@ import { fromRequest, readRequest, toPlainBody } from '../../../src/signing/requ
 const URL_ = new URL('https://h.example/x?a=1')
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 
-/** What comes of a body, and what a Request makes of the same. */
+/** The request that is read from a body, and the `Request` of the same body. */
 async function read(init: RequestInit) {
   const { body, headers, method } = readRequest(URL_, init)
   const bytes = Buffer.from((body instanceof Request ? await body.arrayBuffer() : (body ?? '')) as Uint8Array)
@@ -63,7 +63,7 @@ describe('readRequest', () => {
     expect(body).toEqual(new Uint8Array([1, 2]))
   })
 
-  it('reads a Request with what it holds, its own body if init has none', async () => {
+  it('reads all members of a Request, and its body if init has none', async () => {
     const request = new Request(URL_, { method: 'POST', body: 'a', integrity: 'sha256-x' })
     expect(readRequest(request)).toMatchObject({ method: 'POST', init: { integrity: 'sha256-x' } })
     const { body, headers } = fromRequest(new Request(URL_, { method: 'POST' }), undefined, toPlainBody('b'))

@@ -79,7 +79,7 @@ describe('createSendSigned', () => {
     })
   })
 
-  it('remembers what it signed, and every secret that no error may show', async () => {
+  it('records the signed request, and every secret that errors must not show', async () => {
     const { call, send: sendOnce } = create()
     await sendOnce()
     expect(call.canonicalRequest).toMatch(/^GET\n\/prod\/jobs\n/)

@@ -49,7 +49,7 @@ describe('createSignedFetch', () => {
     expect(sent[0]?.headers.get('traceparent')).toBe('t')
   })
 
-  it('replaces what an earlier signature left, and sends no token where there is none', async () => {
+  it('replaces headers of an earlier signature, and sends no token if there is none', async () => {
     const { accessKeyId, secretAccessKey } = IDENTITY
     const { sent, fetch } = record({ credentials: { accessKeyId, secretAccessKey } })
     await fetch(URL_, {
@@ -121,7 +121,7 @@ describe('createSignedFetch', () => {
     expect(Buffer.from(sent[0]?.body as Uint8Array).toString()).toContain(`--${boundary}`)
   })
 
-  it('sends the strict form of the URL, follows no redirect, and passes on what it does not know', async () => {
+  it('sends the strict form of the URL, follows no redirect, and passes on unknown members of init', async () => {
     const { sent, fetch } = record()
     const dispatcher = {}
     await fetch(`${URL_}/a b?q='`, { redirect: 'follow', dispatcher } as RequestInit)
@@ -343,7 +343,7 @@ describe('createSignedFetch fails as fetch does:', () => {
     expect(failure).toEqual(error)
   })
 
-  it('for what is no URL', async () => {
+  it('for an invalid URL', async () => {
     expect(await rejection(record().fetch('jobs'))).toBeInstanceOf(TypeError)
   })
 })

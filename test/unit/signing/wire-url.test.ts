@@ -50,7 +50,7 @@ describe('toWireUrl', () => {
     expect(toWireUrl(new URL('https://host:8443/p')).host).toBe('host:8443')
   })
 
-  it("gives what fetch's URL parser leaves as it is, and what it writes no further", () => {
+  it("writes URLs that fetch's URL parser does not change, and that do not change when written again", () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.webPath(), (a, b, path) => {
         const { href } = toWireUrl(new URL(`https://host/${a}${path}?${b}&${a}=${b}`))
@@ -60,7 +60,7 @@ describe('toWireUrl', () => {
     )
   })
 
-  it("means what WHATWG's own reading of the query means", () => {
+  it("has the same meaning as the query by WHATWG's parser", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }))), (pairs) => {
         const url = new URL('https://host/p')
@@ -71,7 +71,7 @@ describe('toWireUrl', () => {
   })
 })
 
-it('encodePath leaves an encoded path as it is', () => {
+it('encodePath does not change an encoded path', () => {
   expect(encodePath('/a%20b/%2F')).toBe('/a%20b/%2F')
 })
 

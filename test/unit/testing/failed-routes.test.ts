@@ -21,18 +21,18 @@ describe('a route that fails', () => {
     ['startLocalGateway', async () => void (await useGateway(routes)), () => createServices({ services: ['ai'] }).ai],
     ['mockServices', async () => {}, () => mockServices(routes).ai],
   ])('has its error shown on the console by %s', async (owner, prepare, clientOf) => {
-    const told = vi.spyOn(console, 'error').mockImplementation(() => {})
-    onTestFinished(() => told.mockRestore())
+    const log = vi.spyOn(console, 'error').mockImplementation(() => {})
+    onTestFinished(() => log.mockRestore())
     await prepare()
     const ai = clientOf()
     await Promise.all(['fine', 'failed', 'unknown'].map((path) => ai.get(path, { retry: 0 }).catch(() => {})))
-    expect(told).not.toHaveBeenCalled()
+    expect(log).not.toHaveBeenCalled()
     for (const path of ['jobs/1', 'odd', 'refused']) await rejection(ai.get(path, { retry: 0 }).json())
-    expect(told.mock.calls).toEqual([
+    expect(log.mock.calls).toEqual([
       [`${owner}: the route 'GET /jobs/:id' of service 'ai' failed:`, error],
       [`${owner}: the route 'GET /odd' of service 'ai' failed:`, expect.any(TypeError)],
       [`${owner}: the route 'GET /refused' of service 'ai' failed:`, 'a text'],
     ])
-    expect(told.mock.calls[0]?.[1]).toBe(error)
+    expect(log.mock.calls[0]?.[1]).toBe(error)
   })
 })

@@ -27,7 +27,7 @@ describe.each<[string, Config]>([
   ['of all kinds', { toFake: ALL }],
   ['for setTimeout alone', { toFake: ['setTimeout'] }],
 ])('under fake timers %s', (_, config) => {
-  it('mocks answer without being waited for', async () => {
+  it('mocks respond without advancing the timers', async () => {
     vi.useFakeTimers({ now: 0, ...config })
     const { ai } = mockServices({
       ai: {

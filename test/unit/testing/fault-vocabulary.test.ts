@@ -9,7 +9,7 @@ const BREAKS = ['reset-before-read', 'reset-after-read', 'network', 'half-answer
 const BROKEN = new Set<FaultName>(BREAKS as FaultName[])
 const ANSWERS = FAULT_NAMES.filter((name) => !BROKEN.has(name))
 
-/** Two clients whose route answers with a fault: a mock, and a real one in front of the local gateway. */
+/** Two clients whose route responds with a fault: a mock, and a real client of the local gateway. */
 async function twins(name: FaultName): Promise<Record<'mock' | 'real', ServiceClient>> {
   const routes = { ai: { 'POST /jobs/:id': () => fail(name), 'GET /jobs': fail(name), 'HEAD /jobs': fail(name) } }
   await useGateway(routes)
@@ -33,7 +33,7 @@ async function read(ai: ServiceClient) {
   return { status: response.status, ids, headers, body }
 }
 
-describe.each(ANSWERS)('a route that answers with %s', (name) => {
+describe.each(ANSWERS)('a route that responds with %s', (name) => {
   it('gives the same response in mocks as in the gateway', async () => {
     const { mock, real } = await twins(name)
     const response = await read(mock)
@@ -61,8 +61,8 @@ describe.each(ANSWERS)('a route that answers with %s', (name) => {
   })
 })
 
-describe('a mock that answers with signature-mismatch', () => {
-  it('repeats what was signed', async () => {
+describe('a mock that responds with signature-mismatch', () => {
+  it('shows the canonical request', async () => {
     const { mock } = await twins('signature-mismatch')
     const { message } = (await (await mock.fetch('jobs/1', { method: 'POST', body: '{"n":1}' })).json()) as {
       message: string
@@ -75,12 +75,12 @@ describe('a mock that answers with signature-mismatch', () => {
     const { mock } = await twins('incomplete-signature')
     const { message } = (await (await mock.fetch('jobs/1', { method: 'POST' })).json()) as { message: string }
     expect(message).toMatch(/\(hashed with SHA-256\): '[\da-f]{64}'$/)
-    // That of an empty text would be what nobody has sent.
+    // The content type of an empty text would be one that the route did not send.
     expect(message).not.toContain('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
   })
 })
 
-describe('a route that answers with a break of the connection', () => {
+describe('a route that breaks the connection', () => {
   const NETWORK = { code: 'ERR_SERVICE_NETWORK', networkCode: 'ECONNRESET' }
   const TIMEOUT = { code: 'ERR_SERVICE_TIMEOUT', deadline: false }
   it.each([
@@ -117,7 +117,7 @@ describe('a route that answers with a break of the connection', () => {
     }
   })
 
-  it('times a mock out at once, whatever its bound', async () => {
+  it('times a mock out at once, for any timeout', async () => {
     const { mock } = await twins('hang')
     const startedAt = performance.now()
     expect(await rejection(mock.get('jobs').json())).toMatchObject({ timeoutMs: 30_000 })
@@ -125,7 +125,7 @@ describe('a route that answers with a break of the connection', () => {
   })
 })
 
-it('the gateway records a fault that a route answers with', async () => {
+it('the gateway records a fault that a route responds with', async () => {
   const gateway = await useGateway({
     ai: { 'GET /a': fail('quota'), 'GET /b': fail('half-answer'), 'GET /c': fail('network') },
   })

@@ -34,7 +34,7 @@ const get = (gateway: LocalGateway, path: string) =>
     headers: foreignHeaders(gateway, path, { headers: { 'X-Amz-Date': '20300101T000000Z' } }),
   })
 
-/** A connection by hand: what came back so far, and how it ended. */
+/** A raw connection: what came back so far, and how it ended. */
 function open(gateway: LocalGateway, text: string) {
   const { hostname, port } = new URL(gateway.url)
   const socket = connect({ host: hostname, port: Number(port) }, () => socket.write(text))
@@ -122,7 +122,7 @@ const REFUSALS: readonly (readonly [FaultName, number, string | undefined, strin
 const BREAKS = ['reset-before-read', 'reset-after-read', 'network', 'half-answer', 'hang', 'timeout', 'hang-in-body']
 
 describe.each(REFUSALS)('gateway.fail with %s', (name, status, errorType, body) => {
-  it("answers as API Gateway does, until it's healed", async () => {
+  it('responds as API Gateway does, until it is healed', async () => {
     const gateway = await start()
     const heal = gateway.fail(ROUTE, name)
     const answer = await post(gateway)
@@ -146,7 +146,7 @@ describe.each(REFUSALS)('gateway.fail with %s', (name, status, errorType, body) 
     ])
   })
 
-  it('wins over what the signature deserves', async () => {
+  it('takes precedence over the check of the signature', async () => {
     const gateway = await start()
     gateway.fail(ROUTE, name)
     const headers = { authorization: 'Bearer hunter2' }
@@ -220,7 +220,7 @@ describe('gateway.fail with a break of the connection:', () => {
     },
   )
 
-  it('ends half-way through an answer', async () => {
+  it('ends half-way through a response', async () => {
     const gateway = await start()
     gateway.fail(ROUTE, 'half-answer')
     const connection = open(gateway, HEAD + BODY)
@@ -248,14 +248,14 @@ describe('gateway.fail with a break of the connection:', () => {
     },
   )
 
-  it('sends the head of an answer that has nothing more', async () => {
+  it('sends the head of a response that has nothing more', async () => {
     const gateway = await useGateway({ ai: { 'HEAD /x': {} } })
     gateway.fail('*', 'hang-in-body')
     const connection = open(gateway, 'HEAD /ai/x HTTP/1.1\r\nhost: h\r\n\r\n')
     await vi.waitFor(() => expect(connection.received()).toMatch(/^HTTP\/1\.1 200 OK\r\n/))
   })
 
-  it('hangs half-way through an answer, until it closes', async () => {
+  it('hangs half-way through a response, until it closes', async () => {
     const gateway = await start()
     gateway.fail(ROUTE, 'hang-in-body')
     const connection = open(gateway, HEAD + BODY)
@@ -272,8 +272,8 @@ describe('gateway.fail with a break of the connection:', () => {
   })
 })
 
-describe('gateway.fail with an answer of the integration', () => {
-  it('sends it in place of the answer of the route', async () => {
+describe('gateway.fail with a response of the integration', () => {
+  it('sends it in place of the response of the route', async () => {
     const gateway = await start()
     gateway.fail(ROUTE, {
       status: 503,
@@ -296,7 +296,7 @@ describe('gateway.fail with an answer of the integration', () => {
     expect(gateway.requests.map(({ status }) => status)).toEqual([503, 200, 404, 418])
   })
 
-  it('lets nobody past the check of the signature', async () => {
+  it('come after the check of the signature', async () => {
     const gateway = await start()
     gateway.fail(ROUTE, { status: 503 })
     expect((await sendRaw(gateway, PATH, { method: 'POST' })).status).toBe(403)
@@ -304,7 +304,7 @@ describe('gateway.fail with an answer of the integration', () => {
 })
 
 describe('gateway.fail with a delay', () => {
-  it('holds the normal answer back, a refusal too', async () => {
+  it('delays the normal response, and a rejection too', async () => {
     const gateway = await start()
     gateway.fail(ROUTE, { delay: 60 })
     expect(await post(gateway)).toMatchObject({ status: 200, body: '{"ok":true}' })

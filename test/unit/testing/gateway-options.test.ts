@@ -88,7 +88,7 @@ describe('startLocalGateway({ port, host })', () => {
     onTestFinished(() => void other.close())
     const error = await rejection(startLocalGateway({ services: {}, port }))
     expect(error).toMatchObject({ code: 'EADDRINUSE', syscall: 'listen', address: '127.0.0.1', port })
-    // TEST-NET-1 (RFC 5737): an address of nobody's.
+    // TEST-NET-1 (RFC 5737): an address that no machine has.
     expect(await rejection(startLocalGateway({ services: {}, host: '192.0.2.1' }))).toMatchObject({
       code: 'EADDRNOTAVAIL',
     })

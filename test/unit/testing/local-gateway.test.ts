@@ -18,7 +18,7 @@ afterEach(() => {
 const amzDate = (time: number) => new Date(time).toISOString().replace(/[-:]|\.\d+/g, '')
 
 describe('startLocalGateway', () => {
-  it('routes by method and path, with params, and answers JSON, text, bytes and nothing', async () => {
+  it('routes by method and path, with params, and responds with JSON, text, bytes or nothing', async () => {
     const gateway = await useGateway({
       ai: {
         'GET /jobs/:id': ({ params, path }) => ({ params, path }),
@@ -56,7 +56,7 @@ describe('startLocalGateway', () => {
     expect(await created.json()).toEqual({ json: { x: 1 }, searchParams: { a: '3', b: '2' }, type: 'application/json' })
   })
 
-  it('keeps what it saw', async () => {
+  it('records the requests that it received', async () => {
     const gateway = await useGateway({ userProfile: { 'PUT /u/:id': { ok: true } } })
     const { userProfile } = createServices({ services: ['userProfile'] })
     const startedAt = performance.now()
@@ -84,7 +84,7 @@ describe('startLocalGateway', () => {
     ])
   })
 
-  it('makes up an identity of its own, region and clock as asked', async () => {
+  it('invents an identity; takes region and clock from the options', async () => {
     const now = Date.parse('2030-01-01')
     const gateway = await startLocalGateway({
       services: { ai: { 'GET /x': { ok: 1 } } },
@@ -207,7 +207,7 @@ describe('startLocalGateway', () => {
     expect(gateway.requests.map(({ status }) => status)).toEqual([0, 0, 200, 0])
   })
 
-  it('lets an error tell what was signed from what arrived', async () => {
+  it('gives an error that distinguishes what was signed from what arrived', async () => {
     const gateway = await useGateway({ ai: { 'POST /x': {} } })
     // What a proxy on the way may do.
     const tamper: typeof fetch = (input, init) => fetch(input, { ...init, body: 'tampered' })
@@ -268,7 +268,7 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
       },
     })
 
-  it('accepts what another signer signs', async () => {
+  it('accepts requests of another signer', async () => {
     const gateway = await start()
     expect(await sendRaw(gateway, PATH, { headers: foreignHeaders(gateway, PATH) })).toMatchObject({
       status: 200,
@@ -311,7 +311,7 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
     })
   })
 
-  it('a wrong secret, showing what should have been signed', async () => {
+  it('a wrong secret, and shows the expected canonical request', async () => {
     const gateway = await start()
     const identity = { ...IDENTITY, secretAccessKey: 'wrong' }
     const answer = await sendRaw(gateway, PATH, { headers: foreignHeaders(gateway, PATH, { identity }) })

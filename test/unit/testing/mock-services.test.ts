@@ -25,7 +25,7 @@ afterEach(() => {
 })
 
 describe('mockServices', () => {
-  it('answers by method and path', async () => {
+  it('responds by method and path', async () => {
     const { ai } = mockServices({
       ai: {
         'GET /jobs/:id': ({ params }) => ({ id: params.id }),
@@ -75,7 +75,7 @@ describe('mockServices', () => {
     expect((await ai.fetch(`${ai.url}/jobs/7`)).ok).toBe(true)
   })
 
-  it('keeps what it was sent, without what signing adds', async () => {
+  it('records requests without the headers of the signature', async () => {
     const { userProfile, ai } = mockServices({
       userProfile: { 'PUT /u/:id': {}, 'POST /bytes': {} },
       ai: { 'GET /x': {} },
@@ -97,7 +97,7 @@ describe('mockServices', () => {
     expect(mockServices({ ai: { 'GET /x': {} } }).ai.calls).toEqual([])
   })
 
-  it("fails a request that no route fits, listing those that are defined, whatever the handler's retries", async () => {
+  it('fails a request that matches no route, lists the defined routes, and is not retried', async () => {
     const { ai, admin } = mockServices({ ai: { 'GET /jobs/:id': {}, 'POST /jobs': {} }, admin: {} })
     const error = await rejection(ai.get('jobs', { searchParams: { q: 'private' } }).json())
     expect(error).toMatchObject({ code: 'ERR_SERVICE_REQUEST', service: 'ai', path: '/jobs', attempts: 0 })
@@ -154,7 +154,7 @@ describe('mockServices', () => {
     })
   })
 
-  it('keeps its log apart from what routes do with their request', async () => {
+  it('protects its log from changes that routes make to their request', async () => {
     const { ai } = mockServices({
       ai: {
         'POST /x': (request) => {
@@ -218,7 +218,7 @@ describe('mockServices', () => {
     expect(ai.calls).toHaveLength(5)
   })
 
-  it('breaks connections, and retries what may be retried without waiting', async () => {
+  it('breaks connections, and retries safe requests without waiting', async () => {
     let count = 0
     const { ai } = mockServices({
       ai: {
@@ -253,7 +253,7 @@ describe('mockServices', () => {
     ).toEqual(['GET', 'GET', 'GET', 'POST'])
   })
 
-  it('goes through Middy as it is; names that it lacks are real clients', async () => {
+  it('passes through Middy unchanged; missing names are real clients', async () => {
     setEnv(mockEnv())
     const handler = middy()
       .use(signedServices())
@@ -283,9 +283,9 @@ describe('mockServices', () => {
       mockServices({ ai: { 'GET /a/:one': ({ params }: RouteRequest<'two'>) => params.two } })
       // @ts-expect-error: not a function of a request
       mockServices({ ai: { 'GET /a': (n: number) => n } })
-      // @ts-expect-error: not an answer
+      // @ts-expect-error: not a response
       mockServices({ ai: { 'GET /a': Symbol() } })
-      // @ts-expect-error: the answer of a promise is given by a function
+      // @ts-expect-error: only a function can give a promise
       mockServices({ ai: { 'GET /a': Promise.resolve({}) } })
       // @ts-expect-error: no method
       mockServices({ ai: { '/a': {} } })

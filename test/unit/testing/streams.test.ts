@@ -32,7 +32,7 @@ const clients = {
     mockServices({ ai: { 'GET /x': answer, 'HEAD /x': answer } }).ai,
 }
 
-/** A stream that gives each chunk when it is told to, and notes how it was left. */
+/** A stream that gives each chunk on request, and records how it ended. */
 function gated() {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const state = { given: 0, end: 'none' }
@@ -67,14 +67,14 @@ function endless() {
   return { stream, state }
 }
 
-/** A connection by hand. */
+/** A raw connection. */
 async function open(gateway: LocalGateway): Promise<IncomingMessage> {
   const headers = foreignHeaders(gateway, '/ai/x') as Record<string, string>
   const [response] = (await once(get(`${gateway.url}/ai/x`, { headers }), 'response')) as [IncomingMessage]
   return response
 }
 
-describe.each(Object.entries(clients))('a route of %s that answers with a stream', (_, clientOf) => {
+describe.each(Object.entries(clients))('a route of %s that responds with a stream', (_, clientOf) => {
   it.each<[string, () => unknown]>([
     [
       'an async generator',
@@ -123,7 +123,7 @@ describe.each(Object.entries(clients))('a route of %s that answers with a stream
     expect(state.end).toBe('finished')
   })
 
-  it('breaks off where the stream throws, and tells of it', async () => {
+  it('breaks off if the stream throws, and logs the error', async () => {
     const error = new Error('model overloaded')
     const ai = await clientOf(async function* () {
       yield 'half '
@@ -152,7 +152,7 @@ describe.each(Object.entries(clients))('a route of %s that answers with a stream
     await vi.waitFor(() => expect(state.cancelled).toBe(true))
   })
 
-  it('refuses a stream that somebody reads already', async () => {
+  it('refuses a stream that is already locked', async () => {
     const { stream } = endless()
     stream.getReader()
     const ai = await clientOf(() => reply(200, stream))
@@ -192,7 +192,7 @@ describe.each(Object.entries(clients))('a route of %s that answers with a stream
 })
 
 describe('the stream of a route of the gateway', () => {
-  it('goes out without a length, in chunks', async () => {
+  it('is sent without a length, in chunks', async () => {
     const { chunks, open: openGate } = gated()
     const gateway = await useGateway({ ai: { 'GET /x': () => reply(200, chunks()) } })
     const response = await open(gateway)
@@ -205,7 +205,7 @@ describe('the stream of a route of the gateway', () => {
     response.destroy()
   })
 
-  it('adds to what is recorded what it throws', async () => {
+  it('records the error that it throws', async () => {
     const error = new Error('later')
     const gateway = await useGateway({
       ai: {

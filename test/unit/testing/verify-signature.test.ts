@@ -7,7 +7,7 @@ import { IDENTITY } from '../../support/helpers.ts'
 const DATE = '20261122T010203Z'
 const REGION = 'eu-central-1'
 
-/** What the verifier makes of a request, whose signature need not be right. */
+/** Lines of the canonical request that the verifier computes. The signature of the request is wrong. */
 function canonicalOf(target: string, headers: readonly [string, string][] = [], body = ''): string[] {
   const signed = ['host', ...headers.map(([name]) => name.toLowerCase()), 'x-amz-date', 'x-amz-security-token']
   const scope = `20261122/${REGION}/execute-api/aws4_request`
@@ -97,7 +97,7 @@ describe('verifySignature', () => {
     expect(canonicalOf('/', [], 'abc').at(-1)).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
   })
 
-  it('takes a name without a value for nothing', () => {
+  it('ignores a name without a value', () => {
     const request = { method: 'GET', target: '/', rawHeaders: ['authorization'], body: Buffer.alloc(0) }
     expect(verifySignature(request, { credentials: [], region: REGION })).toEqual({
       verified: false,
@@ -181,7 +181,7 @@ describe('verifySignature', () => {
 
   const ABC = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
 
-  it('takes spaces at the ends and several in a row for what was signed, and nothing else', () => {
+  it('ignores spaces at the ends and repeated spaces, and nothing else', () => {
     for (const sent of ['a b', ' a b', 'a b ', '  a    b  ']) expect(verifyValue('a b', sent), sent).toBe(true)
     for (const space of ['\u00a0', '\u000b', '\u000c', '\t', '\u0085', '\u1680', '\u2003', '\u3000', '\ufeff']) {
       for (const sent of [`a${space}b`, `a ${space}b`, `${space}a b`, `a b${space}`, `a${space}${space}b`]) {
@@ -192,7 +192,7 @@ describe('verifySignature', () => {
     }
   })
 
-  it('takes no character for a space but a space', () => {
+  it('treats only spaces as spaces', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 3 }), (text) => {
         expect(verifyValue('a b', `a${text}b`)).toBe(/^ +$/.test(text))

@@ -57,7 +57,7 @@ describe('decode', () => {
     expect(LONG.subarray(0, decoded.length)).toEqual(decoded)
   })
 
-  it.each(['gzip', 'br'])('gives what has come although more is to come: %s', async (coding) => {
+  it.each(['gzip', 'br'])('gives what has arrived while more is expected: %s', async (coding) => {
     const encoder = coding === 'gzip' ? createGzip() : zlib.createBrotliCompress()
     const decoded = decode(encoder, coding)
     encoder.write('half')
@@ -79,7 +79,7 @@ describe('decode', () => {
     expect(await rejection(buffer(decoded))).toBe(reason)
   })
 
-  it.each(['gzip', 'gzip, gzip'])('lets go of its source: %s', async (contentEncoding) => {
+  it.each(['gzip', 'gzip, gzip'])('releases its source: %s', async (contentEncoding) => {
     const source = new PassThrough()
     const decoded = decode(source, contentEncoding)
     decoded.destroy()

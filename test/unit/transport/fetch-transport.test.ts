@@ -39,7 +39,7 @@ function createHalf() {
 }
 
 describe('sendByFetch', () => {
-  it('gives the request to a fetch, with what else it is to be given', async () => {
+  it('passes the request to a fetch, with the additional options', async () => {
     const fetch = vi.fn<Fetch>(() => answer())
     const { signal } = useAbort()
     const headers = { 'content-type': 'a/b', 'x-a': '1' }
@@ -178,7 +178,7 @@ describe('sendByFetch', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  it.each([0, 1])('ends a body that nobody reads, after %d turns', async (turns) => {
+  it.each([0, 1])('ends an unread body, after %d turns', async (turns) => {
     const { fetch, cancel } = createHalf()
     const { signal, reason, abort } = useAbort()
     const response = await callBy(fetch, { signal })

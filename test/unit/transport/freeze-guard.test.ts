@@ -35,7 +35,7 @@ describe('createFreezeGuard', () => {
     expect(await countTurns(guard())).toBe(0)
   })
 
-  it('takes a clock that was set back for a pause', async () => {
+  it('treats a clock that was set back as a pause', async () => {
     let now = 1_000_000
     const guard = createFreezeGuard(() => now)
     now -= 60_000

@@ -75,7 +75,7 @@ describe('a connection', () => {
     expect(services.map(({ connections }) => connections.length)).toEqual([1, 1])
   })
 
-  it('is closed, too, where nobody calls its service any more', async () => {
+  it('is also closed if its service is not called again', async () => {
     const [former, other, recent] = [await startService(), await startService(), await startService()]
     const { clock, call } = useTransport()
     await call(former.url)
@@ -106,7 +106,7 @@ describe('a connection', () => {
     expect(service.connections).toHaveLength(1)
   })
 
-  it('that fails leaves the next request another one', async () => {
+  it('that fails leaves the next request to a new one', async () => {
     let isBroken = true
     const service = await startService((request, response) => {
       if (isBroken) request.socket.destroy()
@@ -118,7 +118,7 @@ describe('a connection', () => {
     expect(await call(service.url)).toBe('{}')
   })
 
-  it('that nobody accepts leaves the next request another one', async () => {
+  it('that is not accepted leaves the next request to a new one', async () => {
     const port = await findClosedPort()
     const { call } = useTransport()
     await rejection(call(`http://127.0.0.1:${port}`))
@@ -197,7 +197,7 @@ describe('several connections at once', () => {
   const callTogether = (call: (url: string) => Promise<string>, { url }: Service, count: number) =>
     Promise.all(Array.from({ length: count }, () => call(url)))
 
-  /** The service holds its responses back until as many requests as are wanted wait for them. */
+  /** A service that holds its responses back until the given number of requests wait. */
   async function startGate() {
     const waiting: ServerResponse[] = []
     const service = await startService((_, response) => waiting.push(response))
@@ -208,7 +208,7 @@ describe('several connections at once', () => {
     return { service, waiting, open }
   }
 
-  it('serve again, whatever their age, and none of them after 30 s', async () => {
+  it('are reused at any age, and none of them after 30 s without a request', async () => {
     const service = await startService((_, response) => setTimeout(() => response.end('{}'), 20))
     const { clock, call } = useTransport()
     for (let round = 0; round < 4; round += 1) {

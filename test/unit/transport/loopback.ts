@@ -54,7 +54,7 @@ export async function startService(
   return { seen, ...(await listen(server, isTls ? 'https' : 'http', address)) }
 }
 
-/** A service that answers what it reads first on a connection with these very bytes. */
+/** A service that responds with exactly these bytes to the first data on a connection. */
 export function startRawService(answer: string | Buffer, then: (socket: Socket) => void = () => {}) {
   const server = createTcpServer((socket) => {
     socket
@@ -84,7 +84,7 @@ async function listen(server: Server, protocol: string, { host = '127.0.0.1', po
   }
 }
 
-/** A port of this machine that nobody listens to. */
+/** A port of this machine on which nothing listens. */
 export async function findClosedPort(): Promise<number> {
   const server = createTcpServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -54,7 +54,7 @@ function watchHold(socket: Socket): string[] {
 const LOST_NAME: { readonly lookup: LookupFunction } = { lookup: () => {} }
 
 describe('a request', () => {
-  it('goes out with this path and query, byte by byte', async () => {
+  it('is sent with exactly this path and query', async () => {
     const service = await startService()
     const { call } = useTransport()
     for (const target of ['/', "/a%20b/%C3%BC//c/../d/.?e=1&d=2&e&f=%7E!'()*", '/?', '/%2F%2f;a=b@c:d']) {
@@ -115,7 +115,7 @@ describe('a request', () => {
     })
   })
 
-  it("leaves the caller's own headers as they are", async () => {
+  it("does not change the caller's own headers", async () => {
     const service = await startService()
     const { call } = useTransport()
     const headers = { accept: 'a/b', 'accept-encoding': 'zstd', 'user-agent': 'me', range: 'bytes=0-1' }
@@ -123,7 +123,7 @@ describe('a request', () => {
     expect(service.seen[0]?.headers).toMatchObject(headers)
   })
 
-  it('for a range asks for the bytes as they are', async () => {
+  it('for a range asks for unencoded bytes', async () => {
     const service = await startService()
     const { call } = useTransport()
     await call(service.url, { headers: { range: 'bytes=0-1' } })
@@ -303,7 +303,7 @@ describe('a response is what the built-in fetch gives', () => {
 })
 
 describe('a request fails', () => {
-  it('where nobody listens', async () => {
+  it('if nothing listens', async () => {
     const { send } = useTransport()
     const error = await rejection(send(`http://127.0.0.1:${await findClosedPort()}`))
     expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect' })
@@ -415,7 +415,7 @@ describe('a body that breaks off fails its reader', () => {
     }
   })
 
-  it('and nobody else', async () => {
+  it('and only the reader', async () => {
     const service = await startRawService(`${half('content-length: 100')}half`, (socket) => socket.resetAndDestroy())
     const { send } = useTransport()
     await send(service.url)
@@ -424,11 +424,11 @@ describe('a body that breaks off fails its reader', () => {
   })
 })
 
-describe('a response that nobody reads', () => {
+describe('an unread response', () => {
   it.each([
     ['identity', (_: unknown, response: http.ServerResponse) => response.end('a'.repeat(60_000))],
     ['gzip', encoded('gzip', gzipSync('a'.repeat(60_000)))],
-  ] as const)('leaves its connection where it is small, and can still be read: %s', async (_, respond) => {
+  ] as const)('frees its connection if it is small, and can still be read: %s', async (_, respond) => {
     const service = await startService(respond as Respond)
     const { send } = useTransport()
     const { signal } = useAbort()
@@ -443,10 +443,10 @@ describe('a response that nobody reads', () => {
   })
 
   it.each([
-    ['looked at', (response: Response) => response.body],
+    ['accessed', (response: Response) => response.body],
     ['cloned', (response: Response) => response.clone()],
     ['cancelled', (response: Response) => response.body?.cancel()],
-  ])('leaves the place of its connection to others when it was only %s', async (_, touch) => {
+  ])('frees its connection for others if it was only %s', async (_, touch) => {
     const service = await startService()
     const { send } = useTransport()
     for (let count = 0; count < 3; count += 1) touch(await send(service.url, { maxConnections: 1 }))
@@ -456,7 +456,7 @@ describe('a response that nobody reads', () => {
   it.each([
     ['whole', (response: Response) => response.text()],
     ['as a stream', (response: Response) => response.blob()],
-  ])('lets the process end until somebody reads it, %s', async (_, read) => {
+  ])('lets the process end until it is read, %s', async (_, read) => {
     let finish = () => {}
     const service = await startService((_, response) => {
       response.write('half')
@@ -500,7 +500,7 @@ describe('a response that nobody reads', () => {
     expect(service.connections).toHaveLength(1)
   })
 
-  it.each(['identity', 'gzip'])('holds its service back, and comes whole all the same: %s', async (coding) => {
+  it.each(['identity', 'gzip'])('slows its service down, and still arrives whole: %s', async (coding) => {
     const size = 24_000_000
     let sent = 0
     const block = Buffer.from(Array.from({ length: 1_000_000 }, () => Math.floor(Math.random() * 256)))
@@ -525,7 +525,7 @@ describe('a response that nobody reads', () => {
     expect(received).toBe(size)
   })
 
-  it.each(['identity', 'gzip'])('lets go of its connection when it is cancelled: %s', async (coding) => {
+  it.each(['identity', 'gzip'])('releases its connection when it is cancelled: %s', async (coding) => {
     const service = await startService((_, response) => {
       response.setHeader('content-encoding', coding).write(coding === 'gzip' ? gzipSync('half') : 'half')
     })
@@ -541,7 +541,7 @@ describe('a response that nobody reads', () => {
   })
 })
 
-describe('a service that answers before it has read the request', () => {
+describe('a service that responds before it has read the request', () => {
   const head = 'HTTP/1.1 413 Payload Too Large\r\ncontent-length: 2\r\n\r\n{}'
 
   it('is heard, and its connection is not used again', async () => {
@@ -713,7 +713,7 @@ describe('a signal', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  it.each([0, 10])('ends a body that nobody reads, %d ms after its head', async (ms) => {
+  it.each([0, 10])('ends an unread body, %d ms after its head', async (ms) => {
     const service = await startService((_, response) => response.write('half'))
     const { send } = useTransport()
     const { signal, reason, abort } = useAbort()

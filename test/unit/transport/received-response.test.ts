@@ -116,7 +116,7 @@ describe('a received response', () => {
     }
   })
 
-  it('has headers of its own in a clone', () => {
+  it('has its own headers in a clone', () => {
     const response = fromText('text')
     const clone = response.clone()
     clone.headers.set('x-a', '1')
@@ -138,7 +138,7 @@ describe('a received response', () => {
 
   const ways: Readonly<Record<string, Read>> = {
     twice: async (response) => [await response.text(), await response.text()],
-    'whole, of which nobody has waited for the first': (response) => {
+    'whole twice, without waiting for the first': (response) => {
       response.text()
       return response.bytes()
     },
@@ -252,7 +252,7 @@ describe('a body that breaks off', () => {
     ['as a clone', (response) => response.clone().text()],
   ]
 
-  it.each(READS)('fails with what the error is made into, %s', async (_, read) => {
+  it.each(READS)('fails with the converted error, %s', async (_, read) => {
     const { response, fail } = createHalf()
     const reading = rejection(read(response) as Promise<unknown>)
     await nextTurn()
@@ -260,7 +260,7 @@ describe('a body that breaks off', () => {
     expect(await reading).toMatchObject({ message: 'the failure', cause: CUT })
   })
 
-  it.each(READS)('before anybody reads it fails all the same, %s', async (_, read) => {
+  it.each(READS)('before it is read fails in the same way, %s', async (_, read) => {
     for (const turns of [0, 5]) {
       const { response, fail } = createHalf()
       for (let turn = 0; turn < turns; turn += 1) await nextTurn()
@@ -270,7 +270,7 @@ describe('a body that breaks off', () => {
     }
   })
 
-  it('tells a reader who waits for its end', async () => {
+  it('fails a reader that waits for its end', async () => {
     const { response, fail } = createHalf()
     const reader = response.body?.getReader()
     await reader?.read()
@@ -293,7 +293,7 @@ describe('a body that breaks off', () => {
     }
   })
 
-  it('ends no process where nobody reads it', async () => {
+  it('does not end the process if it is not read', async () => {
     const { response, fail } = createHalf()
     fail()
     await settle()
@@ -308,7 +308,7 @@ describe('the end of a body', () => {
     return listener
   }
 
-  it('has come where there is none, or it has been read', async () => {
+  it('has come if there is none, or if it has been read', async () => {
     expect(useListener(createResponse(null))).toHaveBeenCalledExactlyOnceWith(undefined)
     const response = fromText('text')
     await response.text()
@@ -329,7 +329,7 @@ describe('the end of a body', () => {
     },
   )
 
-  it('comes for a small body that nobody reads, which can still be read', async () => {
+  it('comes for a small unread body, which can still be read', async () => {
     const response = fromText('text')
     const listener = useListener(response)
     await settle()
@@ -389,8 +389,8 @@ describe('the end of a body', () => {
   })
 
   it.each([
-    ['nobody reads', () => {}],
-    ['was only looked at', (response: Response) => void response.body],
+    ['is not read', () => {}],
+    ['was only accessed', (response: Response) => void response.body],
   ])('comes without an error for a body that %s', async (_, touch) => {
     const { response, fail } = createHalf()
     const listener = useListener(response)
@@ -402,10 +402,10 @@ describe('the end of a body', () => {
   })
 })
 
-describe('a body that nobody reads', () => {
+describe('an unread body', () => {
   const SIZE = 1_000_000
 
-  /** A source that gives as much as is taken. */
+  /** A source that gives data as fast as it is read. */
   function createSource() {
     const given = { bytes: 0 }
     const source = new Readable({
@@ -418,7 +418,7 @@ describe('a body that nobody reads', () => {
     return { given, source }
   }
 
-  it('is read 64 KB ahead, holds its source back then, and comes whole all the same', async () => {
+  it('is read 64 KB ahead, then slows its source down, and still arrives whole', async () => {
     const { given, source } = createSource()
     const response = createResponse(source)
     await settle()
@@ -439,7 +439,7 @@ describe('a body that nobody reads', () => {
     expect(given.bytes).toBeGreaterThan(2_000)
   })
 
-  it('gives up its connection after 30 s, unless it is small or somebody reads it by then', async () => {
+  it('releases its connection after 30 s, unless it is small or is read by then', async () => {
     const timers: { readonly ms: number | undefined; readonly expire: () => void; readonly timer: NodeJS.Timeout }[] =
       []
     const cleared = new Set<NodeJS.Timeout>()
@@ -497,7 +497,7 @@ describe('a body that nobody reads', () => {
   it.each([
     ['whole', (response: Response) => response.text()],
     ['as a stream', readAll],
-  ])('lets go of the process until somebody reads it, %s', async (_, read) => {
+  ])('does not keep the process alive until it is read, %s', async (_, read) => {
     const { hold, response } = useHold(createSource().source)
     expect(hold.unref).not.toHaveBeenCalled()
     await nextTurn()
@@ -525,7 +525,7 @@ describe('a body that nobody reads', () => {
 describe('the beginning of a body', () => {
   const ANY = () => false
 
-  it.each(Object.keys(READERS))('leaves the body as it is: %s', async (name) => {
+  it.each(Object.keys(READERS))('does not change the body: %s', async (name) => {
     const read = READERS[name] as Read
     for (const text of ['1', '{"a":"é"}', 'a=1&b=2', '']) {
       const peeked = fromText(text)
@@ -555,7 +555,7 @@ describe('the beginning of a body', () => {
     }
   })
 
-  it('ends with its time, and the body goes on with what was waited for', async () => {
+  it('ends after its time, and the body continues with the chunk that was waited for', async () => {
     const { source, response } = createHalf()
     expect(await response.peek(1_000, 20, ANY)).toBe('half')
     source.end(' and half')
@@ -571,7 +571,7 @@ describe('the beginning of a body', () => {
     expect(await rejection(response.text())).toMatchObject({ message: 'the failure', cause: CUT })
   })
 
-  it("is nothing where the body is none, or is somebody else's", async () => {
+  it('is empty if there is no body, or the body is already read', async () => {
     expect(await createResponse(null).peek(1_000, 1_000, ANY)).toBe('')
     const read = fromText('text')
     await read.text()
@@ -585,7 +585,7 @@ describe('the beginning of a body', () => {
     expect(await first).toBe('text')
   })
 
-  it('lets go of connection and process once, as a body that nobody reads', async () => {
+  it('releases connection and process once, like an unread body', async () => {
     for (const turns of [0, 5]) {
       const hold = { ref: vi.fn<() => void>(), unref: vi.fn<() => void>() }
       const source = Readable.from([Buffer.alloc(100_000)], { objectMode: false })
@@ -599,7 +599,7 @@ describe('the beginning of a body', () => {
     }
   })
 
-  it('lets go of the connection where the body is cancelled that it waited for', async () => {
+  it('releases the connection if the body that it waited for is cancelled', async () => {
     const { source, response } = createHalf()
     await response.peek(1_000, 5, ANY)
     await response.body?.cancel()
@@ -622,7 +622,7 @@ describe('a body that is cut', () => {
     }
   })
 
-  it('lets go of its source, and of the connection', async () => {
+  it('releases its source and the connection', async () => {
     const { source, response } = createHalf()
     response.truncate(2, '...')
     expect(await response.text()).toBe('ha...')
@@ -638,7 +638,7 @@ describe('a body that is cut', () => {
     expect(await reading).toMatchObject({ message: 'the failure' })
   })
 
-  it('can be one that was peeked at, or that nobody reads', async () => {
+  it('can have been peeked at, or be unread', async () => {
     const response = fromText('text')
     expect(await response.peek(1_000, 1_000, () => false)).toBe('text')
     response.truncate(2, '...')
@@ -646,7 +646,7 @@ describe('a body that is cut', () => {
     expect(await response.text()).toBe('te...')
   })
 
-  it('is left alone where there is none, or somebody has it as a stream', async () => {
+  it('is unchanged if there is none, or if it was accessed as a stream', async () => {
     const empty = createResponse(null)
     empty.truncate(2, '...')
     expect(await empty.text()).toBe('')
@@ -664,7 +664,7 @@ describe('a body that pauses', () => {
   }
   const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-  it('for longer than it may is told, whether somebody reads it or not', async () => {
+  it('for longer than it may expires, whether it is read or not', async () => {
     for (const isRead of [true, false]) {
       const source = new PassThrough()
       const { idle, response } = useIdle(source)
@@ -714,7 +714,7 @@ describe('a body that is too large', () => {
   }
   const ALL = ['text', 'json', 'bytes', 'arrayBuffer', 'blob', 'formData'] as const
 
-  it.each(ALL)('fails whoever reads all of it, and lets go of its source: %s', async (name) => {
+  it.each(ALL)('fails to be read whole, and releases its source: %s', async (name) => {
     const source = new PassThrough()
     source.write('12345')
     const { createError, response } = useSize(source)
@@ -727,7 +727,7 @@ describe('a body that is too large', () => {
     expect(source.destroyed).toBe(true)
   })
 
-  it('fails who reads all of it after its stream was looked at, or of a clone', async () => {
+  it('fails to be read whole after its stream was accessed, or by a clone', async () => {
     const seen = useSize(Readable.from([Buffer.from('12345')]))
     void seen.response.body
     expect(await rejection(seen.response.text())).toMatchObject({ cause: { message: 'too large' } })
@@ -750,7 +750,7 @@ it('a body of many small chunks is put together in order', async () => {
   expect(await response.text()).toBe(text.join(''))
 })
 
-it('whoever begins to read a body is noticed', async () => {
+it('the begin of reading a body is reported', async () => {
   for (const [read, expected] of [
     [(response: Response) => response.text(), 1],
     [readAll, 1],

@@ -20,7 +20,7 @@ export interface ThreadService {
   readonly block: (count: number) => void
 }
 
-/** A service on a thread of its own, which answers while this one is blocked. */
+/** A service on its own thread, which responds while this one is blocked. */
 export async function startThreadService(protocol: 'http' | 'https', end?: End): Promise<ThreadService> {
   const done = new Int32Array(new SharedArrayBuffer(4))
   const source = `

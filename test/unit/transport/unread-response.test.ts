@@ -17,7 +17,7 @@ const endless = () =>
   })
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
-it('a large body that nobody reads gives up its connection', async () => {
+it('a large unread body releases its connection', async () => {
   const source = endless()
   const response = new ReceivedResponse(HEAD, source, { toError: (error) => error })
   await wait(10)
@@ -27,7 +27,7 @@ it('a large body that nobody reads gives up its connection', async () => {
   await expect(response.text()).rejects.toThrow()
 })
 
-it('a large body that somebody reads in time keeps it', async () => {
+it('a large body that is read in time keeps its connection', async () => {
   const source = endless()
   const response = new ReceivedResponse(HEAD, source, { toError: (error) => error })
   await wait(10)

@@ -96,7 +96,7 @@ describe('a call to a port that takes no connections', () => {
   })
 })
 
-test('mistakes in the options are told as anywhere else', () => {
+test('mistakes in the options throw the same error as outside Jest', () => {
   expect(() => createServices({ services: { ai: 'https://ai.example.com' }, timeOut: 5 })).toThrow(
     ServicesConfigurationError,
   )
