@@ -28,6 +28,17 @@ export const messages: Readonly<Record<string, Make>> = {
     setEnv({ AI_SERVICE_API_URL: undefined })
     return failure(() => createServices({ services: { ai: { optional: true } } }).ai.get('health'))
   },
+  'options-mistakes': async () => {
+    setEnv({ SEARCH_URL: '{{SearchApi}}' })
+    const options = {
+      timeOut: 5_000,
+      retry: { limit: -1 },
+      headers: { authorization: 'mine' },
+      services: { ai: 'api.example.com', search: { env: 'SEARCH_URL' }, billing: BASE },
+      region: 'us-east-1',
+    }
+    return failure(async () => signedServices(options as never))
+  },
 
   'access-denied': refusal('access-denied'),
   'access-denied-explicit': refusal('access-denied-explicit'),
