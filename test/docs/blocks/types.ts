@@ -8,12 +8,11 @@ await useGateway({ ai: { 'GET /jobs/:id/text': ({ params }) => params.id }, inte
 import middy from '@middy/core'
 import signedServices, { type ServiceClient, type ServicesContext } from 'middy-signed-services'
 
+type Context = ServicesContext<'ai' | 'integration'>
+
 const services = ['ai', 'integration'] as const
 
-async function publish(
-  { id }: { id: string },
-  { services: { ai, integration } }: ServicesContext<'ai' | 'integration'>,
-) {
+async function publish({ id }: { id: string }, { services: { ai, integration } }: Context) {
   return { text: await textOf(ai, id), drafts: await integration.get('drafts').json<string[]>() }
 }
 
@@ -25,5 +24,4 @@ export const handler = middy<{ id: string }>().use(signedServices({ services }))
 
 // #endregion
 
-const context = {} as ServicesContext<'ai' | 'integration'>
-expect(await handler({ id: 'a/b' }, context)).toEqual({ text: 'a/b', drafts: ['d-1'] })
+expect(await handler({ id: 'a/b' }, {} as Context)).toEqual({ text: 'a/b', drafts: ['d-1'] })
