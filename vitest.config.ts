@@ -21,6 +21,11 @@ export default defineConfig({
         resolve,
         test: { name: 'examples', include: ['examples/tests/**/*.test.ts'] },
       },
+      {
+        extends: './examples/getting-started/vitest.config.ts',
+        resolve,
+        test: { name: 'getting-started', include: ['examples/getting-started/**/*.test.ts'] },
+      },
     ],
     coverage: {
       include: ['src/**/*.ts'],

@@ -48,9 +48,11 @@ describe('blocks', () => {
   })
 
   const WHOLE = ['publish-blog-post.ts', 'functions/publish-draft.ts']
-  const tests = readdirSync(join(root, 'examples', 'tests')).map((file) => `tests/${file}`)
+  const inFolders = ['getting-started', 'tests'].flatMap((folder) =>
+    readdirSync(join(root, 'examples', folder)).map((file) => `${folder}/${file}`),
+  )
 
-  it.each([...WHOLE, ...tests])('examples/%s is shown whole', (file) => {
+  it.each([...WHOLE, ...inFolders])('examples/%s is shown whole', (file) => {
     const shown = files.filter(({ name }) => name === `examples/${file}`).map(({ code }) => code)
     expect(shown).toContain(asInstalled(`examples/${file}`))
   })

@@ -36,6 +36,17 @@ export const messages: Readonly<Record<string, Make>> = {
     setEnv({ AWS_REGION: undefined, AI_SERVICE_API_URL: 'https://ai.example.com' })
     return failure(async () => signedServices({ services: ['ai'] }))
   },
+  'options-mistakes': async () => {
+    setEnv({ SEARCH_URL: '{{SearchApi}}' })
+    const options = {
+      timeOut: 5_000,
+      retry: { limit: -1 },
+      headers: { authorization: 'mine' },
+      services: { ai: 'api.example.com', search: { env: 'SEARCH_URL' }, billing: BASE },
+      region: 'us-east-1',
+    }
+    return failure(async () => signedServices(options as never))
+  },
 
   'access-denied': refusal('access-denied'),
   'access-denied-explicit': refusal('access-denied-explicit'),

@@ -5,14 +5,13 @@ import { signedServicesValidateOptions } from '../../src/index.ts'
 import { FAULT_NAMES } from '../../src/testing/faults.ts'
 import { cellsOf, pageAt, pages, read, readme, tableOf } from './pages.ts'
 
+const optionsPage = pageAt('docs/options.md')
+
 const bare = (cell: string | undefined) => (cell ?? '').replaceAll('`', '')
 
 describe('the README', () => {
-  it('can be read in one sitting, but for what the benches write', () => {
-    const own = readme.text.replace(/<!-- bench -->[\s\S]*<!-- \/bench -->/, '')
-    expect(own.split('\n').length).toBeLessThanOrEqual(450)
-    expect(readme.text).toContain('<!-- bench -->\n')
-    expect(readme.text).toContain('<!-- /bench -->\n')
+  it('can be read in one sitting', () => {
+    expect(readme.text.trimEnd().split('\n').length).toBeLessThanOrEqual(250)
   })
 
   it('shows the two commands that a newcomer needs', () => {
@@ -25,16 +24,19 @@ describe('the README', () => {
     for (const { path } of pages.slice(1)) expect(readme.links.map((link) => link.split('#')[0])).toContain(path)
   })
 
-  it('has its chapters in its contents, in their order', () => {
-    const contents = readme.text.slice(0, readme.text.indexOf('\n## '))
-    const listed = [...contents.matchAll(/\]\(#([\w-]+)\)/g)].map(([, anchor]) => anchor)
-    const chapters = [...readme.text.matchAll(/^## (.+)$/gm)].map(([, heading = '']) =>
-      heading.toLowerCase().replaceAll(' ', '-'),
-    )
-    expect(listed).toEqual(chapters.slice(0, -1))
+  it('leads only to what the package holds, because a registry shows it too', () => {
+    const { files } = JSON.parse(read('package.json')) as { files: readonly string[] }
+    // npm packs a licence whatever `files` says.
+    const packed = [...files, 'LICENSE']
+    for (const link of readme.links.filter((one) => !/^(https:|#)/.test(one))) {
+      expect(
+        packed.some((entry) => link === entry || link.startsWith(`${entry}/`)),
+        link,
+      ).toBe(true)
+    }
   })
 
-  it('tells of every error class its code, and what may be answered', () => {
+  it('names the code and the status of every error class', () => {
     const call = { service: 'ai', method: 'GET', path: '/', attempts: 1 }
     const details = {
       status: 500,
@@ -45,7 +47,7 @@ describe('the README', () => {
       deadline: false,
     }
     const rows = tableOf(readme, 'class', '`code`')
-    const told = rows.map(([name, code, , , statusCode]) => [bare(name), bare(code), statusCode])
+    const shown = rows.map(([name, code, , , statusCode]) => [bare(name), bare(code), statusCode])
     const real = Object.entries(errors)
       .filter(([name, value]) => typeof value === 'function' && name !== 'ServiceError')
       .map(([name, value]) => {
@@ -54,43 +56,76 @@ describe('the README', () => {
         const error = isCall ? new ErrorClass(call, 'problem', details) : new ErrorClass([])
         return [name, error.code, String(error.statusCode ?? '')]
       })
-    expect(told.toSorted()).toEqual(real.toSorted())
+    expect(shown.toSorted()).toEqual(real.toSorted())
   })
 
-  it('has a heading for every reason of a refusal', () => {
+  it('leads to a heading for every reason of a rejection', () => {
     const [, union = ''] = /export type AuthReason =([\s|'a-z-]+)/.exec(read('src/errors/service-errors.ts')) ?? []
     const reasons = [...union.matchAll(/'([a-z-]+)'/g)].map(([, reason]) => reason)
     expect(reasons.length).toBe(9)
     expect(pageAt('docs/troubleshooting.md').anchors).toEqual(expect.arrayContaining(reasons))
   })
+})
 
-  it('tells the defaults as they are', () => {
-    for (const [option, value] of Object.entries(defaults)) {
-      const line = readme.text.split('\n').find((one) => one.startsWith(`| \`${option}\` |`)) ?? ''
-      const told = bare(cellsOf(line)[1]).replaceAll('_', '').replaceAll("'", '"')
-      expect(JSON.parse(told), option).toEqual(value)
-    }
+/** Rows of the table of options that holds this one. */
+function rowsWith(text: string, option: string): readonly (readonly string[])[] {
+  const lines = text.split('\n')
+  const row = lines.findIndex((line) => line.startsWith(`| \`${option}\` |`))
+  const start = lines.findLastIndex((line, index) => index < row && !line.startsWith('| `')) + 1
+  const end = lines.findIndex((line, index) => index > row && !line.startsWith('| `'))
+  return lines.slice(start, end).map(cellsOf)
+}
+
+const defaultOf = (cell: string | undefined) => JSON.parse(bare(cell).replaceAll('_', '').replaceAll("'", '"'))
+
+describe('the options', () => {
+  const all = rowsWith(optionsPage.text, 'timeout')
+  const service = rowsWith(optionsPage.text, 'url')
+  const namesOf = (rows: readonly (readonly string[])[]) => rows.map(([name]) => bare(name)).toSorted()
+
+  const membersOf = (name: string) => {
+    const [, body = ''] =
+      new RegExp(`interface ${name}\\b[^{]*{([\\s\\S]*?)\\n}`).exec(read('src/config/options.ts')) ?? []
+    return [...body.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, member]) => member as string)
+  }
+
+  it.each(Object.entries(defaults))('%s has its default', (option, value) => {
+    const [, cell] = all.find(([name]) => bare(name) === option) ?? []
+    expect(defaultOf(cell)).toEqual(value)
   })
 
-  it('names every option, and none that is not there', () => {
-    const members = (name: string) => {
-      const [, body = ''] =
-        new RegExp(`interface ${name}\\b[^{]*{([\\s\\S]*?)\\n}`).exec(read('src/config/options.ts')) ?? []
-      return [...body.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, member]) => member as string)
+  it('are all there, and no others', () => {
+    expect(namesOf(all)).toEqual([...membersOf('CommonOptions'), ...membersOf('SignedServicesOptions')].toSorted())
+    expect(namesOf(service)).toEqual(membersOf('ServiceOptions').toSorted())
+    for (const [name] of all) {
+      expect(() => signedServicesValidateOptions({ [bare(name)]: undefined } as never)).not.toThrow()
     }
-    const [all = [], service = []] = ['timeout', 'url'].map((option) => {
-      const lines = readme.text.split('\n')
-      let start = lines.findIndex((line) => line.startsWith(`| \`${option}\` |`))
-      while (lines[start - 1]?.startsWith('| `')) start -= 1
-      const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'))
-      return lines.slice(start, end).map((line) => bare(cellsOf(line)[0]))
-    })
-    expect(all.toSorted()).toEqual([...members('CommonOptions'), ...members('SignedServicesOptions')].toSorted())
-    expect(service.toSorted()).toEqual(members('ServiceOptions').toSorted())
-    for (const option of [...all, 'nonsense']) {
-      const validate = () => signedServicesValidateOptions({ [option]: undefined } as never)
-      if (option === 'nonsense') expect(validate).toThrow('nonsense')
-      else expect(validate).not.toThrow()
+    expect(() => signedServicesValidateOptions({ nonsense: undefined } as never)).toThrow('nonsense')
+  })
+
+  it('that a service may set are named', () => {
+    const [, sentence = ''] = /The object takes ([\s\S]*?) as above/.exec(optionsPage.text) ?? []
+    expect([...sentence.matchAll(/`(\w+)`/g)].map(([, name]) => name).toSorted()).toEqual(
+      membersOf('CommonOptions').toSorted(),
+    )
+  })
+
+  it.each(['retry', 'circuitBreaker'])('%s has all its members', (option) => {
+    const section = optionsPage.text.split(/^#+ /m).find((one) => one.startsWith(`${option}\n`)) ?? ''
+    const names = [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
+    const [, body = ''] =
+      new RegExp(`members\\('${option}', {([\\s\\S]*?)\\n  }\\)`).exec(read('src/config/check-options.ts')) ?? []
+    const real = [...body.matchAll(/^ {4}(\w+):/gm)].map(([, member]) => member)
+    expect(real.length).toBeGreaterThan(0)
+    expect(names.toSorted()).toEqual(real.toSorted())
+  })
+
+  it('of the README are some of them, with the same defaults', () => {
+    const shown = tableOf(readme, 'option', 'default')
+    expect(shown.length).toBeGreaterThan(3)
+    for (const [option, value] of shown) {
+      const [, cell] = all.find(([name]) => name === option) ?? []
+      expect(value, option).toBe(cell?.replace(/, else the AWS.+/, ''))
     }
   })
 })
