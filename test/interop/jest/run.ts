@@ -57,8 +57,12 @@ function runJest(name: string, { manifest, config, args }: Kind, { folder }: Pro
     if (!/^(functions|tests)\b.*\.ts$/.test(file)) continue
     const own = file.startsWith('functions') ? join('examples', file) : join('test/interop/jest/project', file)
     const source = asInstalled(own)
-    // ES modules are mocked by another function, as docs/testing.md says.
-    const code = 'type' in manifest ? source.replace('jest.mock(', 'jest.unstable_mockModule(') : source
+    const code =
+      'type' in manifest
+        ? // ES modules are mocked by another function, as docs/testing.md says.
+          source.replace('jest.mock(', 'jest.unstable_mockModule(')
+        : // Presets do this, too.
+          source.replace(/await import\((.*)\)/, 'require($1)')
     writeFileSync(join(folder, file), stripTypeScriptTypes(code))
   }
   const write = (file: string, content: object) => writeFileSync(join(folder, file), JSON.stringify(content))
