@@ -1,5 +1,7 @@
-// What `mockEnv(['ai'])` gives a test runner's configuration, before the module loads.
-import '../mock-env.ts'
+import { mockEnv } from 'middy-signed-services/testing'
+import { setEnv } from '../../support/helpers.ts'
+
+setEnv(mockEnv())
 
 // #region
 
