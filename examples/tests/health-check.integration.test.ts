@@ -3,7 +3,7 @@ import type { ServicesContext } from 'middy-signed-services'
 import { startLocalGateway } from 'middy-signed-services/testing'
 import { expect, it } from 'vitest'
 
-it('tells the services that are well from those that are not', async () => {
+it('reports which services are healthy, and the error codes of the others', async () => {
   const healthy = { 'GET /health': { status: 'healthy' } }
   const gateway = await startLocalGateway({
     services: { ai: healthy, integration: healthy, background: healthy, admin: healthy },

@@ -27,7 +27,7 @@ describe('publishDraft, the bare handler', () => {
     expect(await publishDraft(event, { ...context, services })).toEqual({ published: true, verdict: 'not reviewed' })
   })
 
-  it('fails with what refuses the draft', async () => {
+  it('throws when the gateway rejects the call', async () => {
     const services = mockServices({
       ai: { 'GET /drafts/:id/review': { verdict: 'good' } },
       integration: { 'POST /publish/draft': reply(403, { message: 'Forbidden' }) },
@@ -39,13 +39,13 @@ describe('publishDraft, the bare handler', () => {
     })
   })
 
-  it('also takes services written by hand', async () => {
+  it('also takes hand-written services', async () => {
     const services = {
       ai: { get: vi.fn(() => ({ json: async () => ({ verdict: 'rejected' }) })) },
       integration: { post: vi.fn() },
     }
-    const handmade = { ...context, services } as unknown as ServicesContext<'ai' | 'integration'>
-    expect(await publishDraft(event, handmade)).toEqual({ published: false, verdict: 'rejected' })
+    const handWritten = { ...context, services } as unknown as ServicesContext<'ai' | 'integration'>
+    expect(await publishDraft(event, handWritten)).toEqual({ published: false, verdict: 'rejected' })
     expect(services.integration.post).not.toHaveBeenCalled()
   })
 })

@@ -2,16 +2,9 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { blocksOf, pages, read, root } from './pages.ts'
+import { asInstalled, blocksOf, pages, read, root } from './pages.ts'
 
 const LANGUAGES = ['console', 'js', 'json', 'mermaid', 'sh', 'text', 'ts', 'yaml']
-
-/** A file as it is in a project that has the package installed. */
-const asInstalled = (file: string) =>
-  read(file)
-    .replace(/'(\.\.\/)+src\/index\.ts'/, "'middy-signed-services'")
-    .replace(/'(\.\.\/)+src\/request-signer\.ts'/, "'middy-signed-services/request-signer'")
-    .replace(/'(\.\.\/)+src\/testing\/index\.ts'/, "'middy-signed-services/testing'")
 
 describe.each(pages)('$path', ({ path, blocks, links }) => {
   it('has blocks of known languages', () => {

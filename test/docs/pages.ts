@@ -6,6 +6,13 @@ export const root = join(import.meta.dirname, '..', '..')
 
 export const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
+/** A file as it is in a project that has the package installed. */
+export const asInstalled = (file: string): string =>
+  read(file)
+    .replace(/'(\.\.\/)+src\/index\.ts'/, "'middy-signed-services'")
+    .replace(/'(\.\.\/)+src\/request-signer\.ts'/, "'middy-signed-services/request-signer'")
+    .replace(/'(\.\.\/)+src\/testing\/index\.ts'/, "'middy-signed-services/testing'")
+
 /** A fenced block. The text after the language on its first line names it for the tests; GitHub does not show it. */
 export interface Block {
   readonly language: string

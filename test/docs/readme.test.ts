@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { defaults } from '../../src/config/options.ts'
 import * as errors from '../../src/errors/service-errors.ts'
 import { signedServicesValidateOptions } from '../../src/index.ts'
-import { FAULT_NAMES } from '../../src/testing/faults.ts'
+import { FAULT_NAMES, type FaultName } from '../../src/testing/faults.ts'
+import { fail, mockServices } from '../../src/testing/index.ts'
 import { cellsOf, pageAt, pages, read, readme, tableOf } from './pages.ts'
 
 const optionsPage = pageAt('docs/options.md')
@@ -130,7 +131,25 @@ describe('the options', () => {
   })
 })
 
-it('the pages name every fault of the local gateway', () => {
-  const { text } = pageAt('docs/testing.md')
-  for (const name of FAULT_NAMES) expect(text).toContain(`\`${name}\``)
+describe('the table of faults', () => {
+  const rows = tableOf(pageAt('docs/testing.md'), 'fault', 'what happens', 'the client throws', 'attempts').flatMap(
+    ([names = '', , error = '', attempts]) =>
+      names
+        .split(', ')
+        .map((name) => ({ name: bare(name) as FaultName, error: bare(error), attempts: Number(attempts) })),
+  )
+
+  it('has every fault', () => {
+    expect(rows.map(({ name }) => name).toSorted()).toEqual(FAULT_NAMES.toSorted())
+  })
+
+  it.each(rows)('gives $name the error that a client throws', async ({ name, error, attempts }) => {
+    const { ai } = mockServices({ ai: { 'GET /': fail(name) } })
+    const thrown = await ai.get('').catch((caught: unknown) => caught)
+    // A body that ends early fails when it is read.
+    const failure = thrown instanceof Response ? await thrown.text().catch((caught: unknown) => caught) : thrown
+    const { reason } = failure as { reason?: string }
+    expect(`${(failure as Error).name}${reason === undefined ? '' : ` (${reason})`}`).toBe(error)
+    expect(ai.calls).toHaveLength(attempts)
+  })
 })

@@ -1,15 +1,27 @@
-import { createServices } from 'middy-signed-services'
+import { mockEnv, mockServices } from 'middy-signed-services/testing'
 import { expect } from 'vitest'
-import { useGateway } from '../../support/helpers.ts'
+import { setEnv } from '../../support/helpers.ts'
 
-await useGateway({ integration: { 'POST /drafts': { draftId: 'd-1' } } })
-const services = createServices({ services: ['integration'] })
-const draft = { title: 'Title', text: 'Text' }
+setEnv(mockEnv())
 
 // #region
 
-const { draftId } = await services.integration.post('drafts', { json: draft }).json<{ draftId: string }>()
+import middy from '@middy/core'
+import signedServices from 'middy-signed-services'
+
+interface Draft {
+  readonly title: string
+  readonly text: string
+}
+
+export const handler = middy<Draft>()
+  .use(signedServices({ services: ['integration'] }))
+  .handler(async (draft, { services: { integration } }) => {
+    const { draftId } = await integration.post('drafts', { json: draft }).json<{ draftId: string }>()
+    return draftId
+  })
 
 // #endregion
 
-expect(draftId).toBe('d-1')
+const services = mockServices({ integration: { 'POST /drafts': { draftId: 'd-1' } } })
+expect(await handler({ title: 'Title', text: 'Text' }, { services } as never)).toBe('d-1')

@@ -1,22 +1,25 @@
-import { BatchInvokeError, batchInvokeApiGateway } from 'middy-signed-services/request-signer'
 import { expect } from 'vitest'
 import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ ai: { 'POST /events': {} }, integration: {} })
-const event = { type: 'article.published' }
 
 // #region
 
-const { AI_SERVICE_API_URL, INTEGRATION_SERVICE_API_URL } = process.env
-const urls = [AI_SERVICE_API_URL, INTEGRATION_SERVICE_API_URL]
-const requests = urls.map((apiUrl = '') => ({ apiUrl, method: 'POST', path: '/events', body: event }))
+import { BatchInvokeError, batchInvokeApiGateway } from 'middy-signed-services/request-signer'
+
+const { AI_SERVICE_API_URL = '', INTEGRATION_SERVICE_API_URL = '' } = process.env
+const event = { type: 'article.published' }
+const requests = [
+  { apiUrl: AI_SERVICE_API_URL, method: 'POST', path: '/events', body: event },
+  { apiUrl: INTEGRATION_SERVICE_API_URL, method: 'POST', path: '/events', body: event },
+]
 try {
   await batchInvokeApiGateway(requests)
 } catch (error) {
   if (!(error instanceof BatchInvokeError)) throw error
-  error.results // answers in the order of the requests, undefined where one failed
-  error.errors // what failed, in that order
-  error.failedIndexes // which requests those were
+  error.results // one entry for each request, in order; undefined for a failed one
+  error.errors // the errors, in order
+  error.failedIndexes // the indexes of the failed requests
 }
 
 // #endregion

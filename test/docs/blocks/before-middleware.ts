@@ -1,19 +1,22 @@
-import middy from '@middy/core'
-import signedServices, { type ServicesContext } from 'middy-signed-services'
-import { invokeAiService, invokeIntegrationService } from 'middy-signed-services/request-signer'
+import type { ServicesContext } from 'middy-signed-services'
 import { expect } from 'vitest'
 import { useGateway } from '../../support/helpers.ts'
 
-interface BlogPostRequest {
-  readonly userId: string
-  readonly topic: string
-}
 const gateway = await useGateway({
   ai: { 'POST /generate/blog-post': { jobId: 'job-1' } },
   integration: { 'POST /publish/blog': {} },
 })
 
 // #region
+
+import middy from '@middy/core'
+import signedServices from 'middy-signed-services'
+import { invokeAiService, invokeIntegrationService } from 'middy-signed-services/request-signer'
+
+interface BlogPostRequest {
+  readonly userId: string
+  readonly topic: string
+}
 
 export const before = async ({ userId, topic }: BlogPostRequest) => {
   const { jobId } = await invokeAiService<{ jobId: string }>('/generate/blog-post', 'POST', { userId, topic })

@@ -1,10 +1,11 @@
-import { CircuitBreaker, invokeIntegrationService } from 'middy-signed-services/request-signer'
 import { expect } from 'vitest'
 import { useGateway } from '../../support/helpers.ts'
 
 const gateway = await useGateway({ integration: { 'POST /publish/blog': {} } })
 
 // #region
+
+import { CircuitBreaker, invokeIntegrationService } from 'middy-signed-services/request-signer'
 
 const breaker = new CircuitBreaker({ failureThreshold: 5, resetTimeout: 60_000 })
 

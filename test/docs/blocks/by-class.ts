@@ -1,5 +1,3 @@
-import { ServiceAuthError, ServiceResponseError, ServiceThrottledError } from 'middy-signed-services'
-import { invokeIntegrationService } from 'middy-signed-services/request-signer'
 import { expect, vi } from 'vitest'
 import { useGateway } from '../../support/helpers.ts'
 
@@ -10,6 +8,13 @@ const post = { title: 'Title' }
 const tryLater = vi.fn<(post: object, ms?: number) => Promise<void>>()
 
 // #region
+
+import {
+  invokeIntegrationService,
+  ServiceAuthError,
+  ServiceResponseError,
+  ServiceThrottledError,
+} from 'middy-signed-services/request-signer'
 
 try {
   await invokeIntegrationService('/publish/blog', 'POST', post)

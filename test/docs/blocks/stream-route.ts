@@ -1,7 +1,7 @@
+// #region
+
 import { fail, mockServices, reply } from 'middy-signed-services/testing'
 import { expect } from 'vitest'
-
-// #region
 
 async function* events() {
   yield 'data: first\n\n'

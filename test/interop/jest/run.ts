@@ -1,12 +1,15 @@
 /**
  * Uses the packed package in a project that is tested with Jest: as CommonJS, which Babel makes of it, and as ES modules.
- * Jest runs tests in a realm of their own, where the errors of Node.js are instances of no class.
+ * Jest runs tests in a realm of their own, where the errors of Node.js are instances of no class. The tests in TypeScript
+ * and the configuration are those of docs/testing.md; Node.js strips the types, so that no further preset is needed here.
  */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { asInstalled, blocksOf } from '../../docs/pages.ts'
 import { createProject, type Project } from '../../platform/package/project.ts'
 
 interface Kind {
@@ -21,15 +24,21 @@ const JEST = fileURLToPath(import.meta.resolve('jest/bin/jest'))
 /** What makes CommonJS of ES modules, as presets of Babel include it. */
 const TO_COMMONJS = fileURLToPath(import.meta.resolve('@babel/plugin-transform-modules-commonjs'))
 
-/** The lines that a project as CommonJS needs, as docs/testing.md shows them. */
-const COMMONJS_ONLY = {
-  transformIgnorePatterns: ['/node_modules/(?!(middy-signed-services|@middy|ky)/)'],
-  moduleNameMapper: { '^@middy/(core|util)$': '<rootDir>/node_modules/@middy/$1/index.js' },
+/** A configuration that docs/testing.md shows, by a member that only it has; without what strips the types there. */
+function shownConfig(member: string): object {
+  const configs = blocksOf('json').map(({ code }) => JSON.parse(code))
+  const { transform, ...config } = configs.find((one) => one[member] !== undefined)
+  equal(JSON.stringify(transform).includes('@swc/jest'), true)
+  return config
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
-  CommonJS: { manifest: {}, config: COMMONJS_ONLY, args: [] },
-  'ES modules': { manifest: { type: 'module' }, config: { transform: {} }, args: ['--experimental-vm-modules'] },
+  CommonJS: { manifest: {}, config: shownConfig('transformIgnorePatterns'), args: [] },
+  'ES modules': {
+    manifest: { type: 'module' },
+    config: { ...shownConfig('extensionsToTreatAsEsm'), transform: {} },
+    args: ['--experimental-vm-modules'],
+  },
 }
 
 const project = createProject()
@@ -44,10 +53,22 @@ try {
 /** Runs the project's tests; gives their number. */
 function runJest(name: string, { manifest, config, args }: Kind, { folder }: Project): number {
   cpSync(join(import.meta.dirname, 'project'), folder, { recursive: true })
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!/^(functions|tests)\b.*\.ts$/.test(file)) continue
+    const own = file.startsWith('functions') ? join('examples', file) : join('test/interop/jest/project', file)
+    const source = asInstalled(own)
+    const code =
+      'type' in manifest
+        ? // ES modules are mocked by another function, as docs/testing.md says.
+          source.replace('jest.mock(', 'jest.unstable_mockModule(')
+        : // Presets do this, too.
+          source.replace(/await import\((.*)\)/, 'require($1)')
+    writeFileSync(join(folder, file), stripTypeScriptTypes(code))
+  }
   const write = (file: string, content: object) => writeFileSync(join(folder, file), JSON.stringify(content))
   write('package.json', { private: true, ...manifest })
   write('babel.config.json', { plugins: [TO_COMMONJS] })
-  write('jest.config.json', { ...config, setupFiles: ['<rootDir>/setup.js'], cacheDirectory: '<rootDir>/cache' })
+  write('jest.config.json', { ...config, cacheDirectory: '<rootDir>/cache' })
   const command = [...args, JEST, '--runInBand', '--json', '--outputFile=result.json']
   const { status, stderr } = spawnSync(process.execPath, command, { cwd: folder, encoding: 'utf8' })
   if (status !== 0) throw new Error(`Jest, ${name}:\n${stderr}`)

@@ -1,0 +1,1 @@
+export * from '../../../../../examples/functions/save-draft.ts'
