@@ -146,7 +146,7 @@ it('what a hook quotes of an answer is redacted, its name and code kept', async 
   const { ai } = createServices({ services: ['ai'], fetch: () => answer(token) })
   const error = await rejection(ai.get('x', { hooks: { afterResponse: [() => Promise.reject(cause)] } }))
   expect(error).toMatchObject({
-    message: 'ai: GET /x: 200, then: odd answer: [redacted]',
+    message: 'ai: GET /x: 200, then an error: odd answer: [redacted]',
     cause: { name: 'RangeError', code: 'EODD', message: 'odd answer: [redacted]' },
   })
   expectNothingSecret(error)
