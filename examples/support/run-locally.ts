@@ -26,5 +26,5 @@ export function localContext(): ServicesContext {
 
 function describe({ service, method, path, status, signature }: LocalGateway['requests'][number]): string {
   const verdict = signature.verified ? 'signature verified' : signature.errorType
-  return `  ${service}: ${method} ${path}: ${status || 'no answer'}, ${verdict}`
+  return `  ${service}: ${method} ${path}: ${status || 'no response'}, ${verdict}`
 }

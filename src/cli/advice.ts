@@ -11,28 +11,28 @@ import {
 
 /** What a person at a terminal can do, after the hint that the error itself has. */
 const NEXT_STEPS: Readonly<Record<AuthReason, string>> = {
-  'access-denied': 'A changed policy takes up to a minute to count. `doctor --whoami` says who the caller is.',
+  'access-denied': 'A policy change takes up to a minute to apply. `doctor --whoami` shows who the caller is.',
   'signature-mismatch':
-    'Set access key, secret key and session token again, all from one source. Look for a proxy that changes requests.',
+    'Set access key, secret key and session token again, all from the same source. Look for a proxy that changes requests.',
   'signature-expired': "Synchronise this machine's clock (NTP), and call again.",
   'signature-not-yet-current': "Synchronise this machine's clock (NTP), and call again.",
   'invalid-token':
-    'Sign in again, or set all three variables again: AWS_SESSION_TOKEN may be left over from other keys. `doctor --whoami` says whose they are.',
-  'expired-token': 'Sign in again, for instance with `aws sso login`, or export new credentials.',
-  'missing-token': 'Compare method, path and stage with those of the API, and deploy the stage.',
-  'wrong-scope': 'Here, give --region and --signing-name.',
+    'Sign in again, or set all three variables again: AWS_SESSION_TOKEN may belong to other keys. `doctor --whoami` shows whose they are.',
+  'expired-token': 'Sign in again, for example with `aws sso login`, or export new credentials.',
+  'missing-token': 'Check method, path and stage against the API, and deploy the stage.',
+  'wrong-scope': 'On the command line, set --region and --signing-name.',
   forbidden:
-    'Begin with the execute-api:Invoke permission for an HTTP API, with API key and WAF for a REST API, and with the resource policy for a private API.',
+    'First check the execute-api:Invoke permission for an HTTP API, the API key and the WAF for a REST API, and the resource policy for a private API.',
 }
 
 const DNS =
-  'DNS: check the host name, whether the API still exists, DNS support of the VPC, and for a private API that this machine is in its VPC.'
+  'DNS: check the host name, whether the API still exists, and the DNS support of the VPC. For a private API, check that this machine is in its VPC.'
 const NO_WAY =
-  'No way there: a function in a VPC needs a NAT gateway or an interface endpoint for execute-api, and its security group must let port 443 out.'
+  'No route to the host: a function in a VPC needs a NAT gateway or an interface endpoint for execute-api, and its security group must allow outbound port 443.'
 const CERTIFICATE =
-  'The host shows a certificate that is not trusted for its name: check the custom domain, where DNS leads, and behind a tunnel the option --host.'
+  "The host's certificate is not trusted for this host name: check the custom domain and its DNS records. Behind a tunnel, set --host."
 const CUT =
-  'The connection ended early. If it does so again, look for a proxy or a firewall, or a crash of the service.'
+  'The connection ended early. If this happens again, look for a proxy, a firewall, or a crash of the service.'
 const OTHER_NETWORK = 'Check the VPC configuration, security groups, and the network of this machine.'
 
 const BY_NETWORK_CODE: Readonly<Record<string, string>> = {
@@ -42,7 +42,7 @@ const BY_NETWORK_CODE: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: NO_WAY,
   EHOSTUNREACH: NO_WAY,
   ENETUNREACH: NO_WAY,
-  ECONNREFUSED: 'Nothing listens there: check host and port, and whether a local gateway has been closed.',
+  ECONNREFUSED: 'Nothing listens on this port: check host and port, and whether a local gateway was closed.',
   ECONNRESET: CUT,
   EPIPE: CUT,
   UND_ERR_SOCKET: CUT,
@@ -59,50 +59,52 @@ export function adviseNetwork(code: string): string {
 export function adviseConfiguration(problem: string): string {
   if (problem.endsWith('API Gateway URL not set')) {
     const [variable] = problem.split(':')
-    return `Set it in the function's environment, and here by export or --env-file: ${variable}=https://<id>.execute-api.<region>.amazonaws.com/<stage>`
+    return `Set it in the function's environment variables. For this command, export it or use --env-file: ${variable}=https://<id>.execute-api.<region>.amazonaws.com/<stage>`
   }
-  if (problem.includes('but the option says')) return 'Leave --region and --signing-name out: the host says both.'
-  if (problem.includes('AWS_REGION')) return 'Give --region, or set AWS_REGION.'
-  if (problem.includes('set region and signingName')) return 'Give --region and --signing-name.'
+  if (problem.includes('but the option says')) return 'Omit --region and --signing-name: the host name contains both.'
+  if (problem.includes('AWS_REGION')) return 'Set --region or AWS_REGION.'
+  if (problem.includes('set region and signingName')) return 'Set --region and --signing-name.'
   return problem.includes('allowHttp')
-    ? 'Use https, or give --allow-http for SAM local, LocalStack and the like.'
-    : 'Correct the variable: the base URL of the service, with its stage.'
+    ? 'Use https. For a local service such as SAM local or LocalStack, set --allow-http.'
+    : 'Correct the variable: it must be the base URL of the service, with its stage.'
 }
 
 /** What to do about a failed call, beside what its message says; undefined where that is all. */
 export function adviseCall(error: unknown): string | undefined {
   if (error instanceof ServiceAuthError) return NEXT_STEPS[error.reason]
   if (error instanceof ServiceThrottledError) {
-    return error.hint === undefined ? 'The service itself asks for fewer calls: wait, and call again.' : undefined
+    return error.hint === undefined ? 'The service itself limits the rate: wait, then call again.' : undefined
   }
   if (error instanceof ServiceTimeoutError) {
-    return 'The service takes too long: see its duration and logs, raise --timeout here, raise the timeout of the calling function, or let the service take a job and answer with its id.'
+    return 'The service is too slow: check its duration and logs. Raise --timeout and the timeout of the calling function, or make the service return a job id and work asynchronously.'
   }
   if (error instanceof ServiceNetworkError) return adviseNetwork(error.networkCode)
   if (error instanceof ServiceResponseError) return adviseStatus(error.status)
   if (error instanceof ServicesConfigurationError) return error.problems.map(adviseConfiguration).join('\n')
   return error instanceof ServiceRequestError && error.message.includes(': no credentials: ')
-    ? 'Export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or give --profile, and sign in before.'
+    ? 'Export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or sign in and set --profile.'
     : undefined
 }
 
 function adviseStatus(status: number): string {
-  if (status < 400) return 'Redirects are not followed: call the address that it names.'
+  if (status < 400) return 'Redirects are not followed: call the address in the location header.'
   switch (status) {
     case 401:
     case 403:
-      return "The service's own refusal, not the gateway's: IAM has let the call through. Look at the body."
+      return 'The service itself rejected the request: IAM allowed the call. Check the response body.'
     case 404:
-      return 'The gateway let the call through, or is an HTTP API without this route: check method and path.'
+      return 'The service returned this status, or an HTTP API has no such route: check method and path.'
     case 413:
-      return 'API Gateway takes 10 MB, Lambda 6 MB: send larger content through S3.'
+      return 'API Gateway accepts 10 MB, Lambda 6 MB: send larger content through S3.'
     case 502:
-      return "The integration failed, or its answer is malformed: see the function's log."
+      return "The integration failed, or its response is malformed: check the function's log."
     case 503:
-      return 'The service or its integration is not available now: call again, then see its log.'
+      return 'The service or its integration is unavailable: call again, then check its log.'
     case 504:
-      return 'The integration took longer than the gateway waits (29 seconds by default): see its log, or work asynchronously.'
+      return 'The integration exceeded the timeout of the gateway (29 seconds by default): check its log, or work asynchronously.'
     default:
-      return status < 500 ? 'The service refuses the request: look at the body.' : 'The service failed: see its log.'
+      return status < 500
+        ? 'The service rejected the request: check the response body.'
+        : 'The service failed: check its log.'
   }
 }

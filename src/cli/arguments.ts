@@ -181,7 +181,7 @@ function readMethodAndPath(
   defaultMethod: string,
 ): { readonly method: string; readonly path: string } {
   const [first = '', second, ...more] = given
-  if (more.length > 0) throw new UsageError(`call: one path, please; got '${more[0]}' too`)
+  if (more.length > 0) throw new UsageError(`call: too many arguments; got '${more[0]}' after the path`)
   const method = first.toUpperCase()
   if (METHODS.includes(method)) return { method, path: second ?? '' }
   if (second === undefined) return { method: defaultMethod, path: first }

@@ -56,7 +56,7 @@ class Call {
   async run(body: Uint8Array<ArrayBuffer> | undefined): Promise<number> {
     const startedAt = performance.now()
     const code = await this.#send(body).catch((error: unknown) => this.#fail(error))
-    if (this.#command.verbose) this.#log(`* ${(performance.now() - startedAt).toFixed(1)} ms in all`)
+    if (this.#command.verbose) this.#log(`* ${(performance.now() - startedAt).toFixed(1)} ms in total`)
     return code
   }
 

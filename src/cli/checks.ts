@@ -71,7 +71,11 @@ export function checkCertificate(made: Measured<Connection>, now: number): Check
   const left = end.getTime() - now
   const result = { name: 'certificate', detail: `${Math.floor(left / DAY)} days left, until ${day(end)}` }
   if (left > CERTIFICATE_WARNING) return { ...result, status: 'ok' }
-  return { ...result, status: 'warn', advice: 'Renew it, or see why ACM has not: the domain must be validated still.' }
+  return {
+    ...result,
+    status: 'warn',
+    advice: 'Renew it. If ACM manages it, check why ACM did not renew it: the domain must still be validated.',
+  }
 }
 
 /** How far the clock is off, by the `Date` of a response; undefined where none says so. */
@@ -83,10 +87,10 @@ export function checkClock({ response, durationMs, endedAt }: Attempt): CheckRes
   // A second's middle, at the middle of the request.
   const ahead = endedAt - durationMs / 2 - (date + SECOND / 2)
   const seconds = Math.round(Math.abs(ahead) / SECOND)
-  const detail = seconds < 2 ? 'as the gateway' : `${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} the gateway`
+  const detail = seconds < 2 ? 'same as the gateway' : `${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} the gateway`
   const result = { name: 'clock', detail }
   if (Math.abs(ahead) < CLOCK_WARNING) return { ...result, status: 'ok' }
-  const advice = "Synchronise this machine's clock (NTP): gateways refuse signatures that are five minutes off."
+  const advice = "Synchronise this machine's clock (NTP): gateways reject signatures whose time is off by five minutes."
   return { ...result, status: Math.abs(ahead) < CLOCK_FAILURE ? 'warn' : 'fail', advice }
 }
 
@@ -104,19 +108,19 @@ export function checkCredentials(
       status: 'fail',
       detail: `none from ${source}: ${messageOf(found.error)}`,
       advice:
-        'Export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or give --profile, and sign in before. In Lambda, the execution role sets them.',
+        'Export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or sign in and set --profile. In Lambda, the runtime sets them for the execution role.',
     }
   }
   const { accessKeyId, sessionToken } = found.value
   const key = `access key ...${accessKeyId.slice(-4)}, from ${source}`
   if (expiration === undefined) {
-    const end = sessionToken === undefined ? 'without a session token, so they do not end' : 'their end is not known'
+    const end = sessionToken === undefined ? 'no session token, so they do not expire' : 'unknown expiration'
     return { name, status: 'ok', detail: `${key}, ${end}` }
   }
   const left = expiration.getTime() - now
   const minutes = Math.floor(Math.abs(left) / MINUTE)
-  const advice = 'Sign in again, for instance with `aws sso login`, or export new credentials.'
-  if (left <= 0) return { name, status: 'fail', detail: `${key}, ended ${minutes} minutes ago`, advice }
+  const advice = 'Sign in again, for example with `aws sso login`, or export new credentials.'
+  if (left <= 0) return { name, status: 'fail', detail: `${key}, expired ${minutes} minutes ago`, advice }
   const detail = `${key}, ${minutes} minutes left`
   return left < CREDENTIALS_WARNING ? { name, status: 'warn', detail, advice } : { name, status: 'ok', detail }
 }
@@ -125,8 +129,8 @@ export function checkCaller(found: Measured<Caller>): CheckResult {
   const name = 'caller'
   if (found.ok) return { name, status: 'ok', detail: `${found.value.arn} (account ${found.value.account})` }
   const detail = deepestMessage(found.error)
-  const advice = /^STS answered/.test(detail)
-    ? 'Sign in again, or set access key, secret key and session token again, all from one source; check the clock.'
+  const advice = /^STS returned/.test(detail)
+    ? 'Sign in again, or set access key, secret key and session token again, all from the same source. Check the clock.'
     : adviseNetwork(readTransportError(found.error).code)
   return { name, status: 'fail', detail, advice }
 }

@@ -93,8 +93,8 @@ async function examineAccount(
   const checks = [checkCredentials(name, identity, endOf(identity, env), now())]
   if (!whoami || !identity.ok) return checks
   if (region === undefined) {
-    const detail = 'no region to ask STS in'
-    return [...checks, { name: 'caller', status: 'fail', detail, advice: 'Give --region, or set AWS_REGION.' }]
+    const detail = 'no region for the request to STS'
+    return [...checks, { name: 'caller', status: 'fail', detail, advice: 'Set --region or AWS_REGION.' }]
   }
   const controller = new AbortController()
   const caller = await measure(timeout, () => whoAmI(identity.value, region, stsUrl(region, env), controller.signal))

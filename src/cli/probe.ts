@@ -27,7 +27,7 @@ export async function measure<T>(timeout: Bound, step: () => Promise<T>): Promis
   const late = new Promise<never>((_, reject) => {
     if (timeout === false) return
     timer = setTimeout(() => {
-      reject(Object.assign(new Error(`nothing within ${timeout} ms`), { code: 'ETIMEDOUT' }))
+      reject(Object.assign(new Error(`no result within ${timeout} ms`), { code: 'ETIMEDOUT' }))
     }, timeout)
   })
   try {

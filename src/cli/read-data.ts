@@ -29,8 +29,7 @@ async function collect(source: AsyncIterable<Uint8Array>, name: string): Promise
   let size = 0
   for await (const chunk of source) {
     size += chunk.length
-    if (size > MAX_DATA)
-      throw new TooLargeError(`-d: ${name} has more than the ${MAX_DATA} bytes that API Gateway takes`)
+    if (size > MAX_DATA) throw new TooLargeError(`-d: ${name} exceeds the ${MAX_DATA} bytes that API Gateway accepts`)
     chunks.push(chunk)
   }
   return new Uint8Array(Buffer.concat(chunks))

@@ -47,7 +47,7 @@ export function formatTable({ account, services }: Report, withColor: boolean): 
   return [
     ...section('account', account),
     ...services.flatMap(({ name, checks }) => section(name, checks)),
-    unwell.length === 0 ? 'All is well.' : `Not as it should be: ${unwell.join(', ')}`,
+    unwell.length === 0 ? 'All checks passed.' : `Problems in: ${unwell.join(', ')}`,
     '',
   ].join('\n')
 }

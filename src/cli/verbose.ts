@@ -17,7 +17,7 @@ export function describeAttempt(
     ...(connections.length === 0 && response !== undefined ? ['reused connection'] : connections).map(
       (line) => `* ${line}`,
     ),
-    ...tried.map((remedy) => `* refused, and signed again with: ${remedy}`),
+    ...tried.map((remedy) => `* rejected, then signed again with: ${remedy}`),
     `* ${outcome}, ${durationMs.toFixed(1)} ms`,
   ]
   return lines.join('\n')

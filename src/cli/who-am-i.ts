@@ -44,5 +44,5 @@ export async function whoAmI(
   const [arn, account] = [read('Arn'), read('Account')]
   if (response.ok && arn !== undefined && account !== undefined) return { arn, account }
   const words = [read('Code'), read('Message')].filter((word) => word !== undefined)
-  throw new Error(`STS answered ${[response.status, ...words].join(': ')}`)
+  throw new Error(`STS returned ${[response.status, ...words].join(': ')}`)
 }

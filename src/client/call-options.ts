@@ -31,7 +31,10 @@ export function mergeOptions(instance: KyInstance, options: Options = {}): Optio
 export function finishOptions(call: ServiceCall, merged: Options, target: URL | Request): Options {
   const options = runInitHooks(merged)
   if (target instanceof Request && target.body !== null && options.searchParams !== undefined) {
-    throw new ServiceRequestError(call, 'a Request with a body keeps its own query: ky would send it without its body')
+    throw new ServiceRequestError(
+      call,
+      'searchParams cannot be combined with a Request that has a body: ky would send it without its body',
+    )
   }
   const { timeout, totalTimeout, retry = {} } = options
   const signal = options.signal ?? (target instanceof Request ? target.signal : undefined)

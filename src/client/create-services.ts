@@ -48,7 +48,7 @@ export function createServices<const S extends ServicesOption = DefaultServices>
 /** The clients of no invocation. */
 export function bindServices({ config, createClients }: ServiceFactory): Record<string, ServiceClient> {
   for (const path of config.internals.values()) {
-    throw new ServicesConfigurationError([`${path}: names a Middy internal value, which only signedServices has`])
+    throw new ServicesConfigurationError([`${path}: names a Middy internal value, which only signedServices can read`])
   }
   return createClients(config.services, { readTrace: () => (config.trace ? readTraceId() : undefined) })
 }

@@ -33,7 +33,7 @@ export function resolveRequestUrl(
   if (isPath) {
     url = joinToBase(base, input)
   } else if (typeof input === 'string') {
-    if (!allow.absolute) throw refuse(`an absolute URL is not a path below ${base.href}`)
+    if (!allow.absolute) throw refuse(`the input is an absolute URL, not a path below ${base.href}`)
     if (!URL.canParse(input)) throw refuse('the input is not a URL')
     url = new URL(input)
   } else if (input instanceof URL || input instanceof Request) {
@@ -70,8 +70,8 @@ function joinToBase(base: BaseUrl, input: string): URL {
 
 /** Why a URL is not the base's own, or undefined when it is. */
 function outsideBase(base: BaseUrl, url: URL): string | undefined {
-  if (url.username !== '' || url.password !== '') return 'the URL must not hold credentials'
-  if (url.origin !== base.origin) return `${url.origin} is not this service, whose base URL is ${base.href}`
+  if (url.username !== '' || url.password !== '') return 'the URL must not contain credentials'
+  if (url.origin !== base.origin) return `${url.origin} is not the origin of this service's base URL ${base.href}`
   const path = encodePath(url.pathname)
   if ((path !== base.path && !path.startsWith(`${base.path}/`)) || climbs(path.slice(base.path.length))) {
     return `the path leaves the base URL ${base.href}`

@@ -179,7 +179,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     if (this.isHeard || this.isCut) return
     const status = this.failure instanceof ServiceResponseError ? this.failure.status : undefined
     const line = lineOf(this, status, codeOf(this.failure))
-    this.#state.report.warn(`A call failed, and nobody awaited it: ${line}`, { call: nameOf(this) })
+    this.#state.report.warn(`A call failed and was never awaited: ${line}`, { call: nameOf(this) })
   }
 
   /** Ends the call because its handler has ended. */
@@ -403,7 +403,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       try {
         failure = callFailure(error, this)
       } catch {
-        failure = new ServiceRequestError(this, 'something was thrown that cannot be shown')
+        failure = new ServiceRequestError(this, 'an error that cannot be read')
       }
       this.#failed = { error, failure }
     }

@@ -18,7 +18,7 @@ const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
  * @param allowHttp Whether plain http may lead to any host.
  */
 export function parseBaseUrl(value: string, allowHttp = false): BaseUrl | string {
-  if (TEMPLATE_TOKEN.test(value)) return `holds an unresolved template token, such as \${...} or {{...}}`
+  if (TEMPLATE_TOKEN.test(value)) return `contains an unresolved template token, such as \${...} or {{...}}`
   if (!/^[a-z][a-z\d+.-]*:\/\//i.test(value)) {
     return /^[\w-]+(\.[\w-]+)*(:\d+)?(\/|$)/.test(value) ? 'https:// is missing' : 'not a URL'
   }
@@ -29,8 +29,8 @@ export function parseBaseUrl(value: string, allowHttp = false): BaseUrl | string
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isHttpAllowed)) {
     return 'must start with https:// (http:// only for loopback hosts, or with the option allowHttp)'
   }
-  if (url.username !== '' || url.password !== '') return 'must not hold credentials'
-  if (value.includes('?') || value.includes('#')) return 'must not hold a query or a fragment'
+  if (url.username !== '' || url.password !== '') return 'must not contain credentials'
+  if (value.includes('?') || value.includes('#')) return 'must not contain a query or a fragment'
   // A name with a dot at its end is the same host, but no name of a certificate.
   url.hostname = url.hostname.replace(/\.$/, '')
   if (url.hostname.split('.').includes('')) return 'not a URL: a part of its host name is empty'

@@ -65,7 +65,7 @@ const timeout = must(
   (value: unknown) => value === false || isTimer(value as number),
 )
 const identity = must(
-  "credentials with accessKeyId and secretAccessKey, a provider function, or the name of one of Middy's internal values",
+  'credentials with accessKeyId and secretAccessKey, a provider function, or the name of a Middy internal value',
   (value: unknown) => isIdentity(value) || isFunction(value) || isText(value),
 )
 
@@ -76,7 +76,7 @@ const headers: Check = (value, path, problems) => {
   }
   for (const [name, header] of Object.entries(value)) {
     const at = `${path}.${name}`
-    if (/^(authorization|host)$/i.test(name)) problems.push(`${at}: is written by the signature`)
+    if (/^(authorization|host)$/i.test(name)) problems.push(`${at}: must not be set: signing sets it`)
     else if (typeof header !== 'string') problems.push(`${at}: must be a string; got ${describe(header)}`)
     else if (!isHeader(name, header)) problems.push(`${at}: is not a valid header`)
   }
@@ -175,7 +175,7 @@ function checkName(name: unknown, path: string, problems: string[]): void {
   if (typeof name !== 'string' || !/^[a-z]/i.test(name)) {
     problems.push(`${path}: a service's name must start with a letter; got ${describe(name)}`)
   } else if (withoutControls(name) !== name) {
-    problems.push(`${path}: a service's name must not hold line breaks or other control characters`)
+    problems.push(`${path}: a service's name must not contain line breaks or other control characters`)
   }
 }
 

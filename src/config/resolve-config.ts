@@ -138,7 +138,7 @@ export function resolveConfig(
   })
 }
 
-const FEWER_SERVICES = "A function that needs fewer services names them: signedServices({ services: ['ai'] })"
+const FEWER_SERVICES = "If the function needs fewer services, name them: signedServices({ services: ['ai'] })"
 
 /** What the services have in common. */
 interface CommonLocation {
@@ -192,7 +192,12 @@ function locate(
   }
   if (typeof endpoint === 'string') return { ...nowhere, problems: [`${source}: ${endpoint}`] }
   if (host !== undefined && hasFetch) {
-    return { ...nowhere, problems: [`services.${name}.host: cannot be sent by the fetch of the option of that name`] }
+    return {
+      ...nowhere,
+      problems: [
+        `services.${name}.host: cannot be combined with the option fetch, which cannot send another Host header`,
+      ],
+    }
   }
   return { base, host, missing, ...endpoint, problems: [] }
 }

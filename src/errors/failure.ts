@@ -67,12 +67,12 @@ export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
   const shown = redactMessage(message, call.secrets)
   if (timedOut) {
     const timeoutMs = call.timeout || 0
-    return new ServiceTimeoutError(call, `no complete answer: ${shown}`, { timeoutMs, deadline: false })
+    return new ServiceTimeoutError(call, `no complete response: ${shown}`, { timeoutMs, deadline: false })
   }
   const cause = redactCause(error, call.secrets)
   if (notAResponse) return new ServiceRequestError(call, shown, { cause })
   if (neverSent) return new ServiceRequestError(call, `cannot be sent: ${shown}`, { cause })
-  const problem = `no answer: ${networkCode}`
+  const problem = `no response: ${networkCode}`
   const details = { networkCode, neverConnected, cause }
   return new ServiceNetworkError(call, shown ? `${problem}, ${shown}` : problem, details)
 }
@@ -91,40 +91,41 @@ export function callFailure(thrown: unknown, call: FailingCall): unknown {
   const cause = redactCause(error instanceof KyError ? error.cause : error, call.secrets)
   const problem = redactMessage(messageOf(error), call.secrets)
   if (call.lastResponse === undefined) return new ServiceRequestError(call, problem, { cause })
-  return responseError(call, call.lastResponse, `${call.lastResponse.status}, then: ${problem}`, undefined, { cause })
+  return responseError(call, call.lastResponse, `${call.lastResponse.status}, then an error: ${problem}`, undefined, {
+    cause,
+  })
 }
 
 /** The error of a retry that a hook asked for and the rules do not allow: the last attempt's own. */
 export function retryRefused(call: FailingCall, outcome: Response | Error): unknown {
   if (outcome instanceof Error) return outcome
-  return responseError(call, outcome, `${outcome.status}, which must not be retried`, undefined, {})
+  return responseError(call, outcome, `${outcome.status}, and the retry rules allow no retry`, undefined, {})
 }
 
 /** The error of a call whose invocation has no time left for it; it had `budget` milliseconds. */
 export function deadlineError(call: CallInfo, budget: number): ServiceTimeoutError {
   const timeoutMs = Math.max(0, Math.round(budget))
-  const problem =
-    timeoutMs === 0 ? 'no time left, not sent' : `no complete answer within the ${timeoutMs} ms that were left`
+  const problem = timeoutMs === 0 ? 'not sent, no time left' : `no complete response within the ${timeoutMs} ms left`
   return new ServiceTimeoutError(call, `${problem} before the invocation's deadline`, { timeoutMs, deadline: true })
 }
 
 /** The error of a call that outlived its handler. */
 export function handlerEndedError(call: CallInfo): ServiceTimeoutError {
-  return new ServiceTimeoutError(call, 'the handler ended first', { timeoutMs: 0, deadline: true })
+  return new ServiceTimeoutError(call, 'aborted because the handler ended', { timeoutMs: 0, deadline: true })
 }
 
 /** The error of a response that sent nothing for `timeoutMs`. */
 export function idleTimeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutError {
-  return new ServiceTimeoutError(call, `no byte of the answer for ${timeoutMs} ms`, { timeoutMs, deadline: false })
+  return new ServiceTimeoutError(call, `no response data for ${timeoutMs} ms`, { timeoutMs, deadline: false })
 }
 
 export function timeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutError {
-  return new ServiceTimeoutError(call, `no complete answer within ${timeoutMs} ms`, { timeoutMs, deadline: false })
+  return new ServiceTimeoutError(call, `no complete response within ${timeoutMs} ms`, { timeoutMs, deadline: false })
 }
 
 /** The error of a body that is larger than it may be. */
 export function tooLargeError(call: FailingCall, response: Response, maxBytes: number): ServiceResponseError {
-  const problem = `${response.status}, but the answer has more than ${maxBytes} bytes, the limit that maxResponseSize sets`
+  const problem = `${response.status}, but the response body exceeds maxResponseSize (${maxBytes} bytes)`
   return responseError(call, response, problem, undefined, {})
 }
 
@@ -136,7 +137,7 @@ export function notJsonError(
   cause: unknown,
 ): ServiceResponseError {
   const data = redactText(cutText(text, call.secrets), call.secrets)
-  const problem = `${response.status}, but the answer is not JSON: ${shorten(data)}`
+  const problem = `${response.status}, but the response is not JSON: ${shorten(data)}`
   // A parser's message quotes what it could not read.
   return responseError(call, response, problem, data, data === text ? { cause: redactCause(cause, call.secrets) } : {})
 }

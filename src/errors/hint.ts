@@ -39,32 +39,32 @@ export function hintFor(reason: AuthReason, call: RefusedCall, message: string):
     case 'signature-not-yet-current':
       return timeHint(reason, call)
     case 'expired-token':
-      return `The session token has expired, and ${call.tried.has('other credentials') ? 'the credentials that were tried next were refused, too' : 'the credential source gave no other one'}: renew the credentials, or give a provider function in their place.`
+      return `The session token has expired, and ${call.tried.has('other credentials') ? 'the gateway also rejected the renewed credentials' : 'the credential source returned no new credentials'}. Renew the credentials, or pass a provider function instead.`
     case 'invalid-token':
-      return 'The access key or session token is unknown to AWS: key, secret and token must come from one identity, of an account and partition that this gateway belongs to.'
+      return 'AWS does not know the access key or the session token. Take access key, secret key and session token from one identity, in the AWS partition of the gateway.'
     case 'missing-token':
-      return `A REST API answers so for a route, method or stage that it does not have: check that ${call.method} ${call.path} exists and is deployed${call.url ? ` below ${call.url}` : ''}.`
+      return `A REST API returns this error for a route, method or stage that does not exist. Check that ${call.method} ${call.path} exists and is deployed${call.url ? ` below ${call.url}` : ''}.`
     case 'wrong-scope':
-      return `The request was signed for the region '${call.scope.region}' and the service '${call.scope.signingName}', which this gateway is not: set the option region or signingName to what it asks for.`
+      return `The request was signed for the region '${call.scope.region}' and the service '${call.scope.signingName}', but the gateway expects another one. Set the option region or signingName to the gateway's.`
     case 'forbidden':
-      return `The gateway refused the call and says no more: check the permission ${list(call.refusals.actions)}, the API key, WAF rules, the resource policy, and for private APIs the VPC endpoint and the stage.`
+      return `The gateway rejected the call without a reason. Check the permission ${list(call.refusals.actions)}, the API key, WAF rules and the resource policy. For a private API, also check the VPC endpoint and the stage.`
   }
 }
 
 /** What a person can do about too many calls. */
 export function throttlingHint(quota: boolean): string {
   return quota
-    ? "The usage plan's quota is used up, so the call was not retried: raise the quota, or wait until its period ends."
-    : "The gateway rejected the call for its rate limit before any code ran: raise the stage's or the account's limits, or send fewer calls at once."
+    ? "The usage plan's quota is used up, so the call was not retried. Raise the quota, or wait until its period ends."
+    : 'The gateway rejected the call for its rate limit before any code ran. Raise the limits of the stage or the account, or send fewer calls at once.'
 }
 
 function timeHint(reason: AuthReason, { tried }: RefusedCall): string {
   if (tried.has('corrected clock')) {
-    return "The machine's clock and the gateway's differ by more than five minutes, and stayed so after one correction: check the machine's clock."
+    return "The clocks of the machine and the gateway differ by more than five minutes, even after one correction. Check the machine's clock."
   }
   return tried.has('fresh signature') && reason === 'signature-expired'
-    ? 'The signature was more than five minutes old when it arrived, and so was a fresh one: look for a proxy or a queue that holds requests back.'
-    : "The signature's time is more than five minutes off the gateway's, but the response's Date header does not say so: check the machine's clock, and what lies between."
+    ? 'The signature was more than five minutes old when it arrived, and so was a second one. Look for a proxy or a queue that delays requests.'
+    : "The signature's time differs from the gateway's clock by more than five minutes, but the response's Date header does not show this. Check the machine's clock, and look for a proxy that changes the Date header."
 }
 
 function list(actions: readonly string[]): string {
@@ -82,10 +82,10 @@ function accessHint(message: string, { refusals }: RefusedCall): string {
     )?.[1]
   if (message.includes('explicit deny')) {
     const place = policy === undefined ? 'a policy' : `${/^[aeiou]/.test(policy) ? 'an' : 'a'} ${policy} policy`
-    return `An explicit deny in ${place} refuses ${principal ?? 'the caller'}; no allow outweighs it, the deny itself must go or except this caller.`
+    return `An explicit deny in ${place} applies to ${principal ?? 'the caller'}. No allow overrides it: remove the deny, or exempt this caller from it.`
   }
   if (principal === 'anonymous') {
-    return 'The gateway took the call for unsigned: something on the way has removed its signature, or the route has another kind of authorization.'
+    return 'The gateway treated the request as unsigned. Something on the way removed the signature, or the route does not use IAM authorization.'
   }
   const place =
     policy === undefined || policy === 'identity'
@@ -103,7 +103,7 @@ function accessHint(message: string, { refusals }: RefusedCall): string {
     Action: actions.length === 1 ? first : actions,
     Resource: arn,
   })
-  return `Allow it in ${place}: ${statement}`
+  return `Add this statement to ${place}: ${statement}`
 }
 
 /** Policies belong to the role, not to the session that assumed it. */
@@ -115,7 +115,7 @@ function roleOf(principal: string | undefined): string {
 
 function mismatchHint({ canonicalRequest: ours, secrets }: RefusedCall, message: string): string {
   if (message.includes('key=value pair')) {
-    return 'The Authorization header that arrived is not the one that was sent: something on the way has changed it.'
+    return 'Something on the way changed the Authorization header: the gateway did not receive the header that the client sent.'
   }
   const theirs = between(
     message,
@@ -123,11 +123,11 @@ function mismatchHint({ canonicalRequest: ours, secrets }: RefusedCall, message:
     "'\n\nThe String-to-Sign",
   )
   if (ours === undefined || theirs === undefined) {
-    return 'The gateway signed something else: something on the way may have changed the request, or the secret does not belong to the access key.'
+    return 'The gateway computed another signature. Something on the way changed the request, or the secret access key does not belong to the access key.'
   }
   const differences = findDifferences(readCanonical(ours), readCanonical(theirs), secrets)
   if (differences.length === 0) {
-    return 'Both canonical requests are the same: the secret access key is not the one of the access key.'
+    return 'The canonical requests are the same, so the secret access key does not belong to the access key.'
   }
   return `The canonical requests differ, so something changed the request on the way:\n${differences.join('\n')}`
 }
@@ -163,7 +163,8 @@ function findDifferences(ours: Parts, theirs: Parts, secrets: ReadonlySet<string
     .filter((name) => ours.get(name) !== theirs.get(name))
     .slice(0, MAX_DIFFERENCES)
     .map(
-      (name) => `  ${name}: sent ${show(ours.get(name), secrets)}, the gateway saw ${show(theirs.get(name), secrets)}`,
+      (name) =>
+        `  ${name}: sent ${show(ours.get(name), secrets)}, the gateway received ${show(theirs.get(name), secrets)}`,
     )
 }
 

@@ -26,7 +26,7 @@ export function members(owner: string, checks: Readonly<Record<string, Check>>):
         continue
       }
       const nearest = nearestName(name, names)
-      const advice = nearest === undefined ? `it has ${names.join(', ')}` : `did you mean ${nearest}?`
+      const advice = nearest === undefined ? `the options are ${names.join(', ')}` : `did you mean ${nearest}?`
       problems.push(`${at}: no such option of ${owner}; ${advice}`)
     }
   }

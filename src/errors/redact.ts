@@ -119,7 +119,7 @@ function define(error: Error, key: string, value: unknown, enumerable = true): v
 
 /** A message without the header value that it quotes because no header can hold it: that may be a secret. */
 function withoutHeaderValue(message: string): string {
-  return message.replace(/^(|\w+: )(Headers\.\w+: )[\s\S]*?( is an invalid header )/, '$1$2what it was given$3')
+  return message.replace(/^(|\w+: )(Headers\.\w+: )[\s\S]*?( is an invalid header )/, '$1$2the given text$3')
 }
 
 /** A text whose escapes are undone: percent-encoding, those of JSON and JavaScript, and HTML's character references. */

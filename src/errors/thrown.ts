@@ -60,4 +60,4 @@ export function messageOf(error: unknown): string {
   return Object(error) === error ? NO_ERROR : String(error)
 }
 
-const NO_ERROR = 'something that is no error'
+const NO_ERROR = 'an error without a readable message'

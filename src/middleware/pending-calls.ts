@@ -89,7 +89,7 @@ export class PendingCalls implements PendingCallRegistry {
     if (this.#named.length === 0) return
     const list = this.#named.map(({ call: { service, method, path }, end }) => `${service} ${method} ${path} (${end})`)
     const calls = this.#named.map(({ call: { service, method, path }, end }) => ({ service, method, path, end }))
-    this.#warn(`Calls were under way when the handler ended: ${list.join(', ')}`, { calls })
+    this.#warn(`Calls were still pending when the handler ended: ${list.join(', ')}`, { calls })
   }
 
   #cut(call: ServiceCall): void {

@@ -155,7 +155,7 @@ export function createProviderSource(provider: AwsCredentialProvider, now: () =>
 async function withinTime(identity: Promise<AwsCredentialIdentity>): Promise<AwsCredentialIdentity> {
   let timer: NodeJS.Timeout | undefined
   const timeUp = new Promise<never>((_, reject) => {
-    const expire = () => reject(new Error(`the provider gave no credentials within ${PROVIDER_TIMEOUT_MS} ms`))
+    const expire = () => reject(new Error(`the provider returned no credentials within ${PROVIDER_TIMEOUT_MS} ms`))
     timer = setTimeout(expire, PROVIDER_TIMEOUT_MS).unref()
   })
   return Promise.race([identity, timeUp]).finally(() => clearTimeout(timer))

@@ -79,13 +79,13 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
         details && { cause: redactCause(details.cause, call.secrets) },
       )
     if (host !== undefined && !sendsByNode({ fetch, init })) {
-      throw refuse('the option host needs the client of Node.js, but global fetch has been replaced')
+      throw refuse('the option host requires the HTTP client of Node.js, but this request would be sent by a fetch')
     }
     const wire = { ...toWireUrl(url, pathEncoding), ...(host !== undefined && { host }) }
     const own = collectHeaders(headers, wire, refuse)
     const body = given instanceof Request ? await readBody(given, signal, refuse) : given
     const size = body?.byteLength ?? 0
-    if (size > maxBodySize) throw refuse(`the body has ${size} bytes, API Gateway takes ${maxBodySize} at most`)
+    if (size > maxBodySize) throw refuse(`the body has ${size} bytes, but API Gateway accepts at most ${maxBodySize}`)
     const payloadHash = payload === 'unsigned' ? 'UNSIGNED-PAYLOAD' : sha256Hex(body ?? '')
 
     const sendOnce = async (identity: AwsCredentialIdentity, signedAt: number) => {
@@ -106,7 +106,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       try {
         return sign({ method, wire, headers: own, payloadHash }, identity, new Date(signedAt))
       } catch (cause) {
-        throw refuse('the clock gives no time that a signature can hold', { cause })
+        throw refuse('the clock returned a time that a signature cannot contain', { cause })
       }
     }
     const found = getIdentity(credentials, signal, refuse)
@@ -148,15 +148,17 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
 
 /** The caller's headers without what signing sets anew, in the form in which they are both sent and signed. */
 function collectHeaders(given: Headers, url: WireUrl, refuse: Refuse): Record<string, string> {
-  if (given.has('authorization')) throw refuse("the header 'authorization' is the signature's own")
+  if (given.has('authorization')) throw refuse("the header 'authorization' must not be set: signing sets it")
   const host = given.get('host')
   if (host !== null && host !== url.host) {
-    throw refuse(`the header 'host' cannot differ from the URL's ${url.host}; VPC endpoints take 'x-apigw-api-id'`)
+    throw refuse(
+      `the header 'host' must be the URL's host ${url.host}; for a VPC endpoint, set the header 'x-apigw-api-id'`,
+    )
   }
   const headers: Record<string, string> = Object.create(null)
   for (const [name, value] of given) {
     if (NOT_SENT.has(name)) continue
-    if (OF_CONNECTION.has(name)) throw refuse(`the header '${name}' is the connection's own`)
+    if (OF_CONNECTION.has(name)) throw refuse(`the header '${name}' must not be set: it controls the connection`)
     if (isSigned(name) && !/^[\x20-\x7e]*$/.test(value)) {
       throw refuse(`the header '${name}' is signed and must be printable ASCII`)
     }

@@ -146,10 +146,10 @@ export function resolveEndpoint(hostname: string, options: EndpointOptions): End
   }
   const isComplete = options.region !== undefined && options.signingName !== undefined
   if (known === undefined && isAwsHost(hostname) && !isComplete) {
-    return 'an AWS host of a service that is not known here: set region and signingName'
+    return 'an AWS host of an unknown service: set region and signingName'
   }
   const found = known?.region ?? options.region ?? options.defaultRegion
-  if (found === undefined) return 'the host names no region, and AWS_REGION is not set'
+  if (found === undefined) return 'the host name contains no region, and AWS_REGION is not set'
   return { region: found, signingName: known?.signingName ?? options.signingName ?? api.signingName }
 }
 

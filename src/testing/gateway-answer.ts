@@ -44,7 +44,7 @@ export function encodeReply(
 }
 
 function refuseStream(): never {
-  throw new TypeError('a stream can be read only once: let a function of the route make it')
+  throw new TypeError('a stream can be read only once: create it in a function of the route')
 }
 
 /** Whether a response to this method, with this status, may have a body. */
@@ -69,7 +69,7 @@ function toJson(body: unknown): string {
   const kind = Object.prototype.toString.call(body).slice(8, -1)
   if (!['Object', 'Array', 'Date', 'String', 'Number', 'Boolean', 'Null'].includes(kind)) {
     throw new TypeError(
-      `${kind} is no answer: use data that JSON can hold, text, bytes, a stream, or reply(status, body, headers)`,
+      `a route cannot respond with ${kind}: use JSON data, text, bytes, a stream, or reply(status, body, headers)`,
     )
   }
   return JSON.stringify(body)

@@ -102,7 +102,7 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
       new ServiceRequestError({ service: name, method, path: head.path, attempts: 0 }, problem, details)
     if (route === undefined) {
       const defined = routes.map(({ key }) => `'${key}'`).join(', ')
-      throw refuse(`mockServices has no such route of '${name}', ${defined ? `only ${defined}` : 'nor any other'}`)
+      throw refuse(`mockServices has no such route of '${name}', ${defined ? `only ${defined}` : 'and no other route'}`)
     }
 
     const now = Date.now()
@@ -167,6 +167,6 @@ function toBroken({ sendsHalf, end }: Break, method: string, now: number): Respo
 }
 
 function breakError(end: Break['end']): Error {
-  if (end === 'hang') return new DOMException('mockServices let the call time out', 'TimeoutError')
-  return Object.assign(new Error('mockServices broke the connection'), { code: 'ECONNRESET' })
+  if (end === 'hang') return new DOMException('mockServices simulated a timeout', 'TimeoutError')
+  return Object.assign(new Error('mockServices simulated a broken connection'), { code: 'ECONNRESET' })
 }

@@ -97,7 +97,7 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
   const unsigned = [...headers.keys()].find((name) => name.startsWith('x-amz-') && !names.includes(name))
   if (unsigned !== undefined) return refuse('InvalidSignatureException', `'${unsigned}' must be a 'SignedHeader'`)
   const missing = names.find((name) => !headers.has(name))
-  if (missing !== undefined) return refuse('InvalidSignatureException', `the 'SignedHeader' '${missing}' is not there`)
+  if (missing !== undefined) return refuse('InvalidSignatureException', `the 'SignedHeader' '${missing}' is missing`)
   const outdated = checkClock(amzDate, now)
   if (outdated !== undefined) return refuse('InvalidSignatureException', outdated)
 

@@ -43,8 +43,8 @@ function checkResponse(response: unknown): Response {
   const { status, headers, body, bodyUsed } = Object(response) as Partial<Response>
   const isHead = typeof status === 'number' && typeof headers === 'object' && headers !== null
   const isBody = body === null || (typeof body === 'object' && ('getReader' in body || 'pipe' in body))
-  if (!isHead || !isBody) throw notAResponse('the fetch gave something that is no Response')
-  if (bodyUsed || body?.locked) throw notAResponse('the fetch gave a Response whose body has been read already')
+  if (!isHead || !isBody) throw notAResponse('fetch returned something other than a Response')
+  if (bodyUsed || body?.locked) throw notAResponse('fetch returned a Response whose body has already been read')
   return response as Response
 }
 

@@ -51,7 +51,7 @@ describe('a body that is being read when the handler ends', () => {
       reading = rejection(response.json())
     })
     expect(took).toBeLessThan(1_000)
-    expect(warnings).toEqual(['Calls were under way when the handler ended: ai GET /x (aborted)'])
+    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai GET /x (aborted)'])
     expect(await reading).toMatchObject({ code: 'ERR_SERVICE_TIMEOUT', deadline: true })
   })
 
@@ -65,7 +65,7 @@ describe('a body that is being read when the handler ends', () => {
       })
     })
     expect(read).toEqual({ a: 1 })
-    expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (finished)'])
+    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai POST /x (finished)'])
   })
 
   it('is not waited for if it is not read', async () => {

@@ -93,7 +93,7 @@ describe('the option host', () => {
     ).toThrow("the host's region is 'eu-west-1', but the option says 'eu-central-1'")
     expect(() =>
       createServices({ services: { ai: { url: 'https://localhost:8443', host: 'x.sqs.eu-west-1.amazonaws.com' } } }),
-    ).toThrow('an AWS host of a service that is not known here')
+    ).toThrow('an AWS host of an unknown service')
   })
 
   it('is a configuration error with a fetch, which cannot send it', () => {
@@ -101,7 +101,9 @@ describe('the option host', () => {
     expect(() =>
       createServices({ services: { ai: options, admin: 'https://admin.example.com' }, region: 'eu-central-1', fetch }),
     ).toThrow(
-      new ServicesConfigurationError(['services.ai.host: cannot be sent by the fetch of the option of that name']),
+      new ServicesConfigurationError([
+        'services.ai.host: cannot be combined with the option fetch, which cannot send another Host header',
+      ]),
     )
   })
 
@@ -113,7 +115,8 @@ describe('the option host', () => {
     expect(await rejection(ai.get('x'))).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
       attempts: 0,
-      message: 'ai: GET /x: the option host needs the client of Node.js, but global fetch has been replaced',
+      message:
+        'ai: GET /x: the option host requires the HTTP client of Node.js, but this request would be sent by a fetch',
     })
     vi.unstubAllGlobals()
     await ai.get('x')
@@ -206,7 +209,7 @@ describe('AWS_REGION', () => {
   it.each(['', ' ', '\n'])('%j is not set', (value) => {
     setEnv({ AWS_REGION: value })
     expect(() => createServices({ services: { ai: 'https://ai.example.com' } })).toThrow(
-      'services.ai.url: the host names no region, and AWS_REGION is not set',
+      'services.ai.url: the host name contains no region, and AWS_REGION is not set',
     )
   })
 

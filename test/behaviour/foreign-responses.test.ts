@@ -66,13 +66,17 @@ describe('what is no response', () => {
     return response
   }
   const cases: [string, () => unknown, string][] = [
-    ['a plain object', async () => ({ ok: true, status: 200, json: async () => ({}) }), 'no Response'],
-    ['undefined', async () => undefined, 'no Response'],
-    ['null, at once', () => null, 'no Response'],
-    ['a text', async () => '{}', 'no Response'],
-    ['a frozen object', async () => Object.freeze({}), 'no Response'],
-    ['a body that has been read', read, 'has been read already'],
-    ['a body that is being read', locked, 'has been read already'],
+    [
+      'a plain object',
+      async () => ({ ok: true, status: 200, json: async () => ({}) }),
+      'something other than a Response',
+    ],
+    ['undefined', async () => undefined, 'something other than a Response'],
+    ['null, at once', () => null, 'something other than a Response'],
+    ['a text', async () => '{}', 'something other than a Response'],
+    ['a frozen object', async () => Object.freeze({}), 'something other than a Response'],
+    ['a body that has been read', read, 'has already been read'],
+    ['a body that is being read', locked, 'has already been read'],
   ]
 
   it.each(cases)('%s is named, and not asked for again', async (_, fetch, words) => {

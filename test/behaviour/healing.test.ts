@@ -404,7 +404,7 @@ describe('a signature that is too old when it arrives', () => {
     const error = (await rejection(ai.post('x', { json: {} }))) as ServiceAuthError
     expect(error).toMatchObject({ reason: 'signature-expired', attempts: 2 })
     expect(error.hint).toBe(
-      'The signature was more than five minutes old when it arrived, and so was a fresh one: look for a proxy or a queue that holds requests back.',
+      'The signature was more than five minutes old when it arrived, and so was a second one. Look for a proxy or a queue that delays requests.',
     )
     expect(gateway.requests).toHaveLength(2)
   })
@@ -446,19 +446,19 @@ describe('the hint of a refusal', () => {
     refusal('InvalidSignatureException', 'Signature expired: ...', headers)
 
   it.each<[string, () => Promise<Response>, object, RegExp]>([
-    ['a clock that was corrected', expired(late), {}, /stayed so after one correction/],
-    ['a clock that the response says nothing of', expired(), {}, /the response's Date header does not say so/],
+    ['a clock that was corrected', expired(late), {}, /even after one correction/],
+    ['a clock that the response says nothing of', expired(), {}, /the response's Date header does not show this/],
     [
       'a token that was renewed',
       () => refusal('ExpiredTokenException', EXPIRED),
       { credentials: rotating() },
-      /the credentials that were tried next were refused, too/,
+      /the gateway also rejected the renewed credentials/,
     ],
     [
       'a token that could not be renewed',
       () => refusal('ExpiredTokenException', EXPIRED),
       { credentials: OLD },
-      /the credential source gave no other one/,
+      /the credential source returned no new credentials/,
     ],
   ])('claims no more than was tried: %s', async (_, answers, options, words) => {
     respond = answers

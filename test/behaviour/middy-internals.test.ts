@@ -169,7 +169,7 @@ describe('Middy internal values', () => {
     [{ services: { ai: HOST }, credentials: 'x' }, 'credentials'],
   ])('are for signedServices alone, %o', (options, path) => {
     expect(() => createServices(options as object)).toThrow(
-      new ServicesConfigurationError([`${path}: names a Middy internal value, which only signedServices has`]),
+      new ServicesConfigurationError([`${path}: names a Middy internal value, which only signedServices can read`]),
     )
   })
 })

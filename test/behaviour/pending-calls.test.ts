@@ -77,7 +77,7 @@ describe('when the handler ends,', () => {
       expect(result).toBe('done')
       expect(finished).toEqual([`${method.toUpperCase()} /x`])
       expect(warnings).toEqual([
-        `Calls were under way when the handler ended: ai ${method.toUpperCase()} /x (finished)`,
+        `Calls were still pending when the handler ended: ai ${method.toUpperCase()} /x (finished)`,
       ])
     },
   )
@@ -95,7 +95,7 @@ describe('when the handler ends,', () => {
     expect(finished).toEqual([])
     expect(aborted.toSorted()).toEqual(['GET /x', 'GET /z', 'HEAD /y', 'OPTIONS /w'])
     expect(warnings).toEqual([
-      'Calls were under way when the handler ended: ai GET /x (aborted), ai HEAD /y (aborted), ai GET /z (aborted), ai OPTIONS /w (aborted)',
+      'Calls were still pending when the handler ended: ai GET /x (aborted), ai HEAD /y (aborted), ai GET /z (aborted), ai OPTIONS /w (aborted)',
     ])
   })
 
@@ -110,15 +110,15 @@ describe('when the handler ends,', () => {
     expect(took).toBeLessThan(300)
     await wait(5)
     expect(aborted).toEqual(['POST /x'])
-    expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (aborted)'])
+    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai POST /x (aborted)'])
   })
 
   it('one that fails meanwhile is named as failed, and logged', async () => {
     const down: typeof fetch = () => wait(20).then(() => Promise.reject(new TypeError('fetch failed')))
     await run(({ ai }) => void ai.post('x'), { fetch: down })
     expect(warnings.toSorted()).toEqual([
-      'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_NETWORK',
-      'Calls were under way when the handler ended: ai POST /x (failed)',
+      'A call failed and was never awaited: ai: POST /x: ERR_SERVICE_NETWORK',
+      'Calls were still pending when the handler ended: ai POST /x (failed)',
     ])
   })
 
@@ -128,8 +128,8 @@ describe('when the handler ends,', () => {
       ai.get('y', { signal: AbortSignal.abort() }).catch(() => {})
     })
     expect(warnings.toSorted()).toEqual([
-      'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_TIMEOUT',
-      'Calls were under way when the handler ended: ai POST /x (failed)',
+      'A call failed and was never awaited: ai: POST /x: ERR_SERVICE_TIMEOUT',
+      'Calls were still pending when the handler ended: ai POST /x (failed)',
     ])
   })
 
@@ -138,7 +138,7 @@ describe('when the handler ends,', () => {
       .use(signedServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: slow(60), logger }))
       .handler(async (_, { services }) => void services.ai.post('x'))
     await handler({}, {} as ServicesContext<'ai'>)
-    expect(warnings).toEqual(['Calls were under way when the handler ended: ai POST /x (finished)'])
+    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai POST /x (finished)'])
     expect(details).toEqual([{ calls: [{ service: 'ai', method: 'POST', path: '/x', end: 'finished' }] }])
   })
 
@@ -147,7 +147,7 @@ describe('when the handler ends,', () => {
     await run(({ ai }) => void ai.get('x'), { fetch })
     await wait(5)
     expect(fetch).not.toHaveBeenCalled()
-    expect(warnings).toEqual(['Calls were under way when the handler ended: ai GET /x (aborted)'])
+    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai GET /x (aborted)'])
   })
 
   it('a number of milliseconds bounds the wait', async () => {
@@ -218,8 +218,8 @@ describe('when the handler ends,', () => {
     const patient = await run(race, { fetch: slow(1200), pendingCalls: 'await' })
     expect(patient.took).toBeGreaterThan(1150)
     expect(warnings).toEqual([
-      'Calls were under way when the handler ended: ai POST /x (aborted), ai POST /y (aborted)',
-      'Calls were under way when the handler ended: ai POST /x (finished), ai POST /y (finished)',
+      'Calls were still pending when the handler ended: ai POST /x (aborted), ai POST /y (aborted)',
+      'Calls were still pending when the handler ended: ai POST /x (finished), ai POST /y (finished)',
     ])
   })
 
@@ -238,7 +238,7 @@ describe('when the handler ends,', () => {
     )
     expect(finished).toEqual(['POST /a', 'POST /b'])
     expect(warnings).toEqual([
-      'Calls were under way when the handler ended: ai POST /a (finished), ai POST /b (finished)',
+      'Calls were still pending when the handler ended: ai POST /a (finished), ai POST /b (finished)',
     ])
     await wait(40)
     expect(await late).toMatchObject({ name: 'ServiceTimeoutError', attempts: 0 })
@@ -376,9 +376,9 @@ describe('a failure that is not awaited', () => {
     await wait(5)
     expect(unhandled).not.toHaveBeenCalled()
     expect(warnings.toSorted()).toEqual([
-      'A call failed, and nobody awaited it: ai: GET /y: ERR_SERVICE_NETWORK',
-      'A call failed, and nobody awaited it: ai: GET /z: ERR_SERVICE_NETWORK',
-      'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_NETWORK',
+      'A call failed and was never awaited: ai: GET /y: ERR_SERVICE_NETWORK',
+      'A call failed and was never awaited: ai: GET /z: ERR_SERVICE_NETWORK',
+      'A call failed and was never awaited: ai: POST /x: ERR_SERVICE_NETWORK',
     ])
   })
 
@@ -422,13 +422,13 @@ describe('a failure that is not awaited', () => {
   it('is logged also where it failed after the handler had ended', async () => {
     await run(({ ai }) => void ai.post('x'), { fetch: () => wait(20).then(() => down('')), pendingCalls: 'ignore' })
     expect(warnings).toEqual([])
-    const line = 'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_NETWORK'
+    const line = 'A call failed and was never awaited: ai: POST /x: ERR_SERVICE_NETWORK'
     await vi.waitFor(() => expect(warnings).toEqual([line]))
   })
 
   it('is logged where the deadline ended it behind a handler that was left alone', async () => {
     await run(({ ai }) => void ai.post('x'), { fetch: slow(5000), pendingCalls: 'ignore' }, 60)
-    const line = 'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_TIMEOUT'
+    const line = 'A call failed and was never awaited: ai: POST /x: ERR_SERVICE_TIMEOUT'
     await vi.waitFor(() => expect(warnings).toEqual([line]))
   })
 
@@ -444,8 +444,8 @@ describe('a failure that is not awaited', () => {
     await wait(30)
     expect(unhandled).not.toHaveBeenCalled()
     expect(warnings.toSorted()).toEqual([
-      'A call failed, and nobody awaited it: ai: GET /y: 200 ERR_SERVICE_RESPONSE',
-      'A call failed, and nobody awaited it: ai: POST /x: ERR_SERVICE_NETWORK',
+      'A call failed and was never awaited: ai: GET /y: 200 ERR_SERVICE_RESPONSE',
+      'A call failed and was never awaited: ai: POST /x: ERR_SERVICE_NETWORK',
     ])
   })
 
@@ -455,7 +455,7 @@ describe('a failure that is not awaited', () => {
     ai.get('x', { signal: controller.signal })
     controller.abort('enough')
     await wait(20)
-    expect(warnings).toEqual(['A call failed, and nobody awaited it: ai: GET /x: ABORTED'])
+    expect(warnings).toEqual(['A call failed and was never awaited: ai: GET /x: ABORTED'])
     expect(details).toEqual([{ call: { service: 'ai', method: 'GET', path: '/x' } }])
   })
 })

@@ -80,10 +80,10 @@ describe('invoke...Service', () => {
       'AI_SERVICE_API_URL: must start with https:// (http:// only for loopback hosts, or with the option allowHttp)',
     ],
     ['ai.example.com/prod', 'AI_SERVICE_API_URL: https:// is missing'],
-    ['https://user:hunter2@ai.example.com', 'AI_SERVICE_API_URL: must not hold credentials'],
+    ['https://user:hunter2@ai.example.com', 'AI_SERVICE_API_URL: must not contain credentials'],
     [
       'https://x.sqs.eu-west-1.amazonaws.com',
-      'AI_SERVICE_API_URL: an AWS host of a service that is not known here: set region and signingName',
+      'AI_SERVICE_API_URL: an AWS host of an unknown service: set region and signingName',
     ],
   ])('names its variable where the URL is wrong, %s', async (wrong, problem) => {
     setEnv({ AI_SERVICE_API_URL: wrong })
@@ -101,7 +101,7 @@ describe('invoke...Service', () => {
     })
     setEnv({ AWS_REGION: undefined })
     expect(await rejection(invokeAdminService('/echo'))).toMatchObject({
-      problems: ['ADMIN_SERVICE_API_URL: the host names no region, and AWS_REGION is not set'],
+      problems: ['ADMIN_SERVICE_API_URL: the host name contains no region, and AWS_REGION is not set'],
     })
   })
 
@@ -123,7 +123,7 @@ describe('invoke...Service', () => {
     invokeAiService('/none')
     await vi.waitFor(() => expect(warn).toHaveBeenCalledOnce())
     expect(warn.mock.calls[0]?.[0]).toMatch(
-      /^A call failed, and nobody awaited it: ai: GET \/none: 403 ERR_SERVICE_AUTH$/,
+      /^A call failed and was never awaited: ai: GET \/none: 403 ERR_SERVICE_AUTH$/,
     )
     expect(unhandled).not.toHaveBeenCalled()
   })

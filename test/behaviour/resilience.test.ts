@@ -202,7 +202,7 @@ describe('a hook cannot', () => {
     }
     expect(await soon(createClient().get('x', { hooks }).json())).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
-      message: 'ai: GET /x: something that is no error',
+      message: 'ai: GET /x: an error without a readable message',
     })
   })
 
@@ -337,7 +337,7 @@ describe('an error has', () => {
     const request = new Request(`${BASE}/x`, { method: 'PATCH', body: 'b' })
     expect(await rejection(createClient()(request, { searchParams: { a: 1 } }))).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
-      message: expect.stringContaining('a Request with a body keeps its own query'),
+      message: expect.stringContaining('searchParams cannot be combined with a Request that has a body'),
     })
     respond = () => answer()
     await createClient()(new Request(`${BASE}/x?a=1`, { method: 'PATCH', body: 'b' }))

@@ -146,7 +146,7 @@ it('an error of a hook that quotes a response is redacted, and keeps its name an
   const { ai } = createServices({ services: ['ai'], fetch: () => answer(token) })
   const error = await rejection(ai.get('x', { hooks: { afterResponse: [() => Promise.reject(cause)] } }))
   expect(error).toMatchObject({
-    message: 'ai: GET /x: 200, then: odd answer: [redacted]',
+    message: 'ai: GET /x: 200, then an error: odd answer: [redacted]',
     cause: { name: 'RangeError', code: 'EODD', message: 'odd answer: [redacted]' },
   })
   expectNothingSecret(error)

@@ -119,9 +119,7 @@ describe('an AWS host that is not known', () => {
     for (const options of [{}, { region: 'us-west-2' }, { signingName: 'foo' }]) {
       const create = () => createServices({ services: { foo: { url: `https://${host}`, ...options } } })
       expect(create).toThrow(ServicesConfigurationError)
-      expect(create).toThrow(
-        'services.foo.url: an AWS host of a service that is not known here: set region and signingName',
-      )
+      expect(create).toThrow('services.foo.url: an AWS host of an unknown service: set region and signingName')
     }
     const { foo } = createServices({
       services: { foo: { url: `https://${host}`, region: 'us-west-2', signingName: 'foo' } },

@@ -311,9 +311,7 @@ describe("the invocation's deadline", () => {
     const error = (await call(hang, run)({}, inTime(50))) as Error & { timeoutMs: number }
     expect(error).toMatchObject({ name: 'ServiceTimeoutError', deadline: true, attempts: 1, statusCode: 504 })
     expect(error.timeoutMs).toBeLessThanOrEqual(50)
-    expect(error.message).toMatch(
-      /no complete answer within the \d+ ms that were left before the invocation's deadline$/,
-    )
+    expect(error.message).toMatch(/no complete response within the \d+ ms left before the invocation's deadline$/)
   })
 
   it('makes a retry that cannot be waited for an error at once', async () => {
@@ -344,7 +342,7 @@ describe("the invocation's deadline", () => {
     const fixed = lambdaContext({ getRemainingTimeInMillis: () => 100 })
     const error = await call(fetch, (ai) => ai.get('x').json(), 100)({}, fixed)
     expect(error).toMatchObject({ name: 'ServiceTimeoutError', deadline: true, attempts: 0, timeoutMs: 0 })
-    expect((error as Error).message).toBe("ai: GET /x: no time left, not sent before the invocation's deadline")
+    expect((error as Error).message).toBe("ai: GET /x: not sent, no time left before the invocation's deadline")
     expect(fetch).not.toHaveBeenCalled()
   })
 

@@ -111,7 +111,7 @@ describe.each(WAYS)('idleTimeout, by %s,', (_, read) => {
       code: 'ERR_SERVICE_TIMEOUT',
       timeoutMs: 80,
       deadline: false,
-      message: 'ai: GET /x: no byte of the answer for 80 ms',
+      message: 'ai: GET /x: no response data for 80 ms',
     })
     expect(performance.now() - startedAt).toBeLessThan(400)
     await vi.waitFor(() => expect(cut).toEqual(['/x']))

@@ -113,7 +113,7 @@ describe('with a fault of their own', () => {
     expect(await handler(CALLBACK, localContext())).toMatchObject({ statusCode: 303 })
     expect(console.warn).toHaveBeenCalledExactlyOnceWith(
       'The connection was not counted:',
-      'background: POST /analytics/connections: no complete answer within 1000 ms',
+      'background: POST /analytics/connections: no complete response within 1000 ms',
     )
   })
 

@@ -170,11 +170,13 @@ export const problems: Readonly<Record<string, SignedServicesOptions>> = {
   'must start with https:// (http:// only for loopback hosts, or with the option allowHttp)': {
     services: { ai: 'http://ai.example.com' },
   },
-  'must not hold credentials': { services: { ai: 'https://user:password@ai.example.com' } },
-  'must not hold a query or a fragment': { services: { ai: `${BASE}?stage=prod` } },
-  'holds an unresolved template token, such as ${...} or {{...}}': { services: { ai: 'https://{{api}}.example.com' } },
-  'the host names no region, and AWS_REGION is not set': { services: { ai: 'https://ai.example.com' } },
-  'an AWS host of a service that is not known here: set region and signingName': {
+  'must not contain credentials': { services: { ai: 'https://user:password@ai.example.com' } },
+  'must not contain a query or a fragment': { services: { ai: `${BASE}?stage=prod` } },
+  'contains an unresolved template token, such as ${...} or {{...}}': {
+    services: { ai: 'https://{{api}}.example.com' },
+  },
+  'the host name contains no region, and AWS_REGION is not set': { services: { ai: 'https://ai.example.com' } },
+  'an AWS host of an unknown service: set region and signingName': {
     services: { ai: 'https://search-abc123.eu-central-1.es.amazonaws.com' },
   },
   "the host's region is 'us-east-1', but the option says 'eu-central-1'": {

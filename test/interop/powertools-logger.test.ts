@@ -49,7 +49,7 @@ describe('@aws-lambda-powertools/logger', () => {
       {
         ...common,
         level: 'WARN',
-        message: 'Calls were under way when the handler ended: ai POST /jobs (finished)',
+        message: 'Calls were still pending when the handler ended: ai POST /jobs (finished)',
         calls: [{ service: 'ai', method: 'POST', path: '/jobs', end: 'finished' }],
       },
     ])

@@ -94,7 +94,7 @@ it.each([
   const { ai: other } = await useServer(send(`${body}x`), options, own)
   expect(await rejection(other.get('x').text())).toMatchObject({
     code: 'ERR_SERVICE_RESPONSE',
-    message: `ai: GET /x: 200, but the answer has more than ${maxResponseSize} bytes, the limit that maxResponseSize sets`,
+    message: `ai: GET /x: 200, but the response body exceeds maxResponseSize (${maxResponseSize} bytes)`,
   })
   const { ai: unlimited } = await useServer(send(`${body}x`), { maxResponseSize: false })
   expect(await unlimited.get('x').text()).toBe(`${body}x`)

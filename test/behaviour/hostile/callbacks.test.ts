@@ -358,7 +358,7 @@ describe('whatever a fetch gives', () => {
     const { ai } = createClient({ fetch })
     expect(await rejection(ai.get('x').json())).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
-      message: 'ai: GET /x: the fetch gave a Response whose body has been read already',
+      message: 'ai: GET /x: fetch returned a Response whose body has already been read',
     })
   })
 })

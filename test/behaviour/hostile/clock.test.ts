@@ -165,7 +165,7 @@ it.each([Number.NaN, 8.64e15 + 1, Date.UTC(10_000, 0), Date.UTC(-1, 0), Number.P
     expect(await rejection(ai.get('x'))).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
       attempts: 0,
-      message: 'ai: GET /x: the clock gives no time that a signature can hold',
+      message: 'ai: GET /x: the clock returned a time that a signature cannot contain',
     })
     expect(dates).toEqual([])
   },

@@ -62,7 +62,7 @@ describe('a provider that hung once', () => {
     await vi.advanceTimersByTimeAsync(29_999)
     expect(provider).toHaveBeenCalledOnce()
     await vi.advanceTimersByTimeAsync(1)
-    expect(await failed).toMatchObject({ message: 'the provider gave no credentials within 30000 ms' })
+    expect(await failed).toMatchObject({ message: 'the provider returned no credentials within 30000 ms' })
     provider.mockImplementation(async () => IDENTITY)
     expect(await source.get()).toEqual(IDENTITY)
     expect(vi.getTimerCount()).toBe(0)

@@ -178,7 +178,7 @@ describe('a line break', () => {
         createServices({ services: services as never, region: 'eu-central-1' })
         expect.unreachable()
       } catch (error) {
-        expect((error as Error).message).toContain("a service's name must not hold line breaks")
+        expect((error as Error).message).toContain("a service's name must not contain line breaks")
         expectOneLine((error as ServicesConfigurationError).problems)
         expectOneLine((error as Error).message.split('\n'))
       }

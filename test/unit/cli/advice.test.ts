@@ -31,7 +31,7 @@ describe('advice', () => {
 
   it('is there for a timeout', () => {
     const error = new ServiceTimeoutError(call, 'late', { timeoutMs: 1, deadline: false })
-    expect(adviseCall(error)).toContain('raise --timeout')
+    expect(adviseCall(error)).toContain('Raise --timeout')
   })
 
   it.each([
@@ -52,14 +52,14 @@ describe('advice', () => {
 
   it.each([
     [301, /Redirects/],
-    [400, /look at the body/],
-    [401, /not the gateway's/],
-    [403, /not the gateway's/],
+    [400, /check the response body/],
+    [401, /The service itself rejected/],
+    [403, /The service itself rejected/],
     [404, /method and path/],
     [413, /S3/],
-    [500, /see its log/],
+    [500, /check its log/],
     [502, /malformed/],
-    [503, /not available/],
+    [503, /unavailable/],
     [504, /29 seconds/],
   ])('is there for a status %i', (status, advice) => {
     expect(adviseCall(new ServiceResponseError(call, `${status}`, response(status)))).toMatch(advice)
@@ -79,8 +79,8 @@ describe('advice', () => {
 
   it.each([
     ['AI_SERVICE_API_URL: API Gateway URL not set', /AI_SERVICE_API_URL=https:/],
-    ['AI_SERVICE_API_URL: the host names no region, and AWS_REGION is not set', /--region/],
-    ["AI_SERVICE_API_URL: the host's region is 'a', but the option says 'b'", /Leave --region/],
+    ['AI_SERVICE_API_URL: the host name contains no region, and AWS_REGION is not set', /--region/],
+    ["AI_SERVICE_API_URL: the host's region is 'a', but the option says 'b'", /Omit --region/],
     ['AI_SERVICE_API_URL: an AWS host that is not known here: set region and signingName', /--signing-name/],
     ['AI_SERVICE_API_URL: must start with https:// (or with the option allowHttp)', /--allow-http/],
     ['AI_SERVICE_API_URL: not a URL', /Correct the variable/],

@@ -46,7 +46,7 @@ describe('call', () => {
 
   it.each([
     [[], 'call: the name of a service or a URL is missing'],
-    [['ai', 'GET', 'a', 'b'], "call: one path, please; got 'b' too"],
+    [['ai', 'GET', 'a', 'b'], "call: too many arguments; got 'b' after the path"],
     [['ai', 'DELET', '/jobs'], 'no such method: DELET; did you mean DELETE?'],
     [['ai', 'frobnicate', '/jobs'], 'no such method: frobnicate'],
     [['ai', '--tiemout', '3'], 'no such option: --tiemout; did you mean --timeout?'],

@@ -121,7 +121,7 @@ describe('call', () => {
     const { code, stdout, stderr } = await call(gateway, ['ai', 'missing'])
     expect([code, stdout]).toEqual([1, '{"message":"no such job"}'])
     expect(stderr).toMatch(
-      /^ai: GET \/missing: 404 Not Found: no such job\nThe gateway let the call through.*\nRequest id: [\da-f-]{36}\n$/,
+      /^ai: GET \/missing: 404 Not Found: no such job\nThe service returned this status.*\nRequest id: [\da-f-]{36}\n$/,
     )
   })
 
@@ -156,7 +156,7 @@ describe('call', () => {
       /^\* attempt 1: GET http:\/\/127\.0\.0\.1:\d+\/ai\/jobs\/7\n\* signed for execute-api in us-east-1\n/,
     )
     expect(stderr).toMatch(
-      /\n\* connected to 127\.0\.0\.1:\d+, [\d.]+ ms\n\* 200 OK, [\d.]+ ms\n\* [\d.]+ ms in all\n$/,
+      /\n\* connected to 127\.0\.0\.1:\d+, [\d.]+ ms\n\* 200 OK, [\d.]+ ms\n\* [\d.]+ ms in total\n$/,
     )
     expect(stderr).not.toContain(IDENTITY.sessionToken)
   })
@@ -176,14 +176,16 @@ describe('call', () => {
     const gateway = await useGateway(() => Date.now() + 600_000)
     const { code, stderr } = await call(gateway, ['ai', 'jobs/7', '-v'])
     expect(code).toBe(0)
-    expect(stderr).toContain('* refused, and signed again with: corrected clock\n')
+    expect(stderr).toContain('* rejected, then signed again with: corrected clock\n')
   })
 
   it('shows a request that could not be sent', async () => {
     const gateway = await useGateway()
     const { code, stderr } = await call(gateway, ['ai', 'jobs/7', '-v', '-H', 'authorization: own'])
     expect(code).toBe(1)
-    expect(stderr).toMatch(/\* no response, .*\nai: GET \/jobs\/7: the header 'authorization' is the signature's own\n/)
+    expect(stderr).toMatch(
+      /\* no response, .*\nai: GET \/jobs\/7: the header 'authorization' must not be set: signing sets it\n/,
+    )
     expect(stderr).not.toContain('canonical request')
   })
 
@@ -213,7 +215,7 @@ describe('call', () => {
   it('refuses more of standard input than a gateway takes', async () => {
     const gateway = await useGateway()
     const { code, stderr } = await call(gateway, ['ai', 'echo', '-d', '-'], { stdin: [Buffer.alloc(10_485_761)] })
-    expect([code, stderr]).toEqual([1, '-d: standard input has more than the 10485760 bytes that API Gateway takes\n'])
+    expect([code, stderr]).toEqual([1, '-d: standard input exceeds the 10485760 bytes that API Gateway accepts\n'])
     expect(gateway.requests).toEqual([])
   })
 

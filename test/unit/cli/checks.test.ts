@@ -31,7 +31,7 @@ it('the variable', () => {
   expect(checkVariable('ai', ['A: not a URL', 'B: not a URL'])).toMatchObject({
     status: 'fail',
     detail: 'A: not a URL\nB: not a URL',
-    advice: 'Correct the variable: the base URL of the service, with its stage.',
+    advice: 'Correct the variable: it must be the base URL of the service, with its stage.',
   })
 })
 
@@ -94,7 +94,7 @@ describe('the clock', () => {
   })
 
   it.each([
-    [0, 'ok', 'as the gateway'],
+    [0, 'ok', 'same as the gateway'],
     [-5_000, 'ok', '5 s behind the gateway'],
     [90_000, 'warn', '90 s ahead of the gateway'],
     [-600_000, 'fail', '600 s behind the gateway'],
@@ -113,15 +113,15 @@ describe('credentials', () => {
   const minutes = (count: number) => new Date(NOW + count * 60_000)
 
   it.each([
-    [IDENTITY, undefined, 'ok', 'access key ...MPLE, from a file, their end is not known'],
+    [IDENTITY, undefined, 'ok', 'access key ...MPLE, from a file, unknown expiration'],
     [IDENTITY, minutes(30), 'ok', 'access key ...MPLE, from a file, 30 minutes left'],
     [IDENTITY, minutes(4), 'warn', 'access key ...MPLE, from a file, 4 minutes left'],
-    [IDENTITY, minutes(-7), 'fail', 'access key ...MPLE, from a file, ended 7 minutes ago'],
+    [IDENTITY, minutes(-7), 'fail', 'access key ...MPLE, from a file, expired 7 minutes ago'],
     [
       { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' },
       undefined,
       'ok',
-      'access key ...MPLE, from a file, without a session token, so they do not end',
+      'access key ...MPLE, from a file, no session token, so they do not expire',
     ],
   ])('%#', (identity, expiration, status, detail) => {
     expect(checkCredentials('a file', good(identity), expiration, NOW)).toMatchObject({ status, detail })
@@ -139,9 +139,9 @@ describe('credentials', () => {
 it('the caller', () => {
   const caller = { arn: 'arn:aws:iam::123456789012:user/me', account: '123456789012' }
   expect(checkCaller(good(caller))).toMatchObject({ status: 'ok', detail: `${caller.arn} (account 123456789012)` })
-  expect(checkCaller(bad(new Error('STS answered 403: InvalidClientTokenId')))).toMatchObject({
+  expect(checkCaller(bad(new Error('STS returned 403: InvalidClientTokenId')))).toMatchObject({
     status: 'fail',
-    detail: 'STS answered 403: InvalidClientTokenId',
+    detail: 'STS returned 403: InvalidClientTokenId',
     advice: expect.stringContaining('Sign in again'),
   })
   const failed = new TypeError('fetch failed', { cause: coded('ENOTFOUND', 'getaddrinfo ENOTFOUND sts') })
@@ -167,7 +167,7 @@ it('health', () => {
   const denied = new ServiceAuthError(call, '403 Forbidden: no\nthe hint', details)
   const { advice, ...result } = checkHealth('/health', bad(denied))
   expect(result).toEqual({ name: 'health', status: 'fail', detail: 'GET /health: 403 Forbidden: no (12 ms)' })
-  expect(advice).toMatch(/^the hint\nBegin with /)
+  expect(advice).toMatch(/^the hint\nFirst check /)
   expect(checkHealth('/health', bad(new ServiceRequestError(call, 'not sent')))).toEqual({
     name: 'health',
     status: 'fail',

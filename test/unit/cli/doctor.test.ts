@@ -68,7 +68,7 @@ describe('doctor', () => {
     expect(code).toBe(0)
     expect(stderr).toBe('')
     expect(stdout).toMatch(/^account\n {2}ok {4}credentials .*\n\nai\n {2}ok {4}variable /)
-    expect(stdout).toMatch(/\nAll is well\.\n$/)
+    expect(stdout).toMatch(/\nAll checks passed\.\n$/)
   })
 
   it('prints colours and progress on a terminal', async () => {
@@ -119,7 +119,7 @@ describe('doctor', () => {
     const gateway = await useGateway()
     const { code, find } = await doctor(gateway.env, ['userProfile', '--path', '/slow', '--timeout', '150'])
     expect(code).toBe(1)
-    expect(find('health')).toMatchObject({ detail: expect.stringContaining('no complete answer within 150 ms') })
+    expect(find('health')).toMatchObject({ detail: expect.stringContaining('no complete response within 150 ms') })
     expect(find('clock')).toBeUndefined()
   })
 
@@ -156,8 +156,8 @@ describe('doctor', () => {
 describe('credentials', () => {
   it.each([
     [new Date(Date.now() + 3_600_000).toISOString(), 'ok', /59 minutes left/],
-    [new Date(Date.now() - 3_600_000).toISOString(), 'fail', /ended 60 minutes ago/],
-    ['soon', 'ok', /their end is not known/],
+    [new Date(Date.now() - 3_600_000).toISOString(), 'fail', /expired 60 minutes ago/],
+    ['soon', 'ok', /unknown expiration/],
   ])('that end %s', async (AWS_CREDENTIAL_EXPIRATION, status, detail) => {
     const gateway = await useGateway()
     const { find } = await doctor({ ...gateway.env, AWS_CREDENTIAL_EXPIRATION }, ['ai'])
@@ -226,6 +226,6 @@ describe('the caller', () => {
     const { AWS_REGION, AI_SERVICE_API_URL, USER_PROFILE_SERVICE_API_URL, ...keys } = (await useGateway()).env
     const { code, find } = await doctor(keys, ['--whoami'])
     expect([AWS_REGION, code]).toEqual(['us-east-1', 1])
-    expect(find('caller')).toMatchObject({ status: 'fail', detail: 'no region to ask STS in' })
+    expect(find('caller')).toMatchObject({ status: 'fail', detail: 'no region for the request to STS' })
   })
 })

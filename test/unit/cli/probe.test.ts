@@ -30,7 +30,7 @@ describe('a measured step', () => {
 
   it('ends in time', async () => {
     const late = await measure(5, () => new Promise(() => {}))
-    expect(late).toMatchObject({ ok: false, error: { code: 'ETIMEDOUT', message: 'nothing within 5 ms' } })
+    expect(late).toMatchObject({ ok: false, error: { code: 'ETIMEDOUT', message: 'no result within 5 ms' } })
   })
 })
 

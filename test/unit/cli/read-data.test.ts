@@ -22,14 +22,14 @@ describe('data', () => {
     await expect(readData(`@${folder}`, none)).rejects.toThrow(UsageError)
     await expect(readData(`@${file}.missing`, none)).rejects.toThrow(/^-d: ENOENT/)
     writeFileSync(file, Buffer.alloc(MAX_DATA + 1))
-    await expect(readData(`@${file}`, none)).rejects.toThrow(/^-d: .* has more than the 10485760 bytes/)
+    await expect(readData(`@${file}`, none)).rejects.toThrow(/^-d: .* exceeds the 10485760 bytes/)
   })
 
   it('is standard input, up to 10 MB', async () => {
     const half = Buffer.alloc(MAX_DATA / 2, 1)
     expect(await readData('-', Readable.from([half, half]))).toHaveLength(MAX_DATA)
     const tooMuch = readData('-', Readable.from([half, half, Buffer.alloc(1)]))
-    await expect(tooMuch).rejects.toThrow('-d: standard input has more than the 10485760 bytes that API Gateway takes')
+    await expect(tooMuch).rejects.toThrow('-d: standard input exceeds the 10485760 bytes that API Gateway accepts')
     await expect(tooMuch).rejects.not.toBeInstanceOf(UsageError)
   })
 

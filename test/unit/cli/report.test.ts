@@ -33,7 +33,7 @@ admin
                      -> And again.
   fail  health       403
 
-Not as it should be: admin
+Problems in: admin
 `)
   })
 
@@ -41,12 +41,12 @@ Not as it should be: admin
     const text = formatTable({ ...report, services: report.services.slice(0, 1) }, true)
     expect(text).toContain('\u001b[32mok  \u001b[0m  dns ')
     expect(text).toContain('\u001b[1mai\u001b[0m')
-    expect(text).toMatch(/\nAll is well\.\n$/)
+    expect(text).toMatch(/\nAll checks passed\.\n$/)
   })
 
   it('names the account, too', () => {
     const account = [{ name: 'credentials', status: 'warn', detail: 'they end' }] as const
-    expect(formatTable({ ...report, account }, false)).toMatch(/\nNot as it should be: account, admin\n$/)
+    expect(formatTable({ ...report, account }, false)).toMatch(/\nProblems in: account, admin\n$/)
   })
 
   it.each([

@@ -49,7 +49,7 @@ describe('a target', () => {
 
   it.each([
     ['abc.execute-api.eu-west-1.amazonaws.com', [], 'the URL: https:// is missing'],
-    ['https://user:secret@x.example.com', [], 'the URL: must not hold credentials'],
+    ['https://user:secret@x.example.com', [], 'the URL: must not contain credentials'],
     [API, ['--region', 'mars'], /^--region: must be a region such as eu-central-1/],
     [API, ['--region', 'us-east-1'], "the URL: the host's region is 'eu-west-1', but the option says 'us-east-1'"],
     [API, ['--signing-name', 'a b'], /^--signing-name: must be a signing name/],
@@ -64,7 +64,7 @@ describe('a target', () => {
 
   it.each([
     [{}, 'AI_SERVICE_API_URL: API Gateway URL not set'],
-    [{ AI_SERVICE_API_URL: 'https://x.example.com' }, 'AI_SERVICE_API_URL: the host names no region'],
+    [{ AI_SERVICE_API_URL: 'https://x.example.com' }, 'AI_SERVICE_API_URL: the host name contains no region'],
     [{ AI_SERVICE_API_URL: 'https://x.example.com', AWS_REGION: 'mars' }, 'AWS_REGION: must be a region'],
   ])('that the environment %j does not hold is no wrong usage', (env, message) => {
     expect(() => resolve('ai', env)).toThrow(ServicesConfigurationError)

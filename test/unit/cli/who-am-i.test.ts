@@ -49,10 +49,10 @@ describe('STS', () => {
     [
       403,
       '<Error><Code>ExpiredToken</Code><Message>too old</Message></Error>',
-      'STS answered 403: ExpiredToken: too old',
+      'STS returned 403: ExpiredToken: too old',
     ],
-    [200, '<html>', 'STS answered 200'],
-    [200, '<Arn>arn</Arn>', 'STS answered 200'],
+    [200, '<html>', 'STS returned 200'],
+    [200, '<Arn>arn</Arn>', 'STS returned 200'],
   ])('answers %i %s', async (status, body, message) => {
     const { ask } = await start(status, body)
     await expect(ask()).rejects.toThrow(new Error(message))

@@ -178,7 +178,7 @@ describe('a body', () => {
   it('of a Request is not lost to its own query', () => {
     const target = new Request(TARGET, { method: 'POST', body: 'a' })
     expect(() => finish({ searchParams: { a: 1 } }, { target })).toThrow(
-      'ai: GET /x: a Request with a body keeps its own query: ky would send it without its body',
+      'ai: GET /x: searchParams cannot be combined with a Request that has a body: ky would send it without its body',
     )
     expect(finish({ searchParams: { a: 1 } }, { target: new Request(TARGET) }).options.searchParams).toEqual({ a: 1 })
   })

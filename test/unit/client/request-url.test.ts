@@ -77,13 +77,15 @@ describe('an absolute URL given as text', () => {
     'data://x',
     's3://h.example',
   ])('is distinguished from a path: %j', (input) => {
-    expect(refusal(() => resolve(input)).message).toBe(`ai: GET /: an absolute URL is not a path below ${HOST}/prod`)
+    expect(refusal(() => resolve(input)).message).toBe(
+      `ai: GET /: the input is an absolute URL, not a path below ${HOST}/prod`,
+    )
   })
 
   it('is taken by `.fetch`, where it is one below the base', () => {
     expect(resolve(`${HOST}/prod/x`, { absolute: true })).toMatchObject({ href: `${HOST}/prod/x`, path: '/x' })
     expect(refusal(() => resolve('https://evil.example/x', { absolute: true })).message).toContain(
-      'is not this service',
+      'is not the origin of this service',
     )
     expect(refusal(() => resolve('https://:', { absolute: true })).message).toBe('ai: GET /: the input is not a URL')
   })
@@ -153,7 +155,7 @@ describe('pathBelow', () => {
     'http://id.execute-api.eu-central-1.amazonaws.com/prod/x',
     `${HOST}:8443/prod/x`,
   ])('refuses another origin, %s', (url) => {
-    expect(refused(prod, url)).toMatch(/is not this service, whose base URL is /)
+    expect(refused(prod, url)).toMatch(/is not the origin of this service's base URL /)
   })
 
   it('refuses credentials without repeating them', () => {
@@ -162,7 +164,7 @@ describe('pathBelow', () => {
     const withPassword = new URL('/prod/x', HOST)
     withPassword.password = 'hunter2'
     for (const url of [withUser, withPassword]) {
-      expect(refused(prod, url)).toBe('ai: GET /: the URL must not hold credentials')
+      expect(refused(prod, url)).toBe('ai: GET /: the URL must not contain credentials')
     }
   })
 

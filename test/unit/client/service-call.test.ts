@@ -153,7 +153,7 @@ describe('whatever is thrown', () => {
     })
     expect(await rejection(create().call.run(() => Promise.reject(evil)))).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
-      message: 'ai: GET /x: something that is no error',
+      message: 'ai: GET /x: an error without a readable message',
     })
   })
 })

@@ -248,10 +248,18 @@ describe('a client', () => {
 
 describe('a client sends to its own base and nowhere else:', () => {
   const outside: [string, string | URL | Request, RegExp][] = [
-    ['an absolute URL as text', 'https://evil.example/x', /GET \/: an absolute URL is not a path below https:/],
-    ['an absolute URL as text, even its own', `${BASE}/x`, /an absolute URL is not a path/],
-    ['a URL of another origin', new URL('https://evil.example/prod/x'), /https:\/\/evil\.example is not this service/],
-    ['a Request of another origin', new Request('https://evil.example/prod/x'), /is not this service/],
+    [
+      'an absolute URL as text',
+      'https://evil.example/x',
+      /GET \/: the input is an absolute URL, not a path below https:/,
+    ],
+    ['an absolute URL as text, even its own', `${BASE}/x`, /the input is an absolute URL, not a path/],
+    [
+      'a URL of another origin',
+      new URL('https://evil.example/prod/x'),
+      /https:\/\/evil\.example is not the origin of this service/,
+    ],
+    ['a Request of another origin', new Request('https://evil.example/prod/x'), /is not the origin of this service/],
     ['dot segments', '../admin', /GET \/\.\.\/admin: the path leaves the base URL/],
     ['dot segments behind slashes', '///../admin?key=/1', /GET \/\.\.\/admin: the path leaves/],
     ['encoded dot segments', '%2e%2e/admin?key=1', /GET \/%2e%2e\/admin: the path leaves/],
@@ -264,7 +272,7 @@ describe('a client sends to its own base and nowhere else:', () => {
     [
       'a URL with credentials',
       new URL('https://user:hunter2@id.execute-api.eu-central-1.amazonaws.com/prod/x'),
-      /must not hold credentials/,
+      /must not contain credentials/,
     ],
   ]
 
@@ -333,7 +341,7 @@ describe('a client sends to its own base and nowhere else:', () => {
     const error = await rejection(createClient().get('x', { hooks: { [name]: [hook] }, retry: { delay: () => 0 } }))
     expect(error).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
-      message: expect.stringContaining('https://evil.example is not this service'),
+      message: expect.stringContaining('https://evil.example is not the origin of this service'),
     })
     expectSigned(name === 'beforeRequest' ? 0 : 1)
   })
@@ -369,7 +377,7 @@ describe('a client sends to its own base and nowhere else:', () => {
     const error = await rejection(createClient().get('x', { headers: { authorization: 'hunter2' } }))
     expect(error).toMatchObject({
       code: 'ERR_SERVICE_REQUEST',
-      message: "ai: GET /x: the header 'authorization' is the signature's own",
+      message: "ai: GET /x: the header 'authorization' must not be set: signing sets it",
     })
     expect(sent).toEqual([])
   })
@@ -427,9 +435,9 @@ describe('.fetch', () => {
   })
 
   it.each([
-    ['https://evil.example/x', /https:\/\/evil\.example is not this service/],
+    ['https://evil.example/x', /https:\/\/evil\.example is not the origin of this service/],
     ['../x', /the path leaves/],
-    ['https://user:hunter2@id.execute-api.eu-central-1.amazonaws.com/prod/x', /must not hold credentials/],
+    ['https://user:hunter2@id.execute-api.eu-central-1.amazonaws.com/prod/x', /must not contain credentials/],
     ['https://:', /the input is not a URL/],
   ])('refuses %s', async (input, problem) => {
     const error = (await rejection(createClient().fetch(input, { method: 'post' }))) as Error

@@ -110,10 +110,10 @@ describe('options', () => {
     ['allowHttp: must be true or false; got a string', { allowHttp: 'yes' }],
     ['headers: must be an object of header values; got an object', { headers: new Headers() }],
     ['headers.a: must be a string; got 3', { headers: { a: 3 } }],
-    ['headers.Authorization: is written by the signature', { headers: { Authorization: 'x' } }],
+    ['headers.Authorization: must not be set: signing sets it', { headers: { Authorization: 'x' } }],
     ['headers.a b: is not a valid header', { headers: { 'a b': 'x' } }],
     ['headers: must be an object of header values; got null', { headers: null }],
-    ['headers.Host: is written by the signature', { headers: { Host: 'x' } }],
+    ['headers.Host: must not be set: signing sets it', { headers: { Host: 'x' } }],
     ['onCall: must be a function; got an object', { onCall: {} }],
     ['logger: must have the function error', { logger: { info() {}, warn() {} } }],
     ['logger: must have the functions info, error', { logger: { info: 'x', warn() {}, error: 5 } }],
@@ -139,7 +139,7 @@ describe('options', () => {
       { services: { ai: { retry: { methods: 'get' } } } },
     ],
     [
-      'services.ai.trace: no such option of a service; it has region, credentials, timeout, idleTimeout, retry, circuitBreaker, maxResponseSize, maxConnections, allowHttp, headers, url, env, internal, optional, signingName, host',
+      'services.ai.trace: no such option of a service; the options are region, credentials, timeout, idleTimeout, retry, circuitBreaker, maxResponseSize, maxConnections, allowHttp, headers, url, env, internal, optional, signingName, host',
       { services: { ai: { trace: true } } },
     ],
     ['timeout: must be a positive number of milliseconds, or false; got 2147483648', { timeout: 2 ** 31 }],
@@ -149,16 +149,16 @@ describe('options', () => {
     ['retry.retryOnTimeout: must be true or false; got 1', { retry: { retryOnTimeout: 1 } }],
     ['retry.shouldRetry: must be a function; got true', { retry: { shouldRetry: true } }],
     [
-      "credentials: must be credentials with accessKeyId and secretAccessKey, a provider function, or the name of one of Middy's internal values; got an empty string",
+      'credentials: must be credentials with accessKeyId and secretAccessKey, a provider function, or the name of a Middy internal value; got an empty string',
       { credentials: '' },
     ],
     [
-      "services.ai.credentials: must be credentials with accessKeyId and secretAccessKey, a provider function, or the name of one of Middy's internal values; got an object",
+      'services.ai.credentials: must be credentials with accessKeyId and secretAccessKey, a provider function, or the name of a Middy internal value; got an object',
       { services: { ai: { credentials: { accessKeyId: 'a' } } } },
     ],
     ['fetch: must be a function; got an object', { fetch: {} }],
     [
-      'circuitBreaker.zzz: no such option of circuitBreaker; it has failureThreshold, resetTimeout',
+      'circuitBreaker.zzz: no such option of circuitBreaker; the options are failureThreshold, resetTimeout',
       { circuitBreaker: { zzz: 1 } },
     ],
   ])('%s', (problem, options) => {

@@ -152,11 +152,11 @@ describe('resolveConfig', () => {
       code: 'ERR_SERVICES_CONFIG',
       problems: [
         'AI_SERVICE_API_URL: API Gateway URL not set',
-        'INTEGRATION_SERVICE_API_URL: must not hold credentials',
+        'INTEGRATION_SERVICE_API_URL: must not contain credentials',
         'BACKGROUND_SERVICE_API_URL: API Gateway URL not set',
-        'ADMIN_SERVICE_API_URL: must not hold a query or a fragment',
+        'ADMIN_SERVICE_API_URL: must not contain a query or a fragment',
         'services.own.url: must start with https:// (http:// only for loopback hosts, or with the option allowHttp)',
-        'CUSTOM: the host names no region, and AWS_REGION is not set',
+        'CUSTOM: the host name contains no region, and AWS_REGION is not set',
       ],
     })
     for (const problem of error.problems) expect(error.message).toContain(problem)

@@ -109,7 +109,7 @@ describe('a response without success', () => {
   it.each(answers)('%j with %j reads %s', async (body, init, expected) => {
     respond = () => answer(body, { ...init, headers: { 'content-type': 'application/json', ...init.headers } })
     const error = (await rejection(createClient({ retry: 0 }).get('x'))) as Error
-    expect(error.message.split('\nAllow it', 1)[0]).toBe(`integration: GET /x: ${expected}`)
+    expect(error.message.split('\nAdd this', 1)[0]).toBe(`integration: GET /x: ${expected}`)
   })
 
   it("is searched only up to the length of a gateway's message", async () => {
@@ -168,7 +168,7 @@ describe('a response that is not JSON where JSON was asked for', () => {
     respond = () => answer('<html>', { headers: { 'x-amzn-requestid': 'r-2' } })
     const expected = {
       name: 'ServiceResponseError',
-      message: 'integration: GET /x: 200, but the answer is not JSON: <html>',
+      message: 'integration: GET /x: 200, but the response is not JSON: <html>',
       status: 200,
       data: '<html>',
       requestId: 'r-2',
@@ -217,14 +217,14 @@ describe('no response', () => {
       statusCode: 502,
       cause,
     })
-    expect((error as Error).message).toBe('integration: POST /x: no answer: ECONNRESET, read ECONNRESET')
+    expect((error as Error).message).toBe('integration: POST /x: no response: ECONNRESET, read ECONNRESET')
   })
 
   it.each([
-    [new Error('boom'), 'integration: GET /x: no answer: UNKNOWN, boom'],
-    ['odd', 'integration: GET /x: no answer: UNKNOWN, odd'],
-    [null, 'integration: GET /x: no answer: UNKNOWN'],
-    [new DOMException('gone', 'AbortError'), 'integration: GET /x: no answer: UNKNOWN, gone'],
+    [new Error('boom'), 'integration: GET /x: no response: UNKNOWN, boom'],
+    ['odd', 'integration: GET /x: no response: UNKNOWN, odd'],
+    [null, 'integration: GET /x: no response: UNKNOWN'],
+    [new DOMException('gone', 'AbortError'), 'integration: GET /x: no response: UNKNOWN, gone'],
   ])('whatever a transport throws, %o', async (thrown, message) => {
     respond = () => Promise.reject(thrown)
     expect(await rejection(createClient({ retry: 0 }).get('x'))).toMatchObject({
@@ -246,7 +246,7 @@ describe('no response', () => {
       expect(error).toMatchObject({
         code: 'ERR_SERVICE_REQUEST',
         attempts: 0,
-        message: expect.stringContaining("is the connection's own"),
+        message: expect.stringContaining('must not be set: it controls the connection'),
       })
     },
   )
@@ -312,7 +312,7 @@ describe('no response in time', () => {
       attempts: 1,
       statusCode: 504,
     })
-    expect((error as Error).message).toBe('integration: GET /x: no complete answer within 30 ms')
+    expect((error as Error).message).toBe('integration: GET /x: no complete response within 30 ms')
   })
 
   it('headers and body share one time', async () => {
@@ -354,7 +354,7 @@ describe('no response in time', () => {
       timeoutMs: 5000,
       deadline: false,
       attempts: 1,
-      message: 'integration: GET /x: no complete answer: The operation was aborted due to timeout',
+      message: 'integration: GET /x: no complete response: The operation was aborted due to timeout',
     })
     expect(await rejection(createClient({ timeout: false }).post('x'))).toMatchObject({ timeoutMs: 0, deadline: false })
     // By its name: the platform's own error is of another realm in Jest.
@@ -459,7 +459,7 @@ it("a call that its handler's end has cut had no time left", () => {
   const signal = AbortSignal.abort(handlerEndedError(FAILING))
   expect(callFailure(new Error('cut'), { ...FAILING, signal })).toMatchObject({
     name: 'ServiceTimeoutError',
-    message: 'ai: GET /x: the handler ended first',
+    message: 'ai: GET /x: aborted because the handler ended',
     timeoutMs: 0,
     deadline: true,
   })
@@ -558,7 +558,7 @@ describe("an error of a caller's own hook", () => {
     }
     expect(await rejection(createClient().get('x', { hooks }))).toMatchObject({
       code: 'ERR_SERVICE_RESPONSE',
-      message: 'integration: GET /x: 200, then: hook failed',
+      message: 'integration: GET /x: 200, then an error: hook failed',
       status: 200,
       cause,
     })
@@ -570,7 +570,7 @@ describe("an error of a caller's own hook", () => {
     const error = (await rejection(createClient().get('x', { hooks }))) as ServiceError
     expect(error).toMatchObject({
       code: 'ERR_SERVICE_RESPONSE',
-      message: 'integration: GET /x: 200, which must not be retried',
+      message: 'integration: GET /x: 200, and the retry rules allow no retry',
     })
     expect(count).toBe(1)
     expect(error.cause).toBeUndefined()

@@ -91,7 +91,7 @@ describe('a hint', () => {
     const message =
       'User: arn:aws:sts::123456789012:assumed-role/publisher/session is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:********9012:abc/prod/POST/publish/blog because no identity-based policy allows the execute-api:Invoke action'
     expect(hintFor('access-denied', CALL, message)).toBe(
-      'Allow it in the policy of the role publisher (account 123456789012): {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:us-east-1:*:abc/prod/POST/publish/blog"}',
+      'Add this statement to the policy of the role publisher (account 123456789012): {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:us-east-1:*:abc/prod/POST/publish/blog"}',
     )
   })
 
@@ -103,15 +103,15 @@ describe('a hint', () => {
         'User: arn:aws:iam::1:user/me is not authorized to perform: lambda:InvokeFunctionUrl on resource: arn:aws:lambda:x',
       ),
     ).toContain(
-      'Allow it in the policy of arn:aws:iam::1:user/me: {"Effect":"Allow","Action":"lambda:InvokeFunctionUrl","Resource":"arn:aws:lambda:x"}',
+      'Add this statement to the policy of arn:aws:iam::1:user/me: {"Effect":"Allow","Action":"lambda:InvokeFunctionUrl","Resource":"arn:aws:lambda:x"}',
     )
     expect(
       hintFor('access-denied', CALL, 'User: arn:aws:iam::1:user/me is not authorized to perform: execute-api:Invoke'),
     ).toBe(
-      'Allow it in the policy of arn:aws:iam::1:user/me: {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*"}',
+      'Add this statement to the policy of arn:aws:iam::1:user/me: {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*"}',
     )
     expect(hintFor('access-denied', CALL, '')).toBe(
-      `Allow it in the policy of the function's role: {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*"}`,
+      `Add this statement to the policy of the function's role: {"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*"}`,
     )
   })
 
@@ -119,21 +119,23 @@ describe('a hint', () => {
     const other = { ...CALL, refusals: findKind('es') }
     expect(hintFor('access-denied', other, '')).toBe("Allow the call in the policy of the function's role.")
     expect(hintFor('access-denied', other, 'User: x is not authorized to perform: es:ESHttpGet')).toBe(
-      'Allow it in the policy of x: {"Effect":"Allow","Action":"es:ESHttpGet","Resource":"arn:aws:es:*:*:*"}',
+      'Add this statement to the policy of x: {"Effect":"Allow","Action":"es:ESHttpGet","Resource":"arn:aws:es:*:*:*"}',
     )
-    expect(hintFor('forbidden', other, '')).toContain('check the permission to call it, the API key')
+    expect(hintFor('forbidden', other, '')).toContain('Check the permission to call it, the API key')
   })
 
   it('says of an explicit deny that no allow will do', () => {
     const message =
       'User: arn:aws:iam::1:user/me is not authorized to perform: execute-api:Invoke on resource: arn:x with an explicit deny in an identity-based policy'
     expect(hintFor('access-denied', CALL, message)).toBe(
-      'An explicit deny in an identity policy refuses arn:aws:iam::1:user/me; no allow outweighs it, the deny itself must go or except this caller.',
+      'An explicit deny in an identity policy applies to arn:aws:iam::1:user/me. No allow overrides it: remove the deny, or exempt this caller from it.',
     )
     expect(hintFor('access-denied', CALL, 'an explicit deny in a resource-based policy')).toContain(
-      'in a resource policy refuses the caller',
+      'in a resource policy applies to the caller',
     )
-    expect(hintFor('access-denied', CALL, 'explicit deny')).toContain('An explicit deny in a policy refuses the caller')
+    expect(hintFor('access-denied', CALL, 'explicit deny')).toContain(
+      'An explicit deny in a policy applies to the caller',
+    )
   })
 
   it('names the policy that lacks the permission, and a caller whose signature was lost', () => {
@@ -141,9 +143,9 @@ describe('a hint', () => {
       'User: arn:aws:iam::1:user/me is not authorized to perform: execute-api:Invoke on resource: arn:x because no'
     expect(
       hintFor('access-denied', CALL, `${user} resource-based policy allows the execute-api:Invoke action`),
-    ).toContain('Allow it in the resource policy, for arn:aws:iam::1:user/me: {')
+    ).toContain('Add this statement to the resource policy, for arn:aws:iam::1:user/me: {')
     expect(hintFor('access-denied', CALL, `${user} session policy allows the execute-api:Invoke action`)).toContain(
-      'Allow it in the session policy, for',
+      'Add this statement to the session policy, for',
     )
     expect(
       hintFor(
@@ -151,15 +153,15 @@ describe('a hint', () => {
         CALL,
         'User: anonymous is not authorized to perform: execute-api:Invoke on resource: arn:x',
       ),
-    ).toContain('took the call for unsigned')
+    ).toContain('treated the request as unsigned')
   })
 
   it('says of a missing token where the route should be', () => {
     expect(hintFor('missing-token', CALL, '')).toContain(
-      'check that POST /publish/blog exists and is deployed below https://h.example/prod',
+      'Check that POST /publish/blog exists and is deployed below https://h.example/prod',
     )
     expect(hintFor('missing-token', { ...CALL, method: 'GET', path: '/', url: undefined }, '')).toMatch(
-      /check that GET \/ exists and is deployed\.$/,
+      /Check that GET \/ exists and is deployed\.$/,
     )
   })
 
@@ -171,9 +173,9 @@ describe('a hint', () => {
     const theirs = 'POST\n/prod/b\na=1\ncontent-type:t\nhost:h\nx-amz-date:1\n\nhost;x-amz-date\nabd'
     expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch(theirs)).split('\n')).toEqual([
       'The canonical requests differ, so something changed the request on the way:',
-      "  path: sent '/prod/a', the gateway saw '/prod/b'",
-      "  payload hash: sent 'abc', the gateway saw 'abd'",
-      "  header content-type: sent nothing, the gateway saw 't'",
+      "  path: sent '/prod/a', the gateway received '/prod/b'",
+      "  payload hash: sent 'abc', the gateway received 'abd'",
+      "  header content-type: sent nothing, the gateway received 't'",
     ])
     const other = 'PUT\n/prod/a\na=1\nhost:h\nx-amz-date:1\n\nhost\nabc'
     expect(
@@ -181,39 +183,39 @@ describe('a hint', () => {
         .split('\n')
         .slice(1),
     ).toEqual([
-      "  method: sent 'POST', the gateway saw 'PUT'",
-      "  signed headers: sent 'host;x-amz-date', the gateway saw 'host'",
+      "  method: sent 'POST', the gateway received 'PUT'",
+      "  signed headers: sent 'host;x-amz-date', the gateway received 'host'",
     ])
     const all = hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch('1'))
     expect(all.split('\n').slice(1)).toEqual([
-      "  method: sent 'POST', the gateway saw '1'",
-      "  path: sent '/prod/a', the gateway saw nothing",
-      "  query: sent 'a=1', the gateway saw nothing",
-      "  header host: sent 'h', the gateway saw nothing",
-      "  header x-amz-date: sent '1', the gateway saw nothing",
+      "  method: sent 'POST', the gateway received '1'",
+      "  path: sent '/prod/a', the gateway received nothing",
+      "  query: sent 'a=1', the gateway received nothing",
+      "  header host: sent 'h', the gateway received nothing",
+      "  header x-amz-date: sent '1', the gateway received nothing",
     ])
   })
 
   it('names other possible causes if they agree, or cannot be compared', () => {
     expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, mismatch(OURS))).toContain(
-      'the secret access key is not the one of the access key',
+      'the secret access key does not belong to the access key',
     )
     expect(hintFor('signature-mismatch', CALL, mismatch(OURS))).toContain(
-      'the secret does not belong to the access key',
+      'the secret access key does not belong to the access key',
     )
     const [before, after] = mismatch(OURS).split(OURS)
     for (const message of ['Forbidden', `${before}${OURS}`, `${OURS}${after}`]) {
       expect(hintFor('signature-mismatch', { ...CALL, canonicalRequest: OURS }, message)).toContain(
-        'something on the way may have changed the request',
+        'Something on the way changed the request',
       )
     }
   })
 
   it.each([
-    ['signature-expired', /the response's Date header does not say so: check the machine's clock/],
-    ['signature-not-yet-current', /the response's Date header does not say so: check the machine's clock/],
-    ['expired-token', /The session token has expired, and the credential source gave no other one/],
-    ['invalid-token', /unknown to AWS/],
+    ['signature-expired', /the response's Date header does not show this. Check the machine's clock/],
+    ['signature-not-yet-current', /the response's Date header does not show this. Check the machine's clock/],
+    ['expired-token', /The session token has expired, and the credential source returned no new credentials/],
+    ['invalid-token', /AWS does not know the access key/],
     ['wrong-scope', /signed for the region 'eu-central-1' and the service 'execute-api'/],
     ['forbidden', /permission execute-api:Invoke, the API key, WAF/],
   ] as const)('of %s says what to check', (reason, expected) => {
@@ -223,11 +225,11 @@ describe('a hint', () => {
 
 describe('a hint claims only what was tried:', () => {
   it.each([
-    ['signature-expired', 'corrected clock', /stayed so after one correction/],
-    ['signature-not-yet-current', 'corrected clock', /stayed so after one correction/],
-    ['signature-expired', 'fresh signature', /and so was a fresh one: look for a proxy or a queue/],
-    ['signature-not-yet-current', 'fresh signature', /the response's Date header does not say so/],
-    ['expired-token', 'other credentials', /the credentials that were tried next were refused, too/],
+    ['signature-expired', 'corrected clock', /even after one correction/],
+    ['signature-not-yet-current', 'corrected clock', /even after one correction/],
+    ['signature-expired', 'fresh signature', /and so was a second one. Look for a proxy or a queue/],
+    ['signature-not-yet-current', 'fresh signature', /the response's Date header does not show this/],
+    ['expired-token', 'other credentials', /the gateway also rejected the renewed credentials/],
   ] as const)('%s after %s', (reason, remedy, expected) => {
     const words = /one correction|fresh one|tried next/
     expect(hintFor(reason, { ...CALL, tried: new Set([remedy]) }, '')).toMatch(expected)
@@ -242,13 +244,13 @@ it('hints distinguish a wrong secret from a changed request, and show no secret'
   const error = (await rejection(ai.post('x', { json: {} }))) as ServiceAuthError
   expect(error).toBeInstanceOf(ServiceAuthError)
   expect(error).toMatchObject({ code: 'ERR_SERVICE_AUTH', reason: 'signature-mismatch', statusCode: 502, status: 403 })
-  expect(error.hint).toContain('the secret access key is not the one of the access key')
+  expect(error.hint).toContain('the secret access key does not belong to the access key')
 
   const change: typeof fetch = (input, init) => fetch(`${String(input)}?added=1`, init)
   const tampered = (await rejection(
     createServices({ services: ['ai'], fetch: change }).ai.post('x', { json: {} }),
   )) as ServiceAuthError
-  expect(tampered.hint).toContain("query: sent '', the gateway saw 'added=1'")
+  expect(tampered.hint).toContain("query: sent '', the gateway received 'added=1'")
   for (const shown of [error, tampered]) {
     expect(JSON.stringify(shown) + shown.message).not.toContain(IDENTITY.sessionToken)
   }

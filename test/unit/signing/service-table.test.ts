@@ -86,7 +86,7 @@ describe('resolveEndpoint', () => {
     'a.b.appsync-api.us-east-1.amazonaws.com',
     'abc123.execute-api.us-east.amazonaws.com',
   ])('takes %s for none of the kinds that it resembles', (host) => {
-    expect(resolveEndpoint(host, { defaultRegion: 'eu-north-1' })).toMatch(/^an AWS host of a service/)
+    expect(resolveEndpoint(host, { defaultRegion: 'eu-north-1' })).toMatch(/^an AWS host of an unknown service/)
   })
 
   it.each([
@@ -111,7 +111,7 @@ describe('resolveEndpoint', () => {
   })
 
   it('guesses no region', () => {
-    expect(resolveEndpoint('api.example.com', {})).toBe('the host names no region, and AWS_REGION is not set')
+    expect(resolveEndpoint('api.example.com', {})).toBe('the host name contains no region, and AWS_REGION is not set')
     setEnv({ AWS_REGION: undefined })
     expect(() => createServices({ services: { api: 'https://api.example.com' } })).toThrow(ServicesConfigurationError)
   })

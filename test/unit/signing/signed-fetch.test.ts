@@ -209,12 +209,12 @@ describe('createSignedFetch refuses, before anything is sent,', () => {
     [
       'a caller-supplied authorization',
       { headers: { Authorization: 'hunter2' } },
-      "the header 'authorization' is the signature's own",
+      "the header 'authorization' must not be set: signing sets it",
     ],
     [
       'another host',
       { headers: { host: 'evil.example' } },
-      /the header 'host' cannot differ from the URL's id\.execute-api.*x-apigw-api-id/,
+      /the header 'host' must be the URL's host id\.execute-api.*x-apigw-api-id/,
     ],
     [
       'a signed header that is not ASCII',
@@ -224,7 +224,7 @@ describe('createSignedFetch refuses, before anything is sent,', () => {
     [
       'a body over 10 MB',
       { method: 'POST', body: new Uint8Array(10 * MiB + 1) },
-      'the body has 10485761 bytes, API Gateway takes 10485760 at most',
+      'the body has 10485761 bytes, but API Gateway accepts at most 10485760',
     ],
   ])('%s', async (_, init, problem) => {
     const { sent, fetch } = record()

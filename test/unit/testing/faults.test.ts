@@ -425,7 +425,7 @@ describe('gateway.fail', () => {
     [{ status: 500, body: 1n }, /BigInt/],
     [
       { status: 500, body: (async function* () {})() },
-      /^a stream can be read only once: let a function of the route make it$/,
+      /^a stream can be read only once: create it in a function of the route$/,
     ],
     [{ status: 500, headers: { 'a b': 'c' } }, /Header name must be a valid HTTP token/],
     [{ fault: ['throttled'] }, /^Unknown fault throttled: it must be one of /],

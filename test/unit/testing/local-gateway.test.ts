@@ -216,7 +216,7 @@ describe('startLocalGateway', () => {
     const [signed, received] = ['original', 'tampered'].map((text) => createHash('sha256').update(text).digest('hex'))
     expect(error).toMatchObject({
       reason: 'signature-mismatch',
-      hint: `The canonical requests differ, so something changed the request on the way:\n  payload hash: sent '${signed}', the gateway saw '${received}'`,
+      hint: `The canonical requests differ, so something changed the request on the way:\n  payload hash: sent '${signed}', the gateway received '${received}'`,
     })
     expect(gateway.requests[0]?.signature.canonicalRequest?.split('\n').at(-1)).toBe(received)
   })
@@ -227,7 +227,7 @@ describe('startLocalGateway', () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const errors = await Promise.all([1, 2, 3].map(() => rejection(ai.post('x', { body: 'same' }))))
     vi.useRealTimers()
-    const hint = 'Both canonical requests are the same: the secret access key is not the one of the access key.'
+    const hint = 'The canonical requests are the same, so the secret access key does not belong to the access key.'
     expect(errors).toMatchObject([{ hint }, { hint }, { hint }])
     expect(gateway.requests).toHaveLength(3)
   })
@@ -394,7 +394,7 @@ describe('startLocalGateway refuses as API Gateway does:', () => {
       (headers: Record<string, unknown>) => {
         headers.Authorization = String(headers.Authorization).replace('SignedHeaders=host', 'SignedHeaders=gone;host')
       },
-      /the 'SignedHeader' 'gone' is not there/,
+      /the 'SignedHeader' 'gone' is missing/,
     ],
   ])('%s', async (_, change, message) => {
     const gateway = await start()

@@ -106,7 +106,7 @@ describe('mockServices', () => {
     )
     expect(ai.calls).toHaveLength(1)
     expect(((await rejection(admin.fetch('x'))) as Error).message).toBe(
-      "admin: GET /x: mockServices has no such route of 'admin', nor any other",
+      "admin: GET /x: mockServices has no such route of 'admin', and no other route",
     )
   })
 
@@ -131,12 +131,16 @@ describe('mockServices', () => {
     [
       'answers with a Response',
       () => Response.json({}, { status: 403 }),
-      /^Response is no answer: use data that JSON can hold, text, bytes, a stream, or reply\(status, body, headers\)$/,
+      /^a route cannot respond with Response: use JSON data, text, bytes, a stream, or reply\(status, body, headers\)$/,
     ],
-    ['answers with an Error', () => new Error('x'), /^Error is no answer/],
-    ['answers with a Map', () => reply(200, new Map()), /^Map is no answer/],
-    ['answers with a promise within a reply', () => reply(200, Promise.resolve({})), /^Promise is no answer/],
-    ['answers with a function', () => () => {}, /^Function is no answer/],
+    ['answers with an Error', () => new Error('x'), /^a route cannot respond with Error/],
+    ['answers with a Map', () => reply(200, new Map()), /^a route cannot respond with Map/],
+    [
+      'answers with a promise within a reply',
+      () => reply(200, Promise.resolve({})),
+      /^a route cannot respond with Promise/,
+    ],
+    ['answers with a function', () => () => {}, /^a route cannot respond with Function/],
   ])("says so when a route's function %s", async (_, route, message) => {
     const { ai } = mockServices({ ai: { 'GET /x': route } })
     const error = (await rejection(ai.get('x').json())) as Error & { cause: Error }
@@ -199,7 +203,7 @@ describe('mockServices', () => {
     expect(await rejection(ai.get('html').json())).toMatchObject({ code: 'ERR_SERVICE_RESPONSE', data: '<html>' })
     expect(await rejection(ai.get('throttled').json())).toMatchObject({ retryAfterMs: 90_000, attempts: 1 })
     expect(await rejection(ai.get('x', { headers: { authorization: 'Bearer t' } }).json())).toMatchObject({
-      message: "ai: GET /x: the header 'authorization' is the signature's own",
+      message: "ai: GET /x: the header 'authorization' must not be set: signing sets it",
     })
   })
 
@@ -210,7 +214,7 @@ describe('mockServices', () => {
       timeoutMs: 1234,
       deadline: false,
       attempts: 1,
-      message: 'ai: GET /x: no complete answer: mockServices let the call time out',
+      message: 'ai: GET /x: no complete response: mockServices simulated a timeout',
     })
     expect(await rejection(ai.fetch('later'))).toMatchObject({ timeoutMs: 30_000 })
     expect(await rejection(ai.get('x', { timeout: false }))).toMatchObject({ timeoutMs: 0 })
@@ -239,7 +243,7 @@ describe('mockServices', () => {
         code: 'ERR_SERVICE_NETWORK',
         networkCode: 'ECONNRESET',
         attempts: 3,
-        cause: { message: 'mockServices broke the connection' },
+        cause: { message: 'mockServices simulated a broken connection' },
       },
       { code: 'ERR_SERVICE_NETWORK', attempts: 1 },
       { count: 2 },

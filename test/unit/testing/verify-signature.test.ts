@@ -106,7 +106,7 @@ describe('verifySignature', () => {
     })
     const signed = (authorization: string) => authorization.replace('SignedHeaders=', 'SignedHeaders=x-alone;')
     expect(verifyExample(signed, [], 0, ['x-alone'])).toMatchObject({
-      message: "the 'SignedHeader' 'x-alone' is not there",
+      message: "the 'SignedHeader' 'x-alone' is missing",
     })
   })
 

@@ -131,17 +131,33 @@ describe('sendByFetch', () => {
     return response
   }
   it.each([
-    ['undefined', async () => undefined, 'no Response'],
-    ['null', async () => null, 'no Response'],
-    ['text', async () => 'text', 'no Response'],
-    ['a plain object', async () => ({ ok: true, json: async () => ({}) }), 'no Response'],
-    ['an object without a status', async () => ({ headers: new Headers(), body: null }), 'no Response'],
-    ['an object without headers', async () => ({ status: 200, body: null }), 'no Response'],
-    ['an object with a text', async () => ({ status: 200, headers: new Headers(), body: 'text' }), 'no Response'],
-    ['an object with an object', async () => ({ status: 200, headers: new Headers(), body: {} }), 'no Response'],
-    ['an object without a body', async () => ({ status: 200, headers: new Headers() }), 'no Response'],
-    ['a Response that was read', read, 'whose body has been read already'],
-    ['a Response that is locked', locked, 'whose body has been read already'],
+    ['undefined', async () => undefined, 'something other than a Response'],
+    ['null', async () => null, 'something other than a Response'],
+    ['text', async () => 'text', 'something other than a Response'],
+    ['a plain object', async () => ({ ok: true, json: async () => ({}) }), 'something other than a Response'],
+    [
+      'an object without a status',
+      async () => ({ headers: new Headers(), body: null }),
+      'something other than a Response',
+    ],
+    ['an object without headers', async () => ({ status: 200, body: null }), 'something other than a Response'],
+    [
+      'an object with a text',
+      async () => ({ status: 200, headers: new Headers(), body: 'text' }),
+      'something other than a Response',
+    ],
+    [
+      'an object with an object',
+      async () => ({ status: 200, headers: new Headers(), body: {} }),
+      'something other than a Response',
+    ],
+    [
+      'an object without a body',
+      async () => ({ status: 200, headers: new Headers() }),
+      'something other than a Response',
+    ],
+    ['a Response that was read', read, 'whose body has already been read'],
+    ['a Response that is locked', locked, 'whose body has already been read'],
   ])('says so where a fetch gives %s', async (_, fetch, message) => {
     const error = (await rejection(callBy(fetch as never))) as Error
     expect(error).toBeInstanceOf(TypeError)
