@@ -288,18 +288,19 @@ describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
 })
 
 describe('retryOnTimeout', () => {
-  it.each(['hang', 'hang-in-body', { delay: 60_000 }] as Fault[])(
-    'lets idempotent methods alone try again after %j',
-    async (fault) => {
+  const faults: readonly Fault[] = ['hang', 'hang-in-body', { delay: 60_000 }]
+  it.each(faults.flatMap((fault) => [undefined, 'k'].map((key) => [fault, key] as const)))(
+    'retries idempotent methods and keyed requests after %j, key: %s',
+    async (fault, key) => {
       const { gateway, clients } = await start()
       gateway.fail('*', fault)
       const results = await allMethods(clients, {
         timeout: TIMEOUT,
         retry: { ...RETRY, retryOnTimeout: true },
-        headers: { 'idempotency-key': 'k' },
+        headers: key === undefined ? {} : { 'idempotency-key': key },
       })
       // The head of a response has arrived, so the request is not retried for its body.
-      const expected = counts(fault === 'hang-in-body' ? 1 : 3, 1)
+      const expected = fault === 'hang-in-body' ? counts(1, 1) : counts(3, key === undefined ? 1 : 3)
       expect(await settled(gateway, expected)).toEqual(expected)
       for (const [index, method] of METHODS.entries()) {
         if (fault === 'hang-in-body' && method === 'HEAD') continue
