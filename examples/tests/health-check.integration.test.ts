@@ -3,7 +3,7 @@ import type { ServicesContext } from 'middy-signed-services'
 import { startLocalGateway } from 'middy-signed-services/testing'
 import { expect, it } from 'vitest'
 
-it('tells the services that are well from those that are not', async () => {
+it('reports the status or the error code of each service', async () => {
   const healthy = { 'GET /health': { status: 'healthy' } }
   const gateway = await startLocalGateway({
     services: { ai: healthy, integration: healthy, background: healthy, admin: healthy },
@@ -13,11 +13,11 @@ it('tells the services that are well from those that are not', async () => {
     const { handler } = await import('../functions/health-check.ts')
     const check = async () => JSON.parse((await handler({}, mockContext({ timeout: 60 }) as ServicesContext)).body)
 
-    const well = { ai: 'healthy', integration: 'healthy', background: 'healthy', admin: 'healthy' }
-    expect(await check()).toEqual(well)
+    const allHealthy = { ai: 'healthy', integration: 'healthy', background: 'healthy', admin: 'healthy' }
+    expect(await check()).toEqual(allHealthy)
     gateway.fail('integration GET /health', 'access-denied')
     gateway.fail('background GET /health', 'hang')
-    expect(await check()).toEqual({ ...well, integration: 'ERR_SERVICE_AUTH', background: 'ERR_SERVICE_TIMEOUT' })
+    expect(await check()).toEqual({ ...allHealthy, integration: 'ERR_SERVICE_AUTH', background: 'ERR_SERVICE_TIMEOUT' })
   } finally {
     await gateway.close()
   }

@@ -19,7 +19,7 @@ describe('publishDraft, the bare handler', () => {
     ])
   })
 
-  it('does not wait for a review that takes too long', async () => {
+  it('publishes without a review that times out', async () => {
     const services = mockServices({
       ai: { 'GET /drafts/:id/review': fail('timeout') },
       integration: { 'POST /publish/draft': { success: true } },
@@ -27,7 +27,7 @@ describe('publishDraft, the bare handler', () => {
     expect(await publishDraft(event, { ...context, services })).toEqual({ published: true, verdict: 'not reviewed' })
   })
 
-  it('fails with what refuses the draft', async () => {
+  it('fails if the integration service rejects the draft', async () => {
     const services = mockServices({
       ai: { 'GET /drafts/:id/review': { verdict: 'good' } },
       integration: { 'POST /publish/draft': reply(403, { message: 'Forbidden' }) },
@@ -39,7 +39,7 @@ describe('publishDraft, the bare handler', () => {
     })
   })
 
-  it('also takes services written by hand', async () => {
+  it('accepts hand-written services', async () => {
     const services = {
       ai: { get: vi.fn(() => ({ json: async () => ({ verdict: 'rejected' }) })) },
       integration: { post: vi.fn() },
@@ -51,7 +51,7 @@ describe('publishDraft, the bare handler', () => {
 })
 
 describe('handler, the whole chain', () => {
-  it('keeps the services that are on the context', async () => {
+  it('uses the services that are already on the context', async () => {
     const services = mockServices({
       ai: { 'GET /drafts/:id/review': { verdict: 'rejected' } },
       integration: {},

@@ -28,6 +28,7 @@ export const pages: readonly Page[] = [
   ...readdirSync(join(root, 'docs'))
     .filter((file) => file.endsWith('.md'))
     .map((file) => `docs/${file}`),
+  'examples/README.md',
 ].map(readPage)
 
 export const readme = pages[0] as Page
