@@ -54,6 +54,8 @@ export class SignedServicesStack extends Stack {
         endpointTypes: [EndpointType.REGIONAL],
         defaultMethodOptions: { authorizationType: AuthorizationType.IAM },
         deployOptions: { tracingEnabled: true },
+        // The default would create a role for the logs of all APIs of the account.
+        cloudWatchRole: false,
       })
       // API Gateway invokes the function by its own permission, for this route alone.
       const integration = new LambdaIntegration(service, { allowTestInvoke: false })

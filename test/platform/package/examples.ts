@@ -172,6 +172,9 @@ async function checkCdk({ folder }: Project, cdk: string): Promise<void> {
   equal(app, 'node app.ts')
   const { PATH } = process.env
   await start(['app.ts'], cdk, { PATH: `${dirname(process.execPath)}:${PATH}`, CDK_OUTDIR: join(cdk, 'cdk.out') })
+  // What the CDK itself finds in the template.
+  const report = JSON.parse(readFileSync(join(cdk, 'cdk.out', 'validation-report.json'), 'utf8'))
+  equal(report.pluginReports, [])
   const assets = readdirSync(join(cdk, 'cdk.out')).filter((name) => name.startsWith('asset.'))
   const files = assets.map((name) => join(cdk, 'cdk.out', name, 'index.mjs'))
   // The four services are one asset.
