@@ -32,7 +32,7 @@ export class SignedServicesStack extends Stack {
       tracing: Tracing.ACTIVE,
       logGroup,
       environment: { NODE_OPTIONS: '--enable-source-maps' },
-      // NodejsFunction leaves `@aws-sdk/*` and `@smithy/*` to the Lambda runtime: nothing to set for this package.
+      // NodejsFunction leaves `@aws-sdk/*` to the Lambda runtime. This package needs no other setting.
       bundling: { format: OutputFormat.ESM, target: 'node24', minify: true, sourceMap: true },
     }
 
