@@ -1,4 +1,4 @@
-/** Runs `functions/confirm-order.ts`: a reset connection and a 503 first, then the confirmation. */
+/** Runs `functions/confirm-order.ts`: a reset connection, a 503 response, then the confirmation. */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { runLocally } from './support/run-locally.ts'
 

@@ -1,11 +1,11 @@
 /**
- * Runs a handler through Middy against a local API Gateway, then shows what a tampered request and a forgotten variable
- * get. Exits with 1 when anything is not as it should be.
+ * Runs a handler through Middy against a local API Gateway. Then sends a request with a changed byte, which the gateway
+ * rejects, and starts the handler without one of its variables. Exits with 1 if a check fails.
  */
 import { strictEqual as equal, ok } from 'node:assert/strict'
 import { request } from 'node:http'
-import type { ServicesContext } from '../src/index.ts'
-import { type GatewayRequest, startLocalGateway } from '../src/testing/index.ts'
+import type { ServicesContext } from 'middy-signed-services'
+import { type GatewayRequest, startLocalGateway } from 'middy-signed-services/testing'
 
 const TRACE_ID = 'Root=1-67f1a2b3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1'
 
@@ -29,7 +29,7 @@ try {
 async function callFourServices(): Promise<void> {
   const { handler } = await import('./publish-blog-post.ts')
   const context = { awsRequestId: 'demo', getRemainingTimeInMillis: () => 10_000 } as ServicesContext
-  const answer = await handler({ userId: 'u-1', topic: 'SigV4' }, context)
+  const result = await handler({ userId: 'u-1', topic: 'SigV4' }, context)
 
   console.log('1. A handler calls its four sibling services\n')
   printTable([
@@ -44,9 +44,9 @@ async function callFourServices(): Promise<void> {
       seen.durationMs.toFixed(1),
     ]),
   ])
-  console.log(`\n   The handler answered ${JSON.stringify(answer)}\n`)
+  console.log(`\n   The handler returned ${JSON.stringify(result)}\n`)
 
-  equal(JSON.stringify(answer), '{"jobId":"job-1","views":0}')
+  equal(JSON.stringify(result), '{"jobId":"job-1","views":0}')
   equal(gateway.requests.map(({ service }) => service).join(), 'ai,integration,background,admin')
   for (const seen of gateway.requests) {
     equal(seen.status, 200)
@@ -69,7 +69,7 @@ async function tamperWithOneByte(): Promise<void> {
 
 async function forgetAVariable(): Promise<void> {
   delete process.env.AI_SERVICE_API_URL
-  const { default: signedServices } = await import('../src/index.ts')
+  const { default: signedServices } = await import('middy-signed-services')
   console.log('3. A cold start without AI_SERVICE_API_URL\n')
   try {
     signedServices()

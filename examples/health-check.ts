@@ -1,4 +1,4 @@
-/** Runs `functions/health-check.ts`: one service fails, one hangs, and the other two are well. */
+/** Runs `functions/health-check.ts`: one service fails, one hangs, and two are healthy. */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { localContext, runLocally } from './support/run-locally.ts'
 
@@ -7,9 +7,9 @@ const healthy = { 'GET /health': { status: 'healthy' } }
 await runLocally({ ai: healthy, integration: healthy, background: healthy, admin: healthy }, async (gateway) => {
   const { handler } = await import('./functions/health-check.ts')
   const check = async () => {
-    const answer = await handler({}, localContext())
-    console.log(answer.statusCode, answer.body)
-    return { statusCode: answer.statusCode, statuses: JSON.parse(answer.body) }
+    const response = await handler({}, localContext())
+    console.log(response.statusCode, response.body)
+    return { statusCode: response.statusCode, statuses: JSON.parse(response.body) }
   }
 
   const well = { ai: 'healthy', integration: 'healthy', background: 'healthy', admin: 'healthy' }

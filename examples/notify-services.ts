@@ -1,4 +1,4 @@
-/** Runs `functions/notify-services.ts`: one of three services fails, and the receipts of the others are kept. */
+/** Runs `functions/notify-services.ts`: one of three services fails; the receipts of the others are returned. */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { runLocally } from './support/run-locally.ts'
 

@@ -1,4 +1,4 @@
-/** Runs `functions/oauth-callback.ts`: the analytics are down, and the user is connected all the same. */
+/** Runs `functions/oauth-callback.ts`: the analytics service fails, and the user is connected nevertheless. */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { localContext, runLocally } from './support/run-locally.ts'
@@ -12,10 +12,10 @@ await runLocally(services, async (gateway) => {
   const { handler } = await import('./functions/oauth-callback.ts')
   gateway.fail('background *', 'internal-error')
   const event = { pathParameters: { provider: 'linkedin' }, queryStringParameters: { code: 'abc', state: 'xyz' } }
-  const answer = await handler(event as unknown as APIGatewayProxyEventV2, localContext())
+  const result = await handler(event as unknown as APIGatewayProxyEventV2, localContext())
 
-  console.log('Answer:', JSON.stringify(answer))
-  equal(answer, { statusCode: 303, headers: { location: '/settings/connections?added=linkedin' } })
+  console.log('Returned:', JSON.stringify(result))
+  equal(result, { statusCode: 303, headers: { location: '/settings/connections?added=linkedin' } })
   equal(
     gateway.requests.map(({ service, status }) => [service, status]),
     [

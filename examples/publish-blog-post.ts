@@ -1,12 +1,12 @@
 import middy from '@middy/core'
-import signedServices from '../src/index.ts'
+import signedServices from 'middy-signed-services'
 
 interface BlogPostRequest {
   readonly userId: string
   readonly topic: string
 }
 
-/** Has the AI service write a post, publishes it, tells the analytics and the audit log. */
+/** Generates a post with the AI service, publishes it, reads its views, and records who published it. */
 export const handler = middy<BlogPostRequest>()
   .use(signedServices())
   .handler(async ({ userId, topic }, { services: { ai, integration, background, admin } }) => {

@@ -1,4 +1,4 @@
-/** Runs `functions/publish-draft.ts`: with a review, and with one that takes too long. */
+/** Runs `functions/publish-draft.ts`: with a review, then with a review that takes too long. */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { localContext, runLocally } from './support/run-locally.ts'
 
@@ -10,9 +10,9 @@ const services = {
 await runLocally(services, async (gateway) => {
   const { handler } = await import('./functions/publish-draft.ts')
   const publish = async () => {
-    const answer = await handler({ draftId: 'd-1' }, localContext())
-    console.log('Answer:', JSON.stringify(answer))
-    return answer
+    const result = await handler({ draftId: 'd-1' }, localContext())
+    console.log('Returned:', JSON.stringify(result))
+    return result
   }
 
   equal(await publish(), { published: true, verdict: 'good' })

@@ -1,7 +1,7 @@
-/** Runs `functions/relay-events.ts`: each event arrives before the service has sent the next one. */
+/** Runs `functions/relay-events.ts`: each event arrives before the service sends the next one. */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
-import { reply } from '../src/testing/index.ts'
+import { reply } from 'middy-signed-services/testing'
 import { runLocally } from './support/run-locally.ts'
 import { invokeStreaming } from './support/streaming-runtime.ts'
 
@@ -29,7 +29,7 @@ await runLocally(services, async () => {
   }
   await end
 
-  console.log('Answer:', JSON.stringify(response.metadata))
+  console.log('Response:', JSON.stringify(response.metadata))
   equal(response.metadata, { statusCode: 200, headers: { 'content-type': 'text/event-stream' } })
   equal(arrived, ['data: Signed, of 1 sent', 'data: requests, of 2 sent', 'data: stream, of 3 sent'])
 })

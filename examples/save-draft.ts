@@ -1,4 +1,4 @@
-/** Runs `functions/save-draft.ts`: the gateway refuses the bare fetch and accepts the signed call. */
+/** Runs `functions/save-draft.ts`: the gateway rejects the bare `fetch` and accepts the signed call. */
 import { deepStrictEqual as equal, rejects } from 'node:assert/strict'
 import { runLocally } from './support/run-locally.ts'
 

@@ -1,4 +1,4 @@
-/** Runs `functions/scheduled-generation.ts`: the gateway throttles the first try, and the second one gets a job. */
+/** Runs `functions/scheduled-generation.ts`: the gateway throttles the first attempt; the second gets a job. */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { localContext, runLocally } from './support/run-locally.ts'
 
@@ -6,10 +6,10 @@ await runLocally({ ai: { 'POST /generate/social-post': { jobId: 'job-7' } } }, a
   const { handler } = await import('./functions/scheduled-generation.ts')
   gateway.fail('ai *', { fault: 'throttled', times: 1 })
   const brief = { topic: 'Spring release', platform: 'linkedin', tone: 'calm' }
-  const answer = await handler({ scheduleId: 'weekly', slot: '2025-03-03T07:00:00Z', brief }, localContext())
+  const result = await handler({ scheduleId: 'weekly', slot: '2025-03-03T07:00:00Z', brief }, localContext())
 
-  console.log('Answer:', JSON.stringify(answer))
-  equal(answer, { jobId: 'job-7', slot: '2025-03-03T07:00:00Z' })
+  console.log('Returned:', JSON.stringify(result))
+  equal(result, { jobId: 'job-7', slot: '2025-03-03T07:00:00Z' })
   equal(
     gateway.requests.map(({ status, headers, json }) => [status, headers['idempotency-key'], json]),
     [

@@ -1,7 +1,7 @@
-/** Runs `functions/sqs-publisher.ts`: of three messages, the one that cannot be published goes back to the queue. */
+/** Runs `functions/sqs-publisher.ts`: one of three messages cannot be published and returns to the queue. */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import type { SQSEvent } from 'aws-lambda'
-import { reply } from '../src/testing/index.ts'
+import { reply } from 'middy-signed-services/testing'
 import { localContext, runLocally } from './support/run-locally.ts'
 
 const published: unknown[] = []
@@ -22,10 +22,10 @@ await runLocally({ integration: routes }, async (gateway) => {
     messageId: `m-${index + 1}`,
     body: JSON.stringify({ contentId, platforms: ['linkedin'] }),
   }))
-  const answer = await handler({ Records } as SQSEvent, localContext())
+  const result = await handler({ Records } as SQSEvent, localContext())
 
   console.log('Published:', published.sort().join(', '))
-  console.log('Answer to SQS:', JSON.stringify(answer))
+  console.log('Returned to SQS:', JSON.stringify(result))
   equal(published, ['c-1', 'c-3'])
-  equal(answer, { batchItemFailures: [{ itemIdentifier: 'm-2' }] })
+  equal(result, { batchItemFailures: [{ itemIdentifier: 'm-2' }] })
 })

@@ -1,4 +1,4 @@
-/** Runs `functions/suggest-topics.ts` through an outage: failures, the fallback, and the way back. */
+/** Runs `functions/suggest-topics.ts` through an outage: failures, the fallback, and the recovery. */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 import { localContext, runLocally } from './support/run-locally.ts'
@@ -8,7 +8,7 @@ await runLocally({ ai: { 'GET /topics': { topics: ['Signed requests'] } } }, asy
   const outcomes: string[] = []
   const suggest = async () => {
     const outcome = await handler({ industry: 'software' }, localContext()).then(
-      ({ source }) => `answer from the ${source}`,
+      ({ source }) => `topics from the ${source}`,
       (error: Error) => error.message,
     )
     outcomes.push(outcome)
@@ -22,7 +22,7 @@ await runLocally({ ai: { 'GET /topics': { topics: ['Signed requests'] } } }, asy
   await suggest()
 
   const failed = 'ai: GET /topics: 503 Service Unavailable'
-  const fallback = 'answer from the fallback'
-  equal(outcomes, [failed, failed, failed, fallback, fallback, 'answer from the ai'])
+  const fallback = 'topics from the fallback'
+  equal(outcomes, [failed, failed, failed, fallback, fallback, 'topics from the ai'])
   equal(gateway.requests.length, 4)
 })

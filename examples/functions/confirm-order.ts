@@ -1,4 +1,4 @@
-import { invokeApiGatewayWithRetry } from '../../src/request-signer.ts'
+import { invokeApiGatewayWithRetry } from 'middy-signed-services/request-signer'
 
 interface Order {
   readonly id: string
@@ -6,12 +6,12 @@ interface Order {
 }
 
 const MAX_RETRIES = 4
-/** Milliseconds; doubles with each retry, and is what a wait takes at most. */
+/** Milliseconds. The longest first wait; doubles with each retry. */
 const BASE_DELAY = 100
 
 /**
- * Confirms an order, and does not give up at the first bad answer. A POST too is sent again here, so the route must do
- * no harm when it runs twice: the order's id in its path sees to that.
+ * Confirms an order, with up to four retries. `invokeApiGatewayWithRetry` retries a POST too, so the route must be
+ * idempotent. Here it is, because its path has the id of the order.
  */
 export async function confirmOrder({ id, total }: Order): Promise<string> {
   const apiUrl = process.env.INTEGRATION_SERVICE_API_URL

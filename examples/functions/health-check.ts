@@ -1,7 +1,7 @@
 import middy from '@middy/core'
-import signedServices, { ServiceError } from '../../src/index.ts'
+import signedServices, { ServiceError } from 'middy-signed-services'
 
-/** Asks every service for its health, side by side. Nothing is retried: the first answer counts. */
+/** Requests the health of all services concurrently. Without retries: the first response counts. */
 export const handler = middy()
   .use(signedServices({ timeout: 1_000, retry: 0 }))
   .handler(async (_event, { services }) => {

@@ -1,11 +1,11 @@
-import { BatchInvokeError, batchInvokeApiGateway } from '../../src/request-signer.ts'
+import { BatchInvokeError, batchInvokeApiGateway } from 'middy-signed-services/request-signer'
 
 interface DomainEvent {
   readonly type: string
   readonly id: string
 }
 
-/** In the order of the services; a service that failed has no receipt. */
+/** Receipts are in the order of the services. A failed service has none. */
 interface Notified {
   readonly receipts: readonly unknown[]
   readonly failed: readonly string[]
@@ -13,7 +13,7 @@ interface Notified {
 
 const SERVICES = ['AI', 'INTEGRATION', 'BACKGROUND']
 
-/** Tells three services of an event, side by side. One that fails does not cost the others' receipts. */
+/** Sends an event to three services concurrently. If one fails, the receipts of the others are returned. */
 export async function notifyServices(event: DomainEvent): Promise<Notified> {
   const requests = SERVICES.map((name) => {
     const apiUrl = process.env[`${name}_SERVICE_API_URL`]

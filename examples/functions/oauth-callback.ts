@@ -1,10 +1,10 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
-import signedServices from '../../src/index.ts'
+import signedServices from 'middy-signed-services'
 
 /**
- * Where a provider sends the user back to. Exchanging the code is what the callback is for; counting the connection is
- * not worth failing for, nor worth a long wait. The integration service knows which `state` it gave out.
+ * The provider redirects the user to this callback. It exchanges the code, and fails if that fails. It also counts the
+ * connection, but only logs a failure of that. The integration service checks the `state`, which it issued.
  */
 export const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
   .use(signedServices({ services: ['integration', 'background'] }))

@@ -1,11 +1,11 @@
 import middy from '@middy/core'
-import signedServices, { type ServicesContext, ServiceTimeoutError } from '../../src/index.ts'
+import signedServices, { type ServicesContext, ServiceTimeoutError } from 'middy-signed-services'
 
 interface DraftToPublish {
   readonly draftId: string
 }
 
-/** Publishes a draft that the AI service does not object to. A review that takes too long does not hold it back. */
+/** Publishes a draft unless its review rejects it. A review that times out does not prevent publication. */
 export async function publishDraft(
   { draftId }: DraftToPublish,
   { services: { ai, integration } }: ServicesContext<'ai' | 'integration'>,

@@ -1,14 +1,14 @@
 import middy from '@middy/core'
 import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse'
-import signedServices from '../../src/index.ts'
+import signedServices from 'middy-signed-services'
 
 interface Prompt {
   readonly topic: string
 }
 
 /**
- * Relays the server-sent events of the AI service as they come. A text may take longer to write than any timeout, so only
- * silence ends the call: after 20 seconds without an event. The service sends a comment now and then to avoid that.
+ * Relays the server-sent events of the AI service as they arrive. Generating a text may take longer than any timeout, so
+ * the call ends only after 20 seconds without data. The service sends a comment regularly to prevent that.
  */
 export const handler = middy<Prompt>({ executionMode: executionModeStreamifyResponse })
   .use(signedServices({ services: { ai: { idleTimeout: 20_000 } } }))

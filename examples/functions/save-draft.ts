@@ -1,11 +1,11 @@
-import { invokeIntegrationService } from '../../src/request-signer.ts'
+import { invokeIntegrationService } from 'middy-signed-services/request-signer'
 
 interface Draft {
   readonly title: string
   readonly text: string
 }
 
-/** Before: nobody signs, so a gateway with IAM authorization refuses, and the error is whatever one writes by hand. */
+/** Before: the request is not signed. A gateway with IAM authorization rejects it. The error is hand-written. */
 export async function saveDraftUnsigned(draft: Draft): Promise<string> {
   const response = await fetch(`${process.env.INTEGRATION_SERVICE_API_URL}/drafts`, {
     method: 'POST',
@@ -17,7 +17,7 @@ export async function saveDraftUnsigned(draft: Draft): Promise<string> {
   return draftId
 }
 
-/** After: signed, traced and bounded, and a failure is a `ServiceError`. */
+/** After: the request is signed, traced and has a timeout. A failure is a `ServiceError`. */
 export async function saveDraft(draft: Draft): Promise<string> {
   const { draftId } = await invokeIntegrationService<{ draftId: string }>('/drafts', 'POST', draft)
   return draftId

@@ -1,5 +1,5 @@
 import middy from '@middy/core'
-import signedServices from '../../src/index.ts'
+import signedServices from 'middy-signed-services'
 
 /** The input of an EventBridge schedule; `slot` is its `<aws.scheduler.scheduled-time>`. */
 interface ScheduledPost {
@@ -9,8 +9,8 @@ interface ScheduledPost {
 }
 
 /**
- * Asks the AI service for a post and answers with the job that writes it. When the call fails, so does the function, and
- * Lambda runs it again for the same slot: the idempotency key keeps one slot from becoming two jobs.
+ * Requests a post from the AI service and returns the id of its job. If the call fails, the function fails, and Lambda
+ * invokes it again for the same slot. The idempotency key prevents a second job for that slot.
  */
 export const handler = middy<ScheduledPost>()
   .use(signedServices({ services: ['ai'] }))

@@ -1,10 +1,10 @@
 import middy from '@middy/core'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
-import signedServices from '../../src/index.ts'
+import signedServices from 'middy-signed-services'
 
 /**
- * Publishes the articles of a queue. Only the messages that failed go back to it; the event source mapping needs
- * `ReportBatchItemFailures`. A message that comes twice, or a call that is retried, has the same idempotency key.
+ * Publishes the articles of a queue. Only failed messages return to the queue; the event source mapping needs
+ * `ReportBatchItemFailures`. A repeated message and a retried call have the same idempotency key.
  */
 export const handler = middy<SQSEvent, SQSBatchResponse>()
   .use(signedServices({ services: ['integration'] }))
@@ -19,7 +19,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
     await Promise.all(
       Records.map((record) =>
         publish(record).catch((error: Error) => {
-          console.warn(`Message ${record.messageId} goes back to the queue: ${error.message}`)
+          console.warn(`Message ${record.messageId} returns to the queue: ${error.message}`)
           batchItemFailures.push({ itemIdentifier: record.messageId })
         }),
       ),

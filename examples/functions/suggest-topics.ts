@@ -1,11 +1,11 @@
 import middy from '@middy/core'
-import signedServices, { CircuitOpenError } from '../../src/index.ts'
+import signedServices, { CircuitOpenError } from 'middy-signed-services'
 
 const EVERGREENS = ['How we work', 'Meet the team']
 
 /**
- * Suggests topics. After three failed calls in a row, the circuit opens: for a second nothing is sent, and the answer is
- * the fallback, at once. Then one call may try whether the AI service is back.
+ * Suggests topics. After three failed calls in a row, the circuit opens. For one second, nothing is sent, and the
+ * fallback is returned immediately. Then one call probes whether the AI service has recovered.
  */
 export const handler = middy<{ industry: string }>()
   .use(

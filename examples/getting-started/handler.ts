@@ -1,5 +1,5 @@
 import middy from '@middy/core'
-import signedServices from '../../src/index.ts'
+import signedServices from 'middy-signed-services'
 
 interface PostRequest {
   readonly topic: string

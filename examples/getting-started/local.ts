@@ -1,5 +1,5 @@
-import type { ServicesContext } from '../../src/index.ts'
-import { startLocalGateway } from '../../src/testing/index.ts'
+import type { ServicesContext } from 'middy-signed-services'
+import { startLocalGateway } from 'middy-signed-services/testing'
 
 const gateway = await startLocalGateway({
   services: { ai: { 'POST /generate/blog-post': { jobId: 'job-1' } } },

@@ -1,9 +1,9 @@
 /**
- * Runs the functions of `template.yaml` with no AWS account: the services behind a local gateway, and their caller. The
- * template's policy must allow each of its calls.
+ * Runs the functions of `template.yaml` without an AWS account: the services behind a local gateway, and the caller. Fails
+ * if the policy in the template does not allow one of the calls.
  */
 import { strictEqual as equal, match, ok } from 'node:assert/strict'
-import type { ServicesContext } from '../../src/index.ts'
+import type { ServicesContext } from 'middy-signed-services'
 import { localContext, runLocally } from '../support/run-locally.ts'
 import { findCaller, findGrants, loadHandler, localServices, readTemplate } from './template.ts'
 
@@ -16,11 +16,11 @@ const grants = findGrants(caller, { ...account, ...Object.fromEntries(services.m
 
 await runLocally(await localServices(template), async (gateway) => {
   const handler = (await loadHandler(caller)) as Handler
-  const answer = await handler({ userId: 'u-1', topic: 'SigV4' }, localContext())
+  const result = await handler({ userId: 'u-1', topic: 'SigV4' }, localContext())
 
-  console.log('Answer:', JSON.stringify(answer))
-  match(answer.jobId, /^[\da-f-]{36}$/)
-  equal(answer.views, 0)
+  console.log('Returned:', JSON.stringify(result))
+  match(result.jobId, /^[\da-f-]{36}$/)
+  equal(result.views, 0)
   console.log('\nThe policy allows')
   for (const { service, method, path } of gateway.requests) {
     const arn = `arn:aws:execute-api:us-east-1:123456789012:${service}/prod/${method}${path}`

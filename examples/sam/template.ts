@@ -1,9 +1,9 @@
-/** `template.yaml`, as far as running its functions on this machine needs it. */
+/** Reads the parts of `template.yaml` that are needed to run its functions on this machine. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { type RouteRequest, type Routes, reply } from 'middy-signed-services/testing'
 import { parse, type ScalarTag } from 'yaml'
-import { type RouteRequest, type Routes, reply } from '../../src/testing/index.ts'
 import type { Service, ServiceEvent } from './services.ts'
 
 export interface Template {
@@ -11,7 +11,7 @@ export interface Template {
   readonly functions: ReadonlyMap<string, LambdaFunction>
   /** Logical ids of all resources. */
   readonly resources: readonly string[]
-  /** The whole of it, as it is written. */
+  /** The whole template, as written. */
   readonly source: unknown
 }
 
@@ -56,7 +56,7 @@ interface Statement {
   readonly Resource: readonly unknown[]
 }
 
-/** What names of the template stand for: logical ids and pseudo parameters. */
+/** Values of names in the template: logical ids and pseudo parameters. */
 type References = Readonly<Record<string, string>>
 
 type Properties = Readonly<Record<string, unknown>>
@@ -70,7 +70,7 @@ const INTRINSICS: ScalarTag[] = [
   { tag: '!Sub', resolve: (text) => ({ 'Fn::Sub': text }) },
 ]
 
-/** Reads a template as SAM does, its Globals being part of each function and API. */
+/** Reads a template as SAM does: merges its Globals into each function and API. */
 export function readTemplate(text: string = templateText): Template {
   const source = parse(text, { customTags: INTRINSICS })
   const ofType = <Resource>(type: string, globals: Properties) =>
@@ -89,7 +89,7 @@ export function readTemplate(text: string = templateText): Template {
   }
 }
 
-/** Puts values in the place of `!Ref` and `!Sub`. @throws Error for a name without one */
+/** Replaces `!Ref` and `!Sub` by values. @throws Error for a name without a value */
 export function resolve(value: unknown, references: References): unknown {
   const look = (name: string) => {
     const found = references[name]
@@ -135,12 +135,12 @@ export function findGrants({ Properties: { Policies = [] } }: LambdaFunction, re
   return statements.flatMap(({ Resource }) => resolve(Resource, references) as string[])
 }
 
-/** What esbuild starts from. */
+/** The entry point for esbuild. */
 export function entryPoint({ Properties, Metadata }: LambdaFunction): string {
   return join(folder, Properties.CodeUri, Metadata.BuildProperties.EntryPoints[0])
 }
 
-/** A function's handler, from its source or from another file, as its bundle. */
+/** The handler of a function, from its source or from another file, such as its bundle. */
 export async function loadHandler(loaded: LambdaFunction, file: string = entryPoint(loaded)): Promise<unknown> {
   const module = await import(pathToFileURL(file).href)
   return module[loaded.Properties.Handler.split('.')[1] as string]
@@ -161,23 +161,23 @@ export async function localServices(template: Template, load = loadHandler): Pro
   )
 }
 
-/** Makes of a request the function's event, and of its answer a response, as API Gateway does. */
+/** Converts a request to the function's event, and its result to a response, as API Gateway does. */
 async function invoke(handler: Service, { body, params, searchParams }: RouteRequest): Promise<unknown> {
   const event: ServiceEvent = {
     body: body.byteLength > 0 ? Buffer.from(body).toString() : null,
     pathParameters: orNull(params),
     queryStringParameters: orNull(searchParams),
   }
-  const answer = await handler(event)
-  return reply(answer.statusCode, answer.body, { 'content-type': 'application/json' })
+  const result = await handler(event)
+  return reply(result.statusCode, result.body, { 'content-type': 'application/json' })
 }
 
-/** In an event, null stands for none. */
+/** An event has null instead of an empty object. */
 function orNull<T extends object>(values: T): T | null {
   return Object.keys(values).length > 0 ? values : null
 }
 
-/** Where both have a value, the resource's own wins. */
+/** If both have a value, the resource's value wins. */
 function merge(globals: Properties, own: Properties): Properties {
   const merged = Object.entries(own).map(([key, value]) => {
     const common = globals[key]

@@ -1,9 +1,9 @@
-import type { ServicesContext } from '../../src/index.ts'
-import { type LocalGateway, type LocalGatewayOptions, startLocalGateway } from '../../src/testing/index.ts'
+import type { ServicesContext } from 'middy-signed-services'
+import { type LocalGateway, type LocalGatewayOptions, startLocalGateway } from 'middy-signed-services/testing'
 
 /**
- * Runs code against a local gateway, whose variables are in the environment by then. Functions read theirs at cold
- * start, so `run` imports them. What it throws ends the process with 1.
+ * Sets the environment variables of a local gateway, then calls `run`. Functions read their variables at cold start, so
+ * `run` imports them. An error of `run` ends the process with exit code 1.
  */
 export async function runLocally(
   services: LocalGatewayOptions['services'],

@@ -1,13 +1,13 @@
 import { PassThrough } from 'node:stream'
 
-/** What a client of a streaming function gets; `metadata` are status and headers. */
+/** The response of a streaming function. `metadata` holds status and headers. */
 export interface StreamedResponse extends PassThrough {
   readonly metadata?: object
 }
 
 type StreamingHandler = (event: object, response: StreamedResponse, context: object) => Promise<void>
 
-// The global of Lambda's runtime, as much of it as Middy uses. It must be there before `middy()` is called.
+// The part of the Lambda runtime's global that Middy uses. Must exist before `middy()` is called.
 Object.assign(globalThis, {
   awslambda: {
     streamifyResponse: (handler: StreamingHandler) => handler,
@@ -17,7 +17,7 @@ Object.assign(globalThis, {
   },
 })
 
-/** Invokes a function as the runtime does. The response is being written until `end` settles. */
+/** Invokes a function as the runtime does. The function writes the response until `end` settles. */
 export function invokeStreaming(
   handler: unknown,
   event: object,

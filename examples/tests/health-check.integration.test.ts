@@ -13,11 +13,11 @@ it('reports which services are healthy, and the error codes of the others', asyn
     const { handler } = await import('../functions/health-check.ts')
     const check = async () => JSON.parse((await handler({}, mockContext({ timeout: 60 }) as ServicesContext)).body)
 
-    const well = { ai: 'healthy', integration: 'healthy', background: 'healthy', admin: 'healthy' }
-    expect(await check()).toEqual(well)
+    const allHealthy = { ai: 'healthy', integration: 'healthy', background: 'healthy', admin: 'healthy' }
+    expect(await check()).toEqual(allHealthy)
     gateway.fail('integration GET /health', 'access-denied')
     gateway.fail('background GET /health', 'hang')
-    expect(await check()).toEqual({ ...well, integration: 'ERR_SERVICE_AUTH', background: 'ERR_SERVICE_TIMEOUT' })
+    expect(await check()).toEqual({ ...allHealthy, integration: 'ERR_SERVICE_AUTH', background: 'ERR_SERVICE_TIMEOUT' })
   } finally {
     await gateway.close()
   }

@@ -15,7 +15,7 @@ beforeAll(async () => {
     },
   })
   Object.assign(process.env, gateway.env)
-  // Only now: the middleware reads its variables when the module loads.
+  // The middleware reads its variables when this module loads.
   handler = (await import('../functions/publish-draft.ts')).handler
 })
 afterAll(() => gateway.close())
@@ -30,7 +30,7 @@ it('signs its calls and survives a lost connection', async () => {
   ])
 })
 
-it('says which permission is missing', async () => {
+it('reports the missing permission', async () => {
   gateway.fail('integration *', { fault: 'access-denied', times: 1 })
   await expect(handler({ draftId: 'd-2' }, context)).rejects.toMatchObject({
     name: 'ServiceAuthError',

@@ -19,7 +19,7 @@ describe('publishDraft, the bare handler', () => {
     ])
   })
 
-  it('does not wait for a review that takes too long', async () => {
+  it('publishes without a review that times out', async () => {
     const services = mockServices({
       ai: { 'GET /drafts/:id/review': fail('timeout') },
       integration: { 'POST /publish/draft': { success: true } },
@@ -51,7 +51,7 @@ describe('publishDraft, the bare handler', () => {
 })
 
 describe('handler, the whole chain', () => {
-  it('keeps the services that are on the context', async () => {
+  it('uses the services that are already on the context', async () => {
     const services = mockServices({
       ai: { 'GET /drafts/:id/review': { verdict: 'rejected' } },
       integration: {},

@@ -4,7 +4,7 @@ import { reply, startLocalGateway } from 'middy-signed-services/testing'
 import { expect, it, vi } from 'vitest'
 import { invokeStreaming } from '../support/streaming-runtime.ts'
 
-/** Runs the handler against a service that answers with these events; gives its response to `test`. */
+/** Runs the handler against a service that sends these events, and passes the invocation to `test`. */
 async function relay(
   events: AsyncIterable<string>,
   test: (invocation: ReturnType<typeof invokeStreaming>) => Promise<void>,
@@ -25,7 +25,7 @@ async function relay(
   }
 }
 
-it('relays the first event before the last one is sent', async () => {
+it('relays the first event before the service sends the last one', async () => {
   const firstHasArrived = Promise.withResolvers<void>()
   async function* events() {
     yield 'data: first\n\n'
@@ -41,7 +41,7 @@ it('relays the first event before the last one is sent', async () => {
   })
 })
 
-it('ends the stream of the service when the client goes away', async () => {
+it('ends the stream of the service when the client disconnects', async () => {
   const isLeft = Promise.withResolvers<void>()
   async function* events() {
     try {
@@ -61,15 +61,15 @@ it('ends the stream of the service when the client goes away', async () => {
   })
 })
 
-it('ends where the service breaks off', async () => {
+it('fails when the service breaks off its stream', async () => {
   async function* events() {
     yield 'data: first\n\n'
     throw new Error('the model is overloaded')
   }
-  const told = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
   await relay(events(), async ({ response, end }) => {
     response.resume().on('error', () => {})
     await expect(end).rejects.toMatchObject({ name: 'ServiceNetworkError', service: 'ai' })
   })
-  told.mockRestore()
+  logged.mockRestore()
 })

@@ -1,5 +1,5 @@
+import { mockEnv } from 'middy-signed-services/testing'
 import { defineConfig } from 'vitest/config'
-import { mockEnv } from '../../src/testing/index.ts'
 
 export default defineConfig({
   test: { env: mockEnv() },

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { asInstalled, blocksOf, pages, read, root } from './pages.ts'
+import { blocksOf, pages, read, root } from './pages.ts'
 
 const LANGUAGES = ['console', 'js', 'json', 'mermaid', 'sh', 'text', 'ts', 'yaml']
 
@@ -37,7 +37,7 @@ describe('blocks', () => {
   const files = blocksOf('ts').filter(({ name }) => name.includes('/'))
 
   it.each(files)('$page shows $name as it runs, or a part of it', ({ name, code }) => {
-    expect(asInstalled(name)).toContain(code)
+    expect(read(name)).toContain(code)
   })
 
   const WHOLE = ['publish-blog-post.ts', 'functions/publish-draft.ts']
@@ -47,7 +47,7 @@ describe('blocks', () => {
 
   it.each([...WHOLE, ...inFolders])('examples/%s is shown whole', (file) => {
     const shown = files.filter(({ name }) => name === `examples/${file}`).map(({ code }) => code)
-    expect(shown).toContain(asInstalled(`examples/${file}`))
+    expect(shown).toContain(read(`examples/${file}`))
   })
 
   it.each(blocksOf('json'))(

@@ -1,52 +1,7 @@
-import { execFile } from 'node:child_process'
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { APIGatewayProxyEventV2, SQSEvent } from 'aws-lambda'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { localContext } from '../../examples/support/run-locally.ts'
 import { rejection, useGateway } from '../support/helpers.ts'
-
-const root = join(import.meta.dirname, '..', '..', 'examples')
-
-/** What each example must print. */
-const LINES: Readonly<Record<string, readonly string[]>> = {
-  'confirm-order.ts': ['Confirmation: ok-1', '  integration: POST /orders/o-1/confirmation: 503, signature verified'],
-  'health-check.ts': [
-    '200 {"ai":"healthy","integration":"healthy","background":"healthy","admin":"healthy"}',
-    '503 {"ai":"healthy","integration":"ERR_SERVICE_RESPONSE","background":"ERR_SERVICE_TIMEOUT","admin":"healthy"}',
-  ],
-  'notify-services.ts': ['Receipts: [{"receipt":"a-1"},null,{"receipt":"b-1"}]', 'Not notified: INTEGRATION'],
-  'oauth-callback.ts': [
-    'Answer: {"statusCode":303,"headers":{"location":"/settings/connections?added=linkedin"}}',
-    '  background: POST /analytics/connections: 500, signature verified',
-  ],
-  'publish-draft.ts': [
-    'Answer: {"published":true,"verdict":"good"}',
-    'Answer: {"published":true,"verdict":"not reviewed"}',
-  ],
-  'relay-events.ts': [
-    'data: Signed, of 1 sent',
-    'data: stream, of 3 sent',
-    'Answer: {"statusCode":200,"headers":{"content-type":"text/event-stream"}}',
-    '  ai: GET /generate/stream: 200, signature verified',
-  ],
-  'save-draft.ts': ['Before: Saving the draft failed: 403 {"message":"Missing Authentication Token"}', 'After:  d-1'],
-  'scheduled-generation.ts': ['Answer: {"jobId":"job-7","slot":"2025-03-03T07:00:00Z"}'],
-  'sqs-publisher.ts': ['Published: c-1, c-3', 'Answer to SQS: {"batchItemFailures":[{"itemIdentifier":"m-2"}]}'],
-  'suggest-topics.ts': [
-    '3. ai: GET /topics: 503 Service Unavailable',
-    '4. answer from the fallback',
-    '6. answer from the ai',
-  ],
-}
-
-describe.concurrent('as a program', () => {
-  it.each(Object.entries(LINES))('%s', { timeout: 15_000 }, async (file, lines) => {
-    const { code, stdout, stderr } = await runExample(file)
-    expect(code, stderr).toBe(0)
-    for (const line of lines) expect(stdout.split('\n')).toContain(line)
-  })
-})
 
 describe('with a fault of their own', () => {
   beforeEach(() => {
@@ -177,12 +132,6 @@ describe('with a fault of their own', () => {
   })
 })
 
-it('runs every example there is', () => {
-  const programs = readdirSync(root).filter((file) => file.endsWith('.ts'))
-  expect(programs.sort()).toEqual([...Object.keys(LINES), 'demo.ts', 'publish-blog-post.ts'].sort())
-  expect(readdirSync(join(root, 'functions')).sort()).toEqual(Object.keys(LINES))
-})
-
 const CALLBACK = {
   pathParameters: { provider: 'linkedin' },
   queryStringParameters: { code: 'abc', state: 'xyz' },
@@ -192,14 +141,5 @@ function useCallbackGateway() {
   return useGateway({
     integration: { 'POST /oauth/exchange': { userId: 'u-1' } },
     background: { 'POST /analytics/connections': { counted: true } },
-  })
-}
-
-/** With nothing of this process's environment, so that an example cannot lean on it. */
-function runExample(file: string): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [join(root, file)], { env: {}, timeout: 14_000 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : error.code, stdout, stderr })
-    })
   })
 }

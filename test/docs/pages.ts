@@ -6,13 +6,6 @@ export const root = join(import.meta.dirname, '..', '..')
 
 export const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
-/** A file as it is in a project that has the package installed. */
-export const asInstalled = (file: string): string =>
-  read(file)
-    .replace(/'(\.\.\/)+src\/index\.ts'/, "'middy-signed-services'")
-    .replace(/'(\.\.\/)+src\/request-signer\.ts'/, "'middy-signed-services/request-signer'")
-    .replace(/'(\.\.\/)+src\/testing\/index\.ts'/, "'middy-signed-services/testing'")
-
 /** A fenced block. The text after the language on its first line names it for the tests; GitHub does not show it. */
 export interface Block {
   readonly language: string
@@ -35,6 +28,7 @@ export const pages: readonly Page[] = [
   ...readdirSync(join(root, 'docs'))
     .filter((file) => file.endsWith('.md'))
     .map((file) => `docs/${file}`),
+  'examples/README.md',
 ].map(readPage)
 
 export const readme = pages[0] as Page

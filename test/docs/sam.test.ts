@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
-import { isDeepStrictEqual, promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import * as services from '../../examples/sam/services.ts'
 import {
   entryPoint,
@@ -25,25 +23,11 @@ import { toVariable } from '../../src/config/service-variable.ts'
 import { createServices } from '../../src/index.ts'
 import { startLocalGateway } from '../../src/testing/index.ts'
 import { useGateway } from '../support/helpers.ts'
-
-/** For processes of their own, on a busy machine. */
-const TIMEOUT = { timeout: 15_000 }
-
-const run = promisify(execFile)
-const root = join(import.meta.dirname, '..', '..')
+import { ACCOUNT, HARD_CODED, PLACES, type Place } from './places.ts'
 
 const template = readTemplate()
 const { caller } = findCaller(template)
 const EVENT = { userId: 'u-1', topic: 'SigV4' }
-
-/** A region of each partition of AWS, and the domain of its hosts. */
-const PLACES = [
-  { partition: 'aws', region: 'eu-central-1', domain: 'amazonaws.com' },
-  { partition: 'aws-cn', region: 'cn-north-1', domain: 'amazonaws.com.cn' },
-  { partition: 'aws-us-gov', region: 'us-gov-west-1', domain: 'amazonaws.com' },
-  { partition: 'aws-eusc', region: 'eusc-de-east-1', domain: 'amazonaws.eu' },
-]
-const ACCOUNT = '123456789012'
 
 const OTHER_ROUTE = '        Other: { Type: Api, Properties: { RestApiId: !Ref AiApi, Method: GET, Path: /other } }'
 
@@ -153,55 +137,6 @@ describe('the services', () => {
   })
 })
 
-it('runs on this machine as a program', TIMEOUT, async () => {
-  const { stdout } = await run(process.execPath, [join(root, 'examples', 'sam', 'local.ts')], { env: {}, ...TIMEOUT })
-  expect(stdout.replace(/[\da-f]{8}-[\da-f-]{27}/g, '<id>').split('\n')).toEqual(
-    expect.arrayContaining([
-      'Answer: {"jobId":"<id>","views":0}',
-      '  admin: PUT /audit/<id> by arn:aws:execute-api:us-east-1:123456789012:admin/prod/PUT/audit/*',
-      '  admin: PUT /audit/<id>: 200, signature verified',
-    ]),
-  )
-})
-
-describe('bundled as the template says', TIMEOUT, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-sam-'))
-  const bundled = (bundle: LambdaFunction) => join(folder, bundle.Properties.Handler, `${fileOf(bundle)}.mjs`)
-  beforeAll(async () => {
-    await Promise.all([...template.functions.values()].map((each) => bundle(each, dirname(bundled(each)))))
-  }, TIMEOUT.timeout)
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-  it('the caller calls the services', async () => {
-    const gateway = await useGateway(await localServices(template, (server) => loadHandler(server, bundled(server))))
-    expect(JSON.parse(await invoke(bundled(caller), gateway.env))).toEqual({ jobId: expect.any(String), views: 0 })
-    expect(gateway.requests.map(({ status, signature }) => [status, signature.verified])).toEqual(
-      Array(4).fill([200, true]),
-    )
-  })
-
-  it('the caller says what its environment lacks, and where it is asked for', async () => {
-    const { stderr } = await invoke(bundled(caller), {}).catch((error) => error)
-    expect(stderr).toContain('AI_SERVICE_API_URL: API Gateway URL not set')
-    expect(stderr).toMatch(/at .*\bsrc\/config\/resolve-config\.ts:\d+/)
-  })
-
-  it('the caller leaves out what only looks for credentials outside of the environment', async () => {
-    const { External: _, ...BuildProperties } = caller.Metadata.BuildProperties
-    const whole = join(folder, 'whole')
-    await bundle({ ...caller, Metadata: { ...caller.Metadata, BuildProperties } }, whole)
-    expect(statSync(bundled(caller)).size).toBeLessThan(statSync(join(whole, basename(bundled(caller)))).size / 3)
-  })
-
-  it('the caller would not load without MainFields', async () => {
-    const { MainFields: _, ...BuildProperties } = caller.Metadata.BuildProperties
-    const mixed = join(folder, 'mixed')
-    await bundle({ ...caller, Metadata: { ...caller.Metadata, BuildProperties } }, mixed)
-    const { stderr } = await invoke(join(mixed, basename(bundled(caller))), {}).catch((error) => error)
-    expect(stderr).toContain('Dynamic require of "buffer" is not supported')
-  })
-})
-
 /** What a template must be to fit the code and the calls, as far as it is not. */
 function brokenClaims(text: string): readonly string[] {
   const checked = readTemplate(text)
@@ -211,16 +146,12 @@ function brokenClaims(text: string): readonly string[] {
     ...claimsOfApis(checked),
     ...claimsOfFunctions(checked),
     ...PLACES.flatMap((place) => [...claimsOfVariables(checked, place), ...claimsOfGrants(checked, place)]),
-    ...(text.match(/\d{12}|arn:aws|amazonaws|A[KS]IA[A-Z\d]{16}|\b[a-z]{2,4}(-[a-z]+){1,2}-\d\b/g) ?? []).map(
-      (hardCoded): Claim => [`${hardCoded} is not written down`, false],
-    ),
+    ...(text.match(HARD_CODED) ?? []).map((hardCoded): Claim => [`${hardCoded} is not written down`, false]),
   ]
   return claims.flatMap(([claim, isTrue]) => (isTrue ? [] : [claim]))
 }
 
 type Claim = readonly [claim: string, isTrue: boolean]
-
-type Place = (typeof PLACES)[number]
 
 /** What the template's names stand for in a region. */
 function references({ resources }: Template, { partition, region, domain }: Place): Record<string, string> {
@@ -355,33 +286,4 @@ function errorOf(run: () => unknown): string[] {
   } catch (error) {
     return [(error as Error).message]
   }
-}
-
-/** Runs esbuild as SAM does, which makes `--out-extension:.js=.mjs` of `OutExtension: [.js=.mjs]`. */
-async function bundle({ Properties, Metadata }: LambdaFunction, outdir: string): Promise<void> {
-  const { EntryPoints, ...properties } = Metadata.BuildProperties
-  const options = Object.entries(properties).flatMap(([name, value]) => {
-    const option = `--${name.replace(/\B[A-Z]/g, '-$&').toLowerCase()}`
-    if (value === true) return option
-    return Array.isArray(value) ? value.map((item) => `${option}:${item}`) : `${option}=${value}`
-  })
-  const common = ['--bundle', '--platform=node', '--log-level=warning', `--outdir=${outdir}`]
-  await run(join(root, 'node_modules', '.bin', 'esbuild'), [...EntryPoints, ...common, ...options], {
-    cwd: join(root, 'examples', 'sam', Properties.CodeUri),
-    ...TIMEOUT,
-  })
-}
-
-/** Invokes the caller's bundle in its own process, as Lambda does, with nothing of this one's environment. */
-async function invoke(file: string, env: Readonly<Record<string, string>>): Promise<string> {
-  const script = `
-    const { handler } = await import(process.argv[1])
-    const answer = await handler(${JSON.stringify(EVENT)}, { getRemainingTimeInMillis: () => 10_000 })
-    console.log(JSON.stringify(answer))`
-  const { NODE_OPTIONS } = caller.Properties.Environment.Variables
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script, file], {
-    env: { ...env, NODE_OPTIONS: `${NODE_OPTIONS}` },
-    ...TIMEOUT,
-  })
-  return stdout
 }

@@ -104,7 +104,7 @@ describe('the pages', () => {
 
   it('the page for contributors names every script', () => {
     const named = scriptsIn(contributing)
-    for (const script of Object.keys(manifest.scripts)) if (script !== 'prepack') expect(named).toContain(script)
+    for (const script of Object.keys(manifest.scripts)) if (script !== 'prepare') expect(named).toContain(script)
   })
 
   it('the changelog begins with the version of the package', () => {

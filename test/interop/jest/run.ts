@@ -9,7 +9,7 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { asInstalled, blocksOf } from '../../docs/pages.ts'
+import { blocksOf, read } from '../../docs/pages.ts'
 import { createProject, type Project } from '../../platform/package/project.ts'
 
 interface Kind {
@@ -56,7 +56,7 @@ function runJest(name: string, { manifest, config, args }: Kind, { folder }: Pro
   for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     if (!/^(functions|tests)\b.*\.ts$/.test(file)) continue
     const own = file.startsWith('functions') ? join('examples', file) : join('test/interop/jest/project', file)
-    const source = asInstalled(own)
+    const source = read(own)
     const code =
       'type' in manifest
         ? // ES modules are mocked by another function, as docs/testing.md says.

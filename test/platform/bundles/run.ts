@@ -3,9 +3,12 @@
  * gateway. Each bundle runs in a folder where no package resolves. An import that a developer's machine satisfies and the
  * Lambda runtime does not would otherwise go unnoticed.
  */
-import { deepStrictEqual as equal, ok } from 'node:assert/strict'
+import { deepStrictEqual as equal, ok, rejects } from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -19,10 +22,13 @@ interface Kind {
   /** Kilobytes that the function loads at start, at most. */
   readonly maxSize: number
   /**
-   * Where the credentials come from. With `file`, the environment holds no keys, and the function loads the provider chain.
+   * Where the credentials come from. With `file` and `container`, the environment holds no keys, and the function loads the
+   * provider chain, which reads a file, or sends a request as in a container.
    * @default 'environment'
    */
-  readonly credentials?: 'environment' | 'file'
+  readonly credentials?: 'environment' | 'file' | 'container'
+  /** The message that the call fails with. */
+  readonly fails?: RegExp
 }
 
 const HANDLER = `
@@ -95,6 +101,27 @@ const kinds: Readonly<Record<string, Kind>> = {
   'whole, minified': { options: { minify: true }, maxSize: 510 },
   'whole, minified, keys in a file': { options: { minify: true }, maxSize: 510, credentials: 'file' },
   'whole, minified, ES module': { options: { ...esm, minify: true }, maxSize: 510 },
+  // The provider chain is CommonJS, which requires Node.js's modules, unless `module` comes first in `mainFields`.
+  'whole, minified, ES module, keys of a container': {
+    options: { ...esm, minify: true },
+    maxSize: 510,
+    credentials: 'container',
+    fails: /Dynamic require of "node:\w+" is not supported/,
+  },
+  'whole, minified, ES module with require, keys of a container': {
+    options: { ...withRequire, minify: true },
+    maxSize: 510,
+    credentials: 'container',
+  },
+  'whole, minified, ES module, module first, keys of a container': {
+    options: { ...esm, minify: true, mainFields: ['module', 'main'] },
+    maxSize: 420,
+    credentials: 'container',
+  },
+  'minified, ES module, without the provider chain': {
+    options: { ...esm, minify: true, external: ['@aws-sdk/credential-provider-node'] },
+    maxSize: 112,
+  },
 }
 
 /**
@@ -102,6 +129,15 @@ const kinds: Readonly<Record<string, Kind>> = {
  * compares it with the bound that it should have.
  */
 const MAX_SIZE_ALONE = 100
+
+/** Gives the credentials as a container's agent does. */
+const container = createServer((_request, response) => {
+  const { accessKeyId, secretAccessKey, sessionToken } = CREDENTIALS
+  const Expiration = new Date(Date.now() + 3_600_000).toISOString()
+  const keys = { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, Token: sessionToken, Expiration }
+  response.setHeader('content-type', 'application/json').end(JSON.stringify(keys))
+})
+await once(container.listen(0, '127.0.0.1'), 'listening')
 
 const project = createProject()
 const gateway = await startLocalGateway({
@@ -114,6 +150,7 @@ try {
   await checkSizeAlone()
 } finally {
   project.remove()
+  container.close()
   await gateway.close()
 }
 
@@ -126,7 +163,7 @@ async function inEmptyFolder(use: (folder: string) => Promise<void>): Promise<vo
   }
 }
 
-async function check(name: string, { options, maxSize, credentials }: Kind, folder: string): Promise<void> {
+async function check(name: string, { options, maxSize, credentials, fails }: Kind, folder: string): Promise<void> {
   const extension = options.format === 'esm' ? '.mjs' : '.js'
   const { metafile } = await build({
     ...options,
@@ -139,9 +176,14 @@ async function check(name: string, { options, maxSize, credentials }: Kind, fold
     logLevel: 'warning',
   })
   const bundle = join(folder, `index${extension}`)
-  equal(await invoke(bundle, credentials === 'file' ? keysInFile(folder) : gateway.env), { id: '7' }, name)
-  const { status, signature } = gateway.requests.at(-1) ?? {}
-  equal([status, signature?.verified], [200, true], name)
+  const env = { environment: () => gateway.env, file: keysInFile, container: keysOfContainer }[
+    credentials ?? 'environment'
+  ]
+  if (fails === undefined) {
+    equal(await invoke(bundle, env(folder)), { id: '7' }, name)
+    const { status, signature } = gateway.requests.at(-1) ?? {}
+    equal([status, signature?.verified], [200, true], name)
+  } else await rejects(invoke(bundle, env(folder)), fails, name)
   ok(readFileSync(bundle, 'utf8').includes('THIRD-PARTY-NOTICES.txt'), `${name} names the licences of inlined code`)
   checkSize(name, loadedAtStart(metafile, basename(bundle)), maxSize)
 }
@@ -162,9 +204,18 @@ async function invoke(bundle: string, env: Readonly<Record<string, string>>): Pr
 function keysInFile(folder: string): Record<string, string> {
   const file = join(folder, 'credentials')
   writeFileSync(file, PROFILE)
+  return { ...envWithoutKeys(), AWS_SHARED_CREDENTIALS_FILE: file, AWS_PROFILE: 'bundled' }
+}
+
+function keysOfContainer(): Record<string, string> {
+  const { port } = container.address() as AddressInfo
+  return { ...envWithoutKeys(), AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/credentials` }
+}
+
+function envWithoutKeys(): Record<string, string> {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, ...env } = gateway.env
   equal([AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN], Object.values(CREDENTIALS))
-  return { ...env, AWS_SHARED_CREDENTIALS_FILE: file, AWS_PROFILE: 'bundled', AWS_EC2_METADATA_DISABLED: 'true' }
+  return { ...env, AWS_EC2_METADATA_DISABLED: 'true' }
 }
 
 /** By esbuild's defaults, as most projects bundle. */

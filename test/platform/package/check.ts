@@ -1,12 +1,13 @@
 /**
  * Packs the package, checks the tarball, and uses it as users do: every entry point, from a project of its own, at run time
- * and in TypeScript under both ways of resolving modules.
+ * and in TypeScript under both ways of resolving modules, and every example.
  */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkCommand } from './command.ts'
+import { checkExamples, EXAMPLE_PACKAGES } from './examples.ts'
 import { compile, createProject, manifest, type Project, run } from './project.ts'
 import { checkTarball } from './tarball.ts'
 
@@ -86,6 +87,7 @@ await withProject({}, async (project) => {
   await checkCommand(project)
   console.log(`npx ${manifest.name}: runs in an empty folder`)
 })
+await withProject(Object.fromEntries(EXAMPLE_PACKAGES.map((name) => [name, name])), checkExamples)
 for (const [major, core] of Object.entries(MIDDY)) {
   await withProject({ '@middy/core': core }, (project) => {
     equal(JSON.parse(readFileSync(join(core, 'package.json'), 'utf8')).version.split('.')[0], major)

@@ -1,5 +1,5 @@
 /** Two of the examples, deployed as a user's are, with local services behind them. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -52,9 +52,8 @@ export function deploy(): { readonly taskRoot: string; readonly remove: () => vo
   const { folder: taskRoot, remove } = project
   try {
     const files = ['publish-blog-post.ts', 'functions/health-check.ts'].map((file) => {
-      const source = readFileSync(join(examples, file), 'utf8')
       const name = basename(file).replace(/ts$/, 'mts')
-      writeFileSync(join(taskRoot, name), source.replace(/'[./]+\/src\/index\.ts'/, "'middy-signed-services'"))
+      copyFileSync(join(examples, file), join(taskRoot, name))
       return name
     })
     compile(project, ['--module', 'nodenext'], files)
