@@ -28,23 +28,23 @@ export { CircuitBreaker, type CircuitBreakerOptions }
 /** `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`, in any case. */
 export type HttpMethod = string
 
-/** Values of a query, added to those that the path has; undefined ones are left out. */
+/** Query parameters, which are added to those of the path. Undefined values are left out. */
 export type QueryParams = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** What one invocation may set. */
+/** Options of one call. */
 export interface InvokeOptions {
   /**
-   * Milliseconds an attempt may take, headers and body together.
+   * Milliseconds that an attempt may take, headers and body together.
    * @default 30_000
    */
   readonly timeout?: number | undefined
-  /** Ends the invocation with its own reason. Default: none. */
+  /** Aborts the call. The call rejects with the signal's reason. Default: none. */
   readonly signal?: AbortSignal | undefined
-  /** Sent with the request, beside those that every call has. Default: none. */
+  /** Additional headers of the request. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** One of a batch; the members are the parameters of `invokeApiGateway`. */
+/** A request of a batch. The members are the parameters of `invokeApiGateway`. */
 export interface BatchRequest {
   /** Base URL, stage included. */
   readonly apiUrl: string
@@ -52,37 +52,38 @@ export interface BatchRequest {
   readonly method: HttpMethod
   /** Path below `apiUrl`. */
   readonly path: string
-  /** Sent as JSON, unless it is bytes, a form or a stream already; text is taken for JSON that is written already. */
+  /** Sent as JSON. Bytes, forms and streams are sent as they are. A string must be encoded JSON. */
   readonly body?: unknown
-  /** Added to the query. */
+  /** Query parameters, which are added to those of the path. */
   readonly queryParams?: QueryParams | undefined
-  /** Bounds and headers of this request alone. */
+  /** Timeout, signal and headers of this request. */
   readonly options?: InvokeOptions | undefined
 }
 
 /** Options of `batchInvokeApiGateway`. */
 export interface BatchOptions {
   /**
-   * Requests that may be under way at a time, at least 1.
+   * Number of requests that run at the same time, at least 1.
    * @default 10
    */
   readonly concurrency?: number | undefined
 }
 
-/** Calls one service. */
+/** Function that calls one service. */
 export interface InvokeService {
   /**
-   * Calls the service and gives its answer's JSON, undefined for an empty one.
+   * Calls the service. Resolves with the response's JSON, or with undefined for an empty response.
    * @param path Path below the service's base URL, with or without a leading slash.
    * @param method HTTP method, in any case; GET by default.
-   * @param body Sent as JSON, unless it is bytes, a form or a stream already; text is taken for JSON that is written
-   * already. Undefined and null are no body.
-   * @param queryParams Added to the query; undefined values are left out.
-   * @param options Bounds and headers of this call.
-   * @throws ServicesConfigurationError by the promise, for a variable that is not set or cannot be called: it is read now
-   * @throws ServiceError by the promise
+   * @param body Sent as JSON. Bytes, forms and streams are sent as they are. A string must be encoded JSON. Undefined
+   * and null: no body.
+   * @param queryParams Query parameters, which are added to those of the path. Undefined values are left out.
+   * @param options Timeout, signal and headers of this call.
+   * @throws ServicesConfigurationError as the promise's rejection, if the variable with the URL is missing or invalid.
+   * Each call reads the variable.
+   * @throws ServiceError as the promise's rejection
    */
-  // biome-ignore lint/style/useShorthandFunctionType: editors show what is said of the signature, not of its type
+  // biome-ignore lint/style/useShorthandFunctionType: editors show the doc comment of a call signature, not of a type
   <T = unknown>(
     path: string,
     method?: HttpMethod,
@@ -92,17 +93,17 @@ export interface InvokeService {
   ): Promise<T>
 }
 
-/** Some requests of a batch failed; what the others answered is kept. */
+/** Some requests of a batch failed. `results` has the results of the others. */
 export class BatchInvokeError extends Error {
-  /** The class, whatever a bundler makes of its name. */
+  /** Name of the class, also where a bundler renames the class. */
   override readonly name: string = 'BatchInvokeError'
   /** Stable: `ERR_BATCH_INVOKE`. */
   readonly code: 'ERR_BATCH_INVOKE' = 'ERR_BATCH_INVOKE'
-  /** Answers in the order of the requests; undefined for those that failed. */
+  /** Results in the order of the requests. Undefined for failed requests. */
   readonly results: readonly unknown[]
   /** The errors, in the order of the requests. */
   readonly errors: readonly unknown[]
-  /** Which requests they belong to. */
+  /** Indexes of the failed requests, in the same order. */
   readonly failedIndexes: readonly number[]
 
   constructor(settled: readonly PromiseSettledResult<unknown>[]) {
@@ -125,16 +126,16 @@ export const invokeBackgroundService: InvokeService = invokeService('background'
 export const invokeAdminService: InvokeService = invokeService('admin')
 
 /**
- * Sends a signed request below `apiUrl` and gives its answer's JSON, undefined for an empty one. A body is sent as JSON,
- * unless it is bytes, a form or a stream already; text is taken for JSON that is written already.
+ * Sends a signed request below `apiUrl`. Resolves with the response's JSON, or with undefined for an empty response.
+ * The body is sent as JSON. Bytes, forms and streams are sent as they are. A string must be encoded JSON.
  * @param apiUrl Base URL, stage included.
  * @param method HTTP method, in any case.
  * @param path Path below `apiUrl`, with or without a leading slash.
- * @param body Undefined and null are no body.
- * @param queryParams Added to the query; undefined values are left out.
- * @param options Bounds and headers of this call.
- * @throws ServicesConfigurationError by the promise, for an `apiUrl` that cannot be called
- * @throws ServiceError by the promise
+ * @param body Undefined and null: no body.
+ * @param queryParams Query parameters, which are added to those of the path. Undefined values are left out.
+ * @param options Timeout, signal and headers of this call.
+ * @throws ServicesConfigurationError as the promise's rejection, for an invalid `apiUrl`
+ * @throws ServiceError as the promise's rejection
  */
 export function invokeApiGateway<T = unknown>(
   apiUrl: string,
@@ -148,19 +149,20 @@ export function invokeApiGateway<T = unknown>(
 }
 
 /**
- * The same, sent again up to `maxRetries` times on 408, 429, 500, 502, 503, 504 and network errors, whatever its method:
- * use it where running twice does no harm. Waits as long as an answer asks, if that is no more than 30 seconds, else up to
+ * Like `invokeApiGateway`, with up to `maxRetries` retries on 408, 429, 500, 502, 503, 504 and network errors, for
+ * every method. Use it only if running the request twice does no harm. A retry waits as long as the response asks. If
+ * that is more than 30 seconds, the call fails at once. If the response asks for no delay, the retry waits up to
  * `baseDelay * 2^n` milliseconds.
  * @param apiUrl Base URL, stage included.
  * @param method HTTP method, in any case.
  * @param path Path below `apiUrl`, with or without a leading slash.
- * @param body Undefined and null are no body; a stream is read into memory first.
- * @param queryParams Added to the query; undefined values are left out.
- * @param maxRetries How many more requests may follow the first one; 3 by default.
- * @param baseDelay Milliseconds that the first retry waits at most; 1000 by default.
- * @throws TypeError by the promise, for a number that is negative or not finite
- * @throws ServicesConfigurationError by the promise, for an `apiUrl` that cannot be called
- * @throws ServiceError by the promise, the last one; its `attempts` count all requests
+ * @param body Undefined and null: no body. A stream is first read into memory.
+ * @param queryParams Query parameters, which are added to those of the path. Undefined values are left out.
+ * @param maxRetries Number of retries, 3 by default.
+ * @param baseDelay Longest wait of the first retry in milliseconds, 1000 by default.
+ * @throws TypeError as the promise's rejection, for a number that is negative or not finite
+ * @throws ServicesConfigurationError as the promise's rejection, for an invalid `apiUrl`
+ * @throws ServiceError as the promise's rejection: the last error. Its `attempts` counts all requests
  */
 export async function invokeApiGatewayWithRetry<T = unknown>(
   apiUrl: string,
@@ -175,7 +177,7 @@ export async function invokeApiGatewayWithRetry<T = unknown>(
     if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
       throw new TypeError(`'${name}' must be a number of at least 0`)
   }
-  // A stream can be read once only.
+  // A stream can be read only once.
   const payload = body instanceof ReadableStream ? new Uint8Array(await new Response(body).arrayBuffer()) : body
   let attempts = 0
   for (let retries = 0; ; retries += 1) {
@@ -194,11 +196,11 @@ export async function invokeApiGatewayWithRetry<T = unknown>(
 }
 
 /**
- * Sends requests side by side, at most `concurrency` at a time, and gives their answers in order.
- * @param requests What `invokeApiGateway` would be given, one by one.
- * @param options How many at a time.
- * @throws TypeError by the promise, for a `concurrency` below 1
- * @throws BatchInvokeError by the promise, after all have ended, if any failed
+ * Sends requests in parallel, at most `concurrency` at the same time. Resolves with their results, in order.
+ * @param requests The parameters of `invokeApiGateway` for each request.
+ * @param options Number of parallel requests.
+ * @throws TypeError as the promise's rejection, for a `concurrency` below 1
+ * @throws BatchInvokeError as the promise's rejection, after all requests have ended, if any of them failed
  */
 export async function batchInvokeApiGateway(
   requests: readonly BatchRequest[],
@@ -219,7 +221,7 @@ export async function batchInvokeApiGateway(
   return settled.map((one) => (one as PromiseFulfilledResult<unknown>).value)
 }
 
-/** Asynchronous, so that whatever is wrong with a request fails it alone. */
+/** Async, so that an invalid request fails alone. */
 async function invokeRequest(requests: readonly BatchRequest[], index: number): Promise<unknown> {
   const { apiUrl, method, path, body, queryParams, options } = requests[index] as BatchRequest
   return invokeApiGateway(apiUrl, method, path, body, queryParams, options)
@@ -231,7 +233,7 @@ function invokeService(name: string): InvokeService {
     invoke(() => clientOf(name, process.env[variable], variable), method, path, body, queryParams, options)
 }
 
-/** Gives the client's own promise: one that nobody awaits is logged when it fails, and ends no process. */
+/** Returns the client's own promise: if it is never awaited, its failure is logged and does not end the process. */
 function invoke<T>(
   client: () => ServiceClient,
   method: HttpMethod,
@@ -249,7 +251,7 @@ function invoke<T>(
       headers,
       signal,
       retry,
-      // Stryker disable next-line ConditionalExpression: to ky, an undefined one is none.
+      // Stryker disable next-line ConditionalExpression: ky ignores an undefined timeout.
       ...(timeout !== undefined && { timeout }),
       ...encodeBody(body, headers),
     }).json<T>()
@@ -261,18 +263,18 @@ function invoke<T>(
 function encodeBody(body: unknown, headers: InvokeOptions['headers']): CallOptions {
   if (body == null) return {}
   if (typeof body === 'string') {
-    // As hand-written signers do: text is JSON that somebody has written already.
+    // A string is encoded JSON, as in hand-written signers.
     return { body, headers: { 'content-type': 'application/json', ...headers } }
   }
   const isEncoded = [ArrayBuffer, Blob, FormData, ReadableStream, URLSearchParams].some((type) => body instanceof type)
   return isEncoded || ArrayBuffer.isView(body) ? { body: body as NonNullable<CallOptions['body']> } : { json: body }
 }
 
-/** Clients live as long as the environment, so that their retry budget, clock and credentials do. */
+/** Clients live as long as the execution environment, and so do their retry budget, clock and credentials. */
 const clients = new Map<string, ServiceClient>()
 const MAX_CLIENTS = 100
 
-/** `source` is what the URL comes from, in messages. */
+/** `source` is the variable or parameter with the URL, for messages. */
 function clientOf(name: string, url: string | undefined, source: string): ServiceClient {
   const key = JSON.stringify([name, url, process.env.AWS_REGION])
   let client = clients.get(key)
@@ -288,13 +290,13 @@ function createClient(name: string, url: string | undefined, source: string): Se
   try {
     return createServices({ services: { [name]: { url: url || undefined } } })[name] as ServiceClient
   } catch (error) {
-    // Which is all that it throws.
+    // `createServices` throws no other error.
     const { problems } = error as ServicesConfigurationError
     throw new ServicesConfigurationError(problems.map((problem) => problem.replace(`services.${name}.url`, source)))
   }
 }
 
-/** Named after where it is, so that errors of several of them can be told apart. */
+/** The client's name contains the URL, so that errors of several APIs are distinguishable. */
 function clientAt(apiUrl: string): ServiceClient {
   if (!apiUrl) throw new ServicesConfigurationError(['apiUrl: API Gateway URL not set'])
   return clientOf(URL.canParse(apiUrl) ? nameAt(new URL(apiUrl)) : 'api', apiUrl, 'apiUrl')
@@ -304,10 +306,10 @@ function nameAt({ host, pathname }: URL): string {
   return `api ${host}${pathname}`
 }
 
-/** Longest delay that an answer may ask for, in milliseconds: as long as an attempt may take. */
+/** Longest delay that a response may ask for, in milliseconds: the default timeout of an attempt. */
 const MAX_ASKED_DELAY = 30_000
 
-/** Milliseconds to wait before a retry; undefined where there must be none. */
+/** Milliseconds to wait before a retry. Undefined if the error must not be retried. */
 function delayOf(error: unknown, backOff: number): number | undefined {
   const jittered = Math.random() * backOff
   if (error instanceof ServiceNetworkError) return jittered

@@ -1,6 +1,6 @@
 /**
- * Aborts `controller` with the reason of `source`, as soon as that aborts, until the returned function is called.
- * A derived signal would not do: a `Request` that is collected as garbage drops its own.
+ * Aborts `controller` when `source` aborts, with the same reason. The returned function ends this. A derived
+ * signal does not work here: after garbage collection of a `Request`, its signal no longer follows its source.
  */
 export function forwardAbort(source: AbortSignal, controller: AbortController): () => void {
   const abort = () => controller.abort(source.reason)
@@ -9,7 +9,7 @@ export function forwardAbort(source: AbortSignal, controller: AbortController): 
   return () => source.removeEventListener('abort', abort)
 }
 
-/** Waits; false where the signal aborted first. */
+/** Waits. Resolves with false if the signal aborts first. */
 export function sleep(ms: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(false)

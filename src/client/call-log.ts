@@ -2,14 +2,14 @@ import { SchemaValidationError } from 'ky'
 import type { CallRecord, LogDetails, ServicesLogger } from '../config/index.ts'
 import { type CallInfo, redactText, requestIdOf, ServiceError, ServiceResponseError } from '../errors/index.ts'
 
-/** Which call it is. */
+/** Identifies a call in logs. */
 export type CallName = Pick<CallInfo, 'service' | 'method' | 'path'>
 
 export function nameOf({ service, method, path }: CallName): CallName {
   return { service, method, path }
 }
 
-/** A call and how it ended, in one line. */
+/** A call and its outcome as one line. */
 export function lineOf(
   { service, method, path }: CallName,
   status: number | undefined,
@@ -18,13 +18,13 @@ export function lineOf(
   return `${service}: ${method} ${path}: ${[status, errorCode].filter(Boolean).join(' ')}`
 }
 
-/** A failure's code for records and log lines. */
+/** Code of a failure for records and log lines. */
 export function codeOf(failure: unknown): string {
   if (failure instanceof ServiceError) return failure.code
   return failure instanceof SchemaValidationError ? 'SCHEMA' : 'ABORTED'
 }
 
-/** A call that has ended: with a response, with a failure, or with a failure after the response's head. */
+/** Record of a call that ended with a response, with a failure, or with both: a response whose body failed. */
 export function recordOf(
   call: CallInfo & {
     readonly durationMs: number
@@ -55,31 +55,31 @@ function redacted(text: string | undefined, secrets: ReadonlySet<string>): strin
   return text === undefined ? undefined : redactText(text, secrets)
 }
 
-/** Where a factory's calls are told of; what a callback throws is logged and goes no further. */
+/** Reports calls and warnings to the logger and to `onCall`. It never throws. */
 export interface Reporter {
   readonly warn: (message: string, details: LogDetails) => void
-  /** Absent where nobody listens. */
+  /** Absent without a logger and `onCall`. */
   readonly call: ((record: CallRecord) => void) | undefined
 }
 
-/** Without a logger, warnings go to the console as it is at that moment, and nothing else anywhere. */
+/** Without a logger, warnings go to the current `console`, and calls are not logged. */
 export function createReporter(logger?: ServicesLogger, onCall?: (record: CallRecord) => void): Reporter {
   const write = (level: keyof ServicesLogger, message: string, details: LogDetails) => {
-    // A promise, because a logger may return one. A call must not fail because of its log, whatever that throws.
+    // Async, because a logger may return a promise. An error of the logger must not fail the call.
     const log = async (): Promise<void> => (logger ?? console)[level](message, details)
     log().catch(() => {})
   }
-  const tell = async (record: CallRecord): Promise<void> => onCall?.(record)
+  const runOnCall = async (record: CallRecord): Promise<void> => onCall?.(record)
   const call = (record: CallRecord) => {
     const { status, errorCode } = record
     const level = errorCode === undefined ? 'info' : 'error'
-    // As one member: Powertools keeps `service` for itself.
+    // In one member, because Powertools' Logger reserves the key `service`.
     if (logger !== undefined) write(level, lineOf(record, status, errorCode), { call: record })
-    tell(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
+    runOnCall(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
   }
   return {
     warn: (message, details) => write('warn', message, details),
-    // Stryker disable next-line ConditionalExpression: a record that nobody is told of only costs.
+    // Stryker disable next-line ConditionalExpression: without it, unused records only cost time.
     call: logger === undefined && onCall === undefined ? undefined : call,
   }
 }

@@ -4,12 +4,12 @@ import { notJsonError, ServiceRequestError } from '../errors/index.ts'
 import { fromRequest, type PlainBody, toPlainBody } from '../signing/index.ts'
 import type { ServiceCall } from './service-call.ts'
 
-/** A caller's options in the form in which ky merges them without loss: retry as an object, header names in lower case. */
+/** Normalizes options so that ky merges them correctly: `retry` as an object, header names in lower case. */
 export function normalizeCallOptions(options: Options | null | undefined): Options {
   const normalized = { ...options }
   if (typeof normalized.retry === 'number') normalized.retry = copyRetry(normalized.retry)
   const { headers } = normalized
-  // ky merges plain objects by their keys, and everything else as `Headers`.
+  // ky merges plain objects of headers by key, and other forms as `Headers`.
   if (isPlainObject(headers)) {
     const lowerCase = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
     normalized.headers = Object.fromEntries(lowerCase) as NonNullable<Options['headers']>
@@ -17,7 +17,7 @@ export function normalizeCallOptions(options: Options | null | undefined): Optio
   return normalized
 }
 
-/** What ky makes of an instance's defaults and a call's options, which it shows only to a function given to `extend`. */
+/** The merged options of a ky instance and a call. ky shows them only to a function that is passed to `extend`. */
 export function mergeOptions(instance: KyInstance, options: Options = {}): Options {
   let merged: Options = {}
   instance.extend(options).extend((parent) => {
@@ -27,7 +27,7 @@ export function mergeOptions(instance: KyInstance, options: Options = {}): Optio
   return merged
 }
 
-/** The options that ky is given: the caller's, and over them what the package promises. */
+/** Options for ky: the caller's, with the members that this package sets itself. */
 export function finishOptions(call: ServiceCall, merged: Options, target: URL | Request): Options {
   const options = runInitHooks(merged)
   if (target instanceof Request && target.body !== null && options.searchParams !== undefined) {
@@ -39,18 +39,18 @@ export function finishOptions(call: ServiceCall, merged: Options, target: URL | 
   const { timeout, totalTimeout, retry = {} } = options
   const signal = options.signal ?? (target instanceof Request ? target.signal : undefined)
   call.bound({ signal, timeout, totalTimeout })
-  // Hooks may look at the body, and may put another Request in the place of ours.
-  const isSeen = target instanceof Request || hasHooks(options)
-  const body = isSeen ? undefined : readBody(options)
+  // Hooks may read the body, and may replace the Request.
+  const isExposed = target instanceof Request || hasHooks(options)
+  const body = isExposed ? undefined : readBody(options)
   return {
     ...options,
     ...(body !== undefined && { json: undefined, body: null }),
     fetch: (request, init) =>
       call.send(fromRequest(request as Request, init as RequestInit, body), {
-        endsWith: isSeen ? (request as Request).signal : undefined,
+        endsWith: isExposed ? (request as Request).signal : undefined,
         isError: (status) => throwsFor(options, status),
       }),
-    // The call and its attempts keep their own time.
+    // `ServiceCall` has its own timers.
     timeout: false,
     totalTimeout: false,
     signal: call.signal,
@@ -59,7 +59,7 @@ export function finishOptions(call: ServiceCall, merged: Options, target: URL | 
   }
 }
 
-/** Runs the caller's init hooks on copies, so that what they change stays this call's. */
+/** Runs the caller's init hooks on copies, so that their changes apply to this call only. */
 function runInitHooks({ hooks, ...merged }: Options): Options {
   const { init = [], ...others } = hooks ?? {}
   if (init.length === 0) return { ...merged, ...(hooks && { hooks: others }) }
@@ -72,25 +72,28 @@ function runInitHooks({ hooks, ...merged }: Options): Options {
     ...(retry !== undefined && { retry: copyRetry(retry) }),
   }
   for (const hook of init) {
-    // Not waited for, as in ky; a promise that it gives must not end the process.
+    // Not awaited, as in ky. A rejected promise must not end the process.
     Promise.resolve(hook(options) as unknown).catch(() => {})
   }
   return options
 }
 
-/** Whether anybody sees what ky makes of the options. */
+/** Whether the caller's code sees ky's Request. */
 function hasHooks({ hooks = {}, onUploadProgress }: Options): boolean {
   return onUploadProgress !== undefined || Object.values(hooks).some((list) => list.length > 0)
 }
 
-/** The body, read before ky, which would make a stream of it for each attempt; undefined where only ky can. */
+/**
+ * Encodes the body once, because ky would create a stream of it for each attempt. Undefined for a body that only ky can
+ * encode.
+ */
 function readBody({ json, stringifyJson, body, method }: Options): PlainBody | undefined {
   if (method === undefined || /^(get|head)$/i.test(method)) return undefined
   if (json === undefined) return toPlainBody(body)
   return toPlainBody(stringifyJson?.(json) ?? JSON.stringify(json), 'application/json')
 }
 
-/** An empty body is undefined, and one that is not JSON an error that shows it. */
+/** Parses an empty body as undefined. A body that is not JSON throws an error that quotes it. */
 function createParseJson(call: ServiceCall, options: Options): NonNullable<Options['parseJson']> {
   const { parseJson = JSON.parse as (text: string) => unknown } = options
   return (text, context) => {
@@ -100,14 +103,14 @@ function createParseJson(call: ServiceCall, options: Options): NonNullable<Optio
     } catch (cause) {
       const { ok, status } = context.response
       const isError = !ok && throwsFor(options, status)
-      // ky would drop the data of an error whose body it cannot parse.
+      // For an error response, ky would drop a body that it cannot parse.
       if (isError) return text
       throw notJsonError(call, context.response, text, cause)
     }
   }
 }
 
-/** Whether a status that is not a success is thrown as an error. */
+/** Whether the call throws an error for a status outside 2xx. */
 function throwsFor({ throwHttpErrors = true }: Options, status: number): boolean {
   return typeof throwHttpErrors === 'function' ? throwHttpErrors(status) : throwHttpErrors
 }

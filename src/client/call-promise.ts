@@ -1,9 +1,9 @@
 /**
- * A promise that knows whether anybody listens. It rejects unheard without ending the process; promises that its listeners
- * derive from it are ordinary ones. A subclass, because `await` does not call the `then` of a plain promise.
+ * A promise that records whether it has a listener. Without one, its rejection does not end the process. Promises that
+ * are derived from it are ordinary ones. It is a subclass, because `await` does not call the `then` of a plain promise.
  */
 export class CallPromise<T> extends Promise<T> {
-  isHeard = false
+  hasListener = false
 
   static override get [Symbol.species](): PromiseConstructor {
     return Promise
@@ -19,7 +19,7 @@ export class CallPromise<T> extends Promise<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.isHeard = true
+    this.hasListener = true
     return super.then(onFulfilled, onRejected)
   }
 }

@@ -10,15 +10,16 @@ import {
   ServiceTimeoutError,
 } from '../errors/index.ts'
 
-/** How a call ended for the circuit; neutral says nothing of the service's health. */
+/** Outcome of a call for the circuit. `neutral`: it does not show whether the service works. */
 export type CircuitOutcome = 'success' | 'failure' | 'neutral'
 
-/** Leave to make one call; tells the circuit, once, how it ended. */
+/** Permission for one call. The caller reports the outcome of the call with it, once. */
 export type Permit = (outcome: CircuitOutcome) => void
 
 /**
- * Refuses calls to a service that keeps failing: closed, it lets all pass; after `failureThreshold` consecutive failures
- * it is open and lets none pass; after `resetTimeout` it is half-open, and one call at a time may probe the service.
+ * Stops calls to a failing service. A closed circuit lets all calls pass. After `failureThreshold` consecutive
+ * failures, it opens and lets none pass. After `resetTimeout`, it is half-open, and one call at a time may probe the
+ * service.
  */
 export class CircuitBreaker {
   readonly #failureThreshold: number
@@ -26,13 +27,13 @@ export class CircuitBreaker {
   readonly #now: () => number
   #failures = 0
   #openedAt: number | undefined
-  /** When the call that probes was let out; undefined while none is under way. */
+  /** When the current probe started. Undefined without a probe. */
   #probedAt: number | undefined
-  /** Goes up with every change of state, so that a call from before it cannot count after it. */
+  /** Increases with each change of state, so that the outcome of an earlier call is ignored. */
   #generation = 0
 
   /**
-   * `now` tells milliseconds on a clock that does not go back.
+   * `now` returns milliseconds of a monotonic clock.
    * @throws RangeError for options that are not above 0
    */
   constructor(options: CircuitBreakerOptions = {}, now: () => number = () => performance.now()) {
@@ -48,11 +49,11 @@ export class CircuitBreaker {
   }
 
   /**
-   * Runs `call` if the circuit lets it. Server errors, network errors and timeouts count as failures, as does any error
-   * that is not of this package; what the caller or its invocation ended does not, nor do errors of answers below 500.
-   * Whatever `call` resolves with is a success, a `Response` of any status too.
-   * @param call What to run, once at most.
-   * @throws CircuitOpenError, and whatever `call` throws
+   * Runs `call` unless the circuit is open. Server errors, network errors, timeouts and errors of other code count as
+   * failures. Aborts by the caller, the invocation's deadline and responses with a status below 500 do not count. Every
+   * value that `call` resolves with counts as a success, also a `Response` of any status.
+   * @param call Function to run, at most once.
+   * @throws CircuitOpenError if the circuit is open, else the error of `call`
    */
   async execute<T>(call: () => Promise<T> | T): Promise<T> {
     const permit = this.acquire({ service: 'circuit breaker', method: 'CALL', path: '/', attempts: 0 })
@@ -67,12 +68,12 @@ export class CircuitBreaker {
   }
 
   /**
-   * The same in two steps, for a call whose end its caller reports.
-   * @param call What the error is to name.
-   * @throws CircuitOpenError
+   * Like `execute`, but the caller runs the call and reports its outcome.
+   * @param call The call that a `CircuitOpenError` names.
+   * @throws CircuitOpenError if the circuit is open
    */
   acquire(call: CallInfo): Permit {
-    // A probe that is never heard of again must not keep the circuit open for good.
+    // A probe that never ends must not keep the circuit open forever.
     const since = this.#probedAt ?? this.#openedAt ?? Number.NEGATIVE_INFINITY
     const retryAfterMs = since + this.#resetTimeout - this.#now()
     if (retryAfterMs > 0) throw new CircuitOpenError(call, { retryAfterMs: Math.ceil(retryAfterMs) })
@@ -101,7 +102,7 @@ export class CircuitBreaker {
 
   #fail(): void {
     this.#failures += 1
-    // They stay when the circuit opens, so that one probe that fails is enough.
+    // The count stays when the circuit opens, so that one failed probe opens it again.
     if (this.#failures < this.#failureThreshold) return
     this.#openedAt = this.#now()
     this.#probedAt = undefined
@@ -109,7 +110,7 @@ export class CircuitBreaker {
   }
 }
 
-/** What an error says of the service's health. One that cannot be looked at is no error of this package. */
+/** The outcome that an error stands for. An error that cannot be read is not from this package. */
 export function outcomeOf(error: unknown): CircuitOutcome {
   try {
     return judge(error)
@@ -125,7 +126,8 @@ function judge(error: unknown): CircuitOutcome {
   if (error instanceof ServiceError || error instanceof ServicesConfigurationError) return 'neutral'
   const { name, code, errors } = Object(error) as { name?: unknown; code?: unknown; errors?: readonly unknown[] }
   if (code === 'ERR_BATCH_INVOKE') return errors?.some((one) => outcomeOf(one) === 'failure') ? 'failure' : 'neutral'
-  // What the caller's own signal ended, `AbortSignal.timeout()` too. ky has a `TimeoutError` of its own: a slow service.
-  const isSignals = name === 'TimeoutError' && Object.prototype.toString.call(error) === '[object DOMException]'
-  return name === 'AbortError' || isSignals ? 'neutral' : 'failure'
+  // The caller's signal ended the call, also `AbortSignal.timeout()`. ky's own `TimeoutError` means a slow service.
+  const isAbortSignalTimeout =
+    name === 'TimeoutError' && Object.prototype.toString.call(error) === '[object DOMException]'
+  return name === 'AbortError' || isAbortSignalTimeout ? 'neutral' : 'failure'
 }

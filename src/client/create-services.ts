@@ -23,21 +23,24 @@ export type ServiceNames<S> = S extends readonly (infer Name extends string)[]
     ? S
     : keyof S & string
 
-/** One client a service: `Services<'ai' | 'integration'>`. */
+/** One client for each service: `Services<'ai' | 'integration'>`. */
 export type Services<S = DefaultServices> = { readonly [Name in ServiceNames<S>]: ServiceClient }
 
-/** What the invocations of one factory share: configuration, credentials, breakers, retry budgets and clock skew. */
+/**
+ * Shared by the invocations of one factory: configuration, credentials, circuit breakers, retry budgets and clock skew.
+ */
 export interface ServiceFactory {
   readonly config: Config
   readonly report: Reporter
-  /** The clients of one invocation, in the configuration that it found. */
+  /** Creates the clients of one invocation. */
   readonly createClients: (services: ServiceConfigs, invocation: Invocation) => Record<string, ServiceClient>
 }
 
 /**
- * Signed clients outside Middy: no invocation's deadline bounds them, and each call carries the trace of its moment.
- * @param options As for `signedServices`, without Middy's internal values.
- * @throws ServicesConfigurationError listing every mistake in the options and every problem of the environment
+ * Creates signed clients for use outside Middy. No deadline of an invocation limits their calls. Each call sends the
+ * trace that is current when it starts.
+ * @param options The options of `signedServices`, without Middy's internal values.
+ * @throws ServicesConfigurationError listing every mistake in the options and in the environment variables
  */
 export function createServices<const S extends ServicesOption = DefaultServices>(
   options?: SignedServicesOptions<S>,
@@ -45,7 +48,7 @@ export function createServices<const S extends ServicesOption = DefaultServices>
   return bindServices(createServiceFactory(options, 'createServices')) as Services<ServiceNames<S>>
 }
 
-/** The clients of no invocation. */
+/** Creates clients outside an invocation. */
 export function bindServices({ config, createClients }: ServiceFactory): Record<string, ServiceClient> {
   for (const path of config.internals.values()) {
     throw new ServicesConfigurationError([`${path}: names a Middy internal value, which only signedServices can read`])
@@ -53,7 +56,7 @@ export function bindServices({ config, createClients }: ServiceFactory): Record<
   return createClients(config.services, { readTrace: () => (config.trace ? readTraceId() : undefined) })
 }
 
-/** Does everything that can be done once: checks options and environment, prepares what invocations share. */
+/** Does the work that is needed only once: checks options and environment variables, and creates the shared state. */
 export function createServiceFactory(
   options?: SignedServicesOptions,
   factory = 'signedServices',
@@ -62,7 +65,7 @@ export function createServiceFactory(
   const config = resolveConfig(options, factory)
   const report = createReporter(config.logger, config.onCall)
   const clock = createClockSkew()
-  // By name, so that they outlive a configuration that changes with Middy's internal values.
+  // By name, so that they survive a new configuration when Middy's internal values change.
   const lasting = new Map(
     [...config.services].map(([name, { circuitBreaker, retry }]) => [
       name,

@@ -4,17 +4,17 @@ import { encodePath } from '../signing/index.ts'
 
 const SCHEME = /^[a-z][a-z\d+.-]*:\/\//i
 
-/** Where a call goes. */
+/** The URL of a call. */
 export interface RequestUrl {
   readonly base: BaseUrl
-  /** The caller's own Request, or the URL of its input. */
+  /** The caller's Request, or the URL of its input. */
   readonly target: URL | Request
   /** Path below the base URL, without the query. */
   readonly path: string
 }
 
 /**
- * Finds where a call goes, before anything is read or signed.
+ * Resolves the URL of a call, before anything is read or signed.
  * @throws ServiceRequestError for an input that is not below the service's base URL
  */
 export function resolveRequestUrl(
@@ -55,12 +55,12 @@ export function pathBelow(base: BaseUrl, url: URL, call: CallInfo): string {
   return encodePath(url.pathname).slice(base.path.length) || '/'
 }
 
-/** True for a text that names its own host: `https://...`; `jobs:cancel` is a path. */
+/** Whether a text is an absolute URL, such as `https://...`. `jobs:cancel` is a path. */
 function isAbsolute(input: string): boolean {
   return SCHEME.test(withoutIgnored(input))
 }
 
-/** Joins a path, with or without a slash before it, and its query to the base, whatever the path says. */
+/** Joins a path and its query to the base URL. A leading slash makes no difference. */
 function joinToBase(base: BaseUrl, input: string): URL {
   const path = withoutIgnored(input)
   return new URL(
@@ -68,7 +68,7 @@ function joinToBase(base: BaseUrl, input: string): URL {
   )
 }
 
-/** Why a URL is not the base's own, or undefined when it is. */
+/** Why a URL is not below the base URL. Undefined if it is. */
 function outsideBase(base: BaseUrl, url: URL): string | undefined {
   if (url.username !== '' || url.password !== '') return 'the URL must not contain credentials'
   if (url.origin !== base.origin) return `${url.origin} is not the origin of this service's base URL ${base.href}`
@@ -79,20 +79,20 @@ function outsideBase(base: BaseUrl, url: URL): string | undefined {
   return undefined
 }
 
-/** What a decoder further on may take for a slash, however often its `%` is encoded. */
+/** Encoded slashes that a decoder behind the gateway may decode. The `%` may be encoded several times. */
 const HIDDEN_SLASH = /%(?:25)*(?:2f|5c)/i
 const PARENT = /^(?:\.|%(?:25)*2e){2}$/i
 const ITSELF = /^(?:\.|%(?:25)*2e)?$/i
 
 /**
- * Whether a path leads out of its root for any decoder: the URL parser resolves `..`, but not `..%2f..` or `%252e%252e/`. A
- * decoder may take each kind of hidden slash for a slash, or for a part of a name. So the least depth is found that any of
- * them can come to.
+ * Whether a path leaves its root after any decoding. The URL parser resolves `..`, but not `..%2f..` or `%252e%252e/`.
+ * A decoder may treat each encoded slash as a slash or as part of a name. So this computes the lowest depth of all
+ * interpretations.
  */
 function climbs(path: string): boolean {
   let depth = 0
   for (const segment of path.split('/')) {
-    // Least depth before the pieces that would be one name with the next one.
+    // Lowest depth before the pieces that the next piece may continue as one name.
     let joined = Number.POSITIVE_INFINITY
     for (const piece of segment.split(HIDDEN_SLASH)) {
       const next = Math.min(depth + stepOf(piece), joined + 1)
@@ -109,7 +109,7 @@ function stepOf(piece: string): number {
   return ITSELF.test(piece) ? 0 : 1
 }
 
-/** What the URL parser drops from a text before it reads it: controls and spaces before, tabs and newlines within. */
+/** Removes the characters that the URL parser ignores: leading controls and spaces, and all tabs and newlines. */
 function withoutIgnored(input: string): string {
   return input.replace(/^[\0- ]+|[\t\n\r]/g, '')
 }

@@ -1,14 +1,14 @@
-/** Bounds the retries of one service in one environment. */
+/** Limits the retries of one service in one execution environment. */
 export interface RetryBudget {
-  /** A call begins. */
+  /** Called when a call starts. */
   readonly deposit: () => void
-  /** Takes one retry; false where none is left. */
+  /** Takes one retry. False if none is left. */
   readonly take: () => boolean
-  /** A call succeeded. */
+  /** Called when a call has succeeded. */
   readonly refill: () => void
 }
 
-/** Fifths of a retry, because five calls pay for one. */
+/** In fifths of a retry: five calls pay for one retry. */
 const RETRY = 5
 const DEPOSIT = 1
 
@@ -16,15 +16,15 @@ const DEPOSIT = 1
 const DEFAULT_LIMIT = 2
 
 /**
- * A retry budget: each call adds a fifth of a retry, up to the retries of one call, and a success fills the budget. In an
- * outage, an environment with default options therefore sends at most 1.2 requests a call, and two more. A service that
- * answers some of its calls is retried as often as each call allows.
+ * A retry budget. Each call adds a fifth of a retry, up to the retries of one call. A success fills the budget. In an
+ * outage, where no call succeeds, a new or old execution environment with default options sends at most 1.2 requests for
+ * each call, plus two. If some calls succeed, calls keep their retries.
  *
- * A fifth is the share of Finagle's RetryBudget; Google's SRE book takes a tenth. Both also allow a minimum of retries per
- * second, which Lambda's many small environments would multiply. AWS's SDK keeps a stock for about 35 retries, which an
- * environment with few calls never uses up: 3 requests a call.
+ * Finagle's RetryBudget also uses a fifth, Google's SRE book a tenth. Both also allow a minimum of retries per second,
+ * which Lambda's many small execution environments would multiply. The AWS SDK starts with about 35 retries, which an
+ * execution environment with few calls never uses up: it sends 3 requests for each call.
  *
- * @param limit Retries that one call may take: a lone call gets all of them, and two at least are kept.
+ * @param limit Retries of one call. The budget holds as many, and at least two, so that a lone call gets all its retries.
  * @see https://twitter.github.io/finagle/docs/com/twitter/finagle/service/RetryBudget.html
  * @see https://sre.google/sre-book/handling-overload/
  */

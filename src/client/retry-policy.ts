@@ -10,54 +10,55 @@ import {
 } from '../errors/index.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
-/** Methods that may run twice without doing more than once (RFC 9110, section 9.2.2). */
+/** Idempotent methods (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = ['get', 'head', 'put', 'delete', 'options', 'trace'] as const
 const METHODS = [...IDEMPOTENT, 'post', 'patch'] as const
 export const STATUS_CODES: readonly number[] = [408, 429, 500, 502, 503, 504]
 const DEFAULT_LIMIT = 2
 
-/** How an attempt ended: with an answer, or with the error that it was. */
+/** Outcome of an attempt: a response or an error. */
 export type Outcome = Response | Error
 
-/** A request, as far as it decides whether it may be another attempt of the same call. */
+/** The members of a request that decide whether it may be a retry. */
 export interface AttemptRequest {
   readonly method: string
   readonly idempotencyKey: string | null
 }
 
-/** One attempt and how it ended. */
+/** One attempt and its outcome. */
 export interface Attempt extends AttemptRequest {
   readonly outcome: Outcome
 }
 
-/** What a retry needs beside the rules. */
+/** The state of a call that the retry rules read. */
 export interface RetryContext {
   readonly budget: RetryBudget
-  /** How the service's gateway refuses. */
+  /** How the service's gateway rejects requests. */
   readonly refusals: () => RefusalRules
-  /** Milliseconds that are left for the call. */
+  /** Milliseconds left for the call. */
   readonly remaining: () => number
-  /** Milliseconds that an answer may ask to wait at most. */
+  /** Longest wait in milliseconds that a response may ask for. */
   readonly patience: number
   readonly random: () => number
-  /** Waits; false where the call has ended first. */
+  /** Waits. Resolves with false if the call ends first. */
   readonly wait: (ms: number) => Promise<boolean>
-  /** The last attempt; undefined before there was one. */
+  /** The last attempt. Undefined before the first one has ended. */
   readonly lastAttempt: () => Attempt | undefined
 }
 
-/** The retry rules of one call, which its options can narrow, but not widen. */
+/** The retry rules of one call. Its options can only narrow the rules of the package. */
 export interface RetryRules {
-  /** For ky, which asks and waits. */
+  /** ky's retry options. */
   readonly options: RetryOptions
-  /** Whether one more request may go out, whoever asks for it: hooks can change what ky makes of its options. */
+  /** Whether one more request may be sent. Checked for each request, because hooks can change ky's options. */
   readonly allow: (next: AttemptRequest, last: Attempt) => boolean
 }
 
 /**
- * Idempotent methods are retried on those statuses and on network errors, others only where the request cannot have run
- * or carries an idempotency key; timeouts where `retryOnTimeout` asks for it. Each retry waits as long as the answer
- * asks, else with full jitter, and only if that fits the time that is left and the budget has a retry left.
+ * Creates the retry rules of a call. Idempotent methods are retried on `STATUS_CODES` and on network errors. Other
+ * methods are retried if the request cannot have run, or if it has an idempotency key. Timeouts are retried with
+ * `retryOnTimeout`. A retry waits as long as the response asks, else a time with full jitter. It happens only if the
+ * wait fits the time left and the budget has a retry left.
  */
 export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryRules {
   const wantedMethods = wanted.methods?.map((method) => method.toLowerCase())
@@ -78,7 +79,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
     return mayRunAgain || isGatewaysThrottling(outcome)
   }
 
-  /** Milliseconds to wait, or undefined where that is longer than there is time. */
+  /** Milliseconds to wait. Undefined if the wait does not fit the time left. */
   const findDelay = (outcome: Outcome, retryCount: number): number | undefined => {
     const asked =
       outcome instanceof Error || !afterStatusCodes.includes(outcome.status)
@@ -96,7 +97,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
       statusCodes,
       backoffLimit: Number.POSITIVE_INFINITY,
       jitter: undefined,
-      // Waited for before, and left alone as soon as the call has ended.
+      // `shouldRetry` waits instead, so that the wait ends with the call.
       delay: () => 0,
       async shouldRetry(state) {
         if ((await wanted.shouldRetry?.(state)) === false) return false
@@ -107,22 +108,22 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
           (state.error instanceof HTTPError && last.outcome instanceof Error)
         )
           return false
-        const found = findDelay(last.outcome, state.retryCount)
-        if (found === undefined || !context.budget.take()) return false
+        const delay = findDelay(last.outcome, state.retryCount)
+        if (delay === undefined || !context.budget.take()) return false
         granted += 1
-        return found === 0 || context.wait(found)
+        return delay === 0 || context.wait(delay)
       },
     },
     allow({ method, idempotencyKey }, last) {
       used += 1
-      // Another key is another request.
+      // With another idempotency key, it is another request.
       const sameKey = idempotencyKey === last.idempotencyKey ? idempotencyKey : null
       return used <= granted && isRetryable({ method, idempotencyKey: sameKey, outcome: last.outcome })
     },
   }
 }
 
-/** ky's own delays unless others are wanted, anywhere between nothing and the whole of them. */
+/** The delay of ky's options or ky's default delay, with jitter. */
 function backOff(
   { delay, jitter = true, backoffLimit = Number.POSITIVE_INFINITY }: RetryOptions,
   retryCount: number,
@@ -133,7 +134,7 @@ function backOff(
   return Math.min(backoffLimit, Math.max(0, jittered))
 }
 
-/** The gateway throttles before it calls anything. */
+/** Whether the gateway throttled the request: it does so before any code runs. */
 function isGatewaysThrottling({ status, headers }: Response): boolean {
   const type = readErrorType(headers)
   return type === 'TooManyRequestsException' || (status === 429 && type === 'LimitExceededException')

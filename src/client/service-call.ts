@@ -31,25 +31,25 @@ import type { RetryBudget } from './retry-budget.ts'
 import { type Attempt, type AttemptRequest, narrowRetry, type RetryRules } from './retry-policy.ts'
 import { TRACE_HEADER } from './trace.ts'
 
-/** What belongs to one invocation, and to nothing that outlives it. */
+/** State of one invocation, which later invocations do not share. */
 export interface Invocation {
-  /** Milliseconds left for calls; absent outside a handler. */
+  /** Milliseconds left for calls. Absent outside a handler. */
   readonly remaining?: (() => number) | undefined
-  /** Value of the trace header that calls carry on. */
+  /** Value of the trace header that calls send. */
   readonly readTrace: () => string | undefined
-  /** The calls that a freeze at the handler's end would cut; absent outside a handler, where nothing freezes. */
+  /** The pending calls, which a freeze after the handler's end would interrupt. Absent outside a handler. */
   readonly pending?: PendingCallRegistry | undefined
 }
 
-/** Where an invocation keeps track of its calls. */
+/** The pending calls of an invocation. */
 export interface PendingCallRegistry {
-  /** A call has begun. */
+  /** Called when a call has started. */
   readonly add: (call: ServiceCall) => void
-  /** A call has ended. */
+  /** Called when a call has ended. */
   readonly remove: (call: ServiceCall) => void
 }
 
-/** What the calls of one service share in an environment. */
+/** State that the calls of one service share in an execution environment. */
 export interface ServiceState {
   readonly sendSigned: SendSigned
   readonly retryBudget: RetryBudget
@@ -57,43 +57,42 @@ export interface ServiceState {
   readonly report: Reporter
 }
 
-/** Bounds of one call, as its caller wants them. */
+/** Signal and timeouts of one call, from its options. */
 export interface CallBounds {
   readonly signal?: AbortSignal | null | undefined
-  /** Milliseconds an attempt may take, headers and body together; false: only the deadline bounds it. */
+  /** Milliseconds that an attempt may take, headers and body together. False: only the deadline limits it. */
   readonly timeout?: number | false | undefined
-  /** Milliseconds the whole call may take. */
+  /** Milliseconds that the whole call may take. */
   readonly totalTimeout?: number | false | undefined
 }
 
 const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'] as const
 
-/** A call that has been started: ky's promise, or that of a bare fetch. */
+/** A started call: ky's promise, or the promise of `.fetch`. */
 type Started = Promise<Response> &
   Partial<Record<(typeof BODY_METHODS)[number], (schema?: unknown) => Promise<unknown>>>
 
-/** The error that reading a body failed with. In an object: a promise looks into what it resolves with. */
+/** The error of reading a body. In an object, because a promise would call a `then` of the error itself. */
 interface BodyEnd {
   readonly error: unknown
 }
 
 interface SendOptions {
-  /** Ends the attempt, beside the call's own signal. */
+  /** A second signal that ends the attempt, beside the call's signal. */
   readonly endsWith?: AbortSignal | undefined
-  /** Whether a status that is not a success is thrown as an error, whose body is then cut. */
+  /** Whether a status outside 2xx is thrown as an error. The body of an error is cut. */
   readonly isError?: ((status: number) => boolean) | undefined
 }
 
 type ResponseLimits = Omit<Parameters<SendSigned>[2], 'signal' | 'toError'>
 
-/** Header by which a service knows a request that it has seen before. */
+/** Header by which a service recognises a repeated request. */
 const IDEMPOTENCY_KEY = 'idempotency-key'
 
 /**
  * One call, from its options to its outcome. Retries are attempts of the same call.
  *
- * The call has one `AbortController`, and so has each attempt. The reason that they abort with is the error that the
- * caller gets, whatever the call is waiting for at that moment.
+ * The call has one `AbortController`, and each attempt has its own. The abort reason is the error that the call throws.
  */
 export class ServiceCall implements SignedCall, FailingCall {
   readonly service: string
@@ -105,33 +104,33 @@ export class ServiceCall implements SignedCall, FailingCall {
   readonly tried: Set<Remedy> = new Set()
   canonicalRequest?: string
   timeout: number | false
-  /** What goes out as the trace header. */
+  /** Value of the trace header. */
   trace: string | undefined
   callerSignal: AbortSignal | undefined
   lastResponse: Response | undefined
-  /** True for a call that was aborted at its handler's end, and named there. */
+  /** True if the call was aborted at the handler's end. The warning there lists it. */
   isCut = false
 
   readonly #config: ServiceConfig
   readonly #state: ServiceState
   readonly #invocation: Invocation
   readonly #startedAt: number = performance.now()
-  /** Milliseconds until the deadline when the call began. */
+  /** Milliseconds until the deadline when the call started. */
   readonly #budget: number
   readonly #controller = new AbortController()
   #totalTimeout: number | undefined
   #requestUrl!: RequestUrl
   #response: Response | undefined
-  /** Absent for `.fetch`, which retries nothing. */
+  /** Absent for `.fetch`, which has no retries. */
   #retryRules: RetryRules | undefined
   #lastAttempt: Attempt | undefined
   #permit: Permit | undefined
-  /** Resolves when the last response's body has ended, with the error that reading it failed with. */
+  /** Resolves when the body of the last response has ended, with the error of reading it. */
   #bodyEnd: Promise<BodyEnd> | undefined
   #promises: CallPromise<unknown>[] = []
   #failed: { readonly error: unknown; readonly failure: unknown } | undefined
   #hasEnded = false
-  /** The call itself, and attempts whose body is open. The last one takes the call's timers and listeners with it. */
+  /** Counts the call itself and attempts with an open body. At 0, the call's timers and listeners are removed. */
   #open = 1
   readonly #cleanUps: (() => void)[] = []
 
@@ -146,7 +145,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.#budget = this.#untilDeadline()
   }
 
-  /** Aborts when the call must end; its reason is the error that the call ends with. */
+  /** Aborts when the call must end. Its reason is the error of the call. */
   get signal(): AbortSignal {
     return this.#controller.signal
   }
@@ -155,7 +154,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     return this.#config
   }
 
-  /** How the service's gateway refuses, which depends on the path. */
+  /** How the service's gateway rejects requests. It depends on the path. */
   get refusals(): RefusalRules {
     return findKind(this.#config.signingName, `${this.#config.base?.path}${this.path}`)
   }
@@ -164,19 +163,19 @@ export class ServiceCall implements SignedCall, FailingCall {
     return performance.now() - this.#startedAt
   }
 
-  /** Whether anybody listens to the call's outcome. */
-  get isHeard(): boolean {
-    return this.#promises.some(({ isHeard }) => isHeard)
+  /** Whether a promise of the call has a listener. */
+  get hasListener(): boolean {
+    return this.#promises.some(({ hasListener }) => hasListener)
   }
 
-  /** What the call ended with: a `ServiceError`, or one of the two errors that pass through. */
+  /** The error of the call: a `ServiceError`, the caller's abort reason, or ky's `SchemaValidationError`. */
   get failure(): unknown {
     return this.#failed && toShowable(this.#failed.failure)
   }
 
-  /** Tells of a failure that nobody listens to. The error's own message may quote queries and bodies. */
-  warnUnheard(): void {
-    if (this.isHeard || this.isCut) return
+  /** Logs a failure without a listener. The line leaves out the error's message, which may quote queries and bodies. */
+  warnUnawaited(): void {
+    if (this.hasListener || this.isCut) return
     const status = this.failure instanceof ServiceResponseError ? this.failure.status : undefined
     const line = lineOf(this, status, codeOf(this.failure))
     this.#state.report.warn(`A call failed and was never awaited: ${line}`, { call: nameOf(this) })
@@ -193,7 +192,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   /**
-   * Finds where the call goes.
+   * Resolves the URL of the call.
    * @throws ServiceRequestError for an input that is not below the service's base URL
    */
   locate(input: unknown, allow?: { readonly absolute?: boolean }): URL | Request {
@@ -203,8 +202,8 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   /**
-   * Starts the call's timers, and follows its caller's signal.
-   * @throws ServiceRequestError for a timeout that is none
+   * Starts the timers of the call, and follows the caller's signal.
+   * @throws ServiceRequestError for an invalid timeout
    */
   bound({ signal, timeout = this.timeout, totalTimeout = false }: CallBounds): void {
     for (const [name, ms] of Object.entries({ timeout, totalTimeout })) {
@@ -224,7 +223,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     }
   }
 
-  /** The retry policy for ky: the caller's, within the rules of the package. */
+  /** ky's retry options: the caller's, narrowed to the rules of the package. */
   retryOptions(wanted: RetryOptions): RetryOptions {
     this.#retryRules = narrowRetry(wanted, {
       budget: this.#state.retryBudget,
@@ -233,19 +232,19 @@ export class ServiceCall implements SignedCall, FailingCall {
       wait: (ms) => sleep(ms, this.signal),
       lastAttempt: () => this.#lastAttempt,
       remaining: () => this.#remaining(),
-      // Without a deadline, nobody is made to wait longer than an attempt may take.
+      // Without a deadline, a retry waits no longer than the timeout of an attempt.
       patience:
         this.#invocation.remaining === undefined && this.timeout !== false ? this.timeout : Number.POSITIVE_INFINITY,
     })
     return this.#retryRules.options
   }
 
-  /** Runs the call to its end: within its bounds, and with its errors. */
+  /** Runs `start` as this call, within its timeouts. The promise rejects with the error of the call. */
   run(start: () => Promise<Response>): CallPromise<Response> {
     return this.#run(start).promise
   }
 
-  /** The same for ky's promise, whose body methods fail as the promise does. */
+  /** Like `run`, for ky's promise. Its body methods reject with the error of the call, too. */
   runKy(start: () => ResponsePromise): ResponsePromise {
     const { promise, started } = this.#run(start)
     const readers = BODY_METHODS.map((name) => [
@@ -263,11 +262,11 @@ export class ServiceCall implements SignedCall, FailingCall {
     } catch (error) {
       started = Promise.reject(error)
     }
-    // Now that its method is known. Nothing has been sent yet.
+    // Here, because the method is known, but nothing has been sent yet.
     this.#invocation.pending?.add(this)
     const promise = this.#settle(started, (response) => {
       this.#response = response
-      // The first promise; each further one is a body's reader, by which the call ends.
+      // Without a body method, the call ends with its head. Else it ends with the promise of the body method.
       if (this.#promises.length === 1) this.#end(response)
     })
     return { promise, started }
@@ -291,7 +290,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     const timer =
       timeout === false ? undefined : setTimeout(() => controller.abort(timeoutError(this, timeout)), timeout)
     const limits = this.#limits(controller)
-    // Until the head comes, no byte has.
+    // No data arrives before the head of the response.
     const headTimer = limits.idle && setTimeout(limits.idle.expire, limits.idle.ms)
     this.#open += 1
     const before = this.attempts
@@ -325,7 +324,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     }
   }
 
-  /** The limits of a response, and how they end it. */
+  /** The limits of a response, and the errors of exceeding them. */
   #limits(controller: AbortController): ResponseLimits {
     const { idleTimeout: ms, maxConnections, maxResponseSize: bytes } = this.#config
     return {
@@ -336,7 +335,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     }
   }
 
-  /** A body that is read after the call has ended is in flight as well. */
+  /** Keeps the call pending while its body is read after the call has ended. */
   #watchReader(): void {
     const { pending } = this.#invocation
     if (!this.#hasEnded || pending === undefined) return
@@ -344,7 +343,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.#bodyEnd?.then(() => pending.remove(this))
   }
 
-  /** Refuses what must not go out, wherever it comes from: hooks can put another request in the place of ours. */
+  /** Refuses a request that must not be sent. Checked for each attempt, because hooks can replace the request. */
   #admit({ method, url }: UnsignedRequest, attempt: AttemptRequest): void {
     this.method = method
     this.path = pathBelow(this.#requestUrl.base, url, this)
@@ -365,12 +364,12 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   #abortAfter(ms: number, createReason: () => Error): void {
-    // Unreferenced: a response that nobody reads must not keep the process alive.
+    // Unreferenced: a response that is never read must not keep the process alive.
     const timer = setTimeout(() => this.#controller.abort(createReason()), Math.max(0, ms)).unref()
     this.#cleanUps.push(() => clearTimeout(timer))
   }
 
-  /** The outcome of `source` or the abort of the call, whichever comes first: hooks may never settle. */
+  /** Settles like `source`, or when the call aborts: a hook of the caller may never settle. */
   #settle<T>(source: Promise<T>, succeed: (value: T) => void): CallPromise<T> {
     const { signal } = this
     const promise = new CallPromise<T>((resolve, reject) => {
@@ -412,7 +411,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     return failure
   }
 
-  /** Reports how the call ended, once, before whoever awaits it goes on. */
+  /** Reports the outcome of the call, once, before code that awaits the call continues. */
   #end(response: Response | undefined, failure?: unknown): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
@@ -422,24 +421,26 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.#settlePermit(response, failure)
       report.call?.(recordOf(this, response, failure))
     } catch {
-      // A hook's own response may be anything, which must not keep a call from its end.
+      // A hook may return an invalid response. The call must end all the same.
       this.#permit?.('neutral')
       report.call?.(recordOf(this, undefined, failure))
     }
     const { pending } = this.#invocation
     if (pending !== undefined) pending.remove(this)
-    else if (failure !== undefined) setImmediate(() => this.warnUnheard())
+    else if (failure !== undefined) setImmediate(() => this.warnUnawaited())
     this.#close()
   }
 
-  /** A truncated body is not a success, and a status below 500 that is not one is no failure of the service. */
+  /**
+   * Reports the outcome to the circuit breaker. A truncated body is no success. A status from 300 to 499 is neutral.
+   */
   #settlePermit(response: Response | undefined, failure: unknown): void {
     const permit = this.#permit
     if (permit === undefined) return
     const outcome = (error: unknown) => (this.callerSignal?.aborted ? 'neutral' : outcomeOf(error))
     if (response === undefined) permit(failure === undefined ? 'neutral' : outcome(failure))
     else if (response.status >= 500) permit('failure')
-    // A hook's own response says nothing about the service.
+    // A response that a hook made does not show whether the service works.
     else if (this.#bodyEnd === undefined) permit('neutral')
     else this.#bodyEnd.then(({ error }) => permit(error ? outcome(error) : response.ok ? 'success' : 'neutral'))
   }

@@ -6,56 +6,63 @@ import { finishOptions, mergeOptions, normalizeCallOptions } from './call-option
 import { type Invocation, ServiceCall, type ServiceState } from './service-call.ts'
 
 /**
- * ky's options, without those that say where a call goes and who sends it. `timeout` is in milliseconds, for headers and
- * body of one attempt together; false leaves only the invocation's deadline. `retry` narrows the rules of the package.
+ * ky's options without `fetch`, `prefix` and `baseUrl`. `timeout` is in milliseconds, for headers and body of one
+ * attempt together. False: only the invocation's deadline limits the attempt. `retry` can only narrow the rules of the
+ * package.
  * @see https://github.com/sindresorhus/ky#options
  */
 export type CallOptions = Omit<Options, 'fetch' | 'prefix' | 'baseUrl'>
 
 /**
- * A call by method; `input` is a path below the service's base URL, or a `URL` or `Request` that lies there. Rejects with a
- * `ServiceError`, with the caller's own abort reason, or with ky's `SchemaValidationError`.
+ * Starts a call with a fixed method. `input` is a path below the service's base URL, or a `URL` or `Request` below it.
+ * Rejects with a `ServiceError`, with the caller's own abort reason, or with ky's `SchemaValidationError`.
  */
 export type CallMethod = <T = unknown>(input: Input, options?: CallOptions) => ResponsePromise<T>
 
-/** A ky client of one service: every call goes to its base URL, signed, traced and bounded by the invocation. */
+/**
+ * A ky client of one service. It sends every call below the base URL, signed, with the trace, and within the deadline.
+ */
 export interface ServiceClient {
   /**
-   * Calls with the method that the options, or a `Request`, say; GET where they say none.
-   * @param input A path below the base URL, with or without a leading slash, or a `URL` or `Request` that lies there.
-   * @param options ky's, for this call.
-   * @throws ServiceError, by the promise
+   * Starts a call with the method of the options or of a `Request`, by default GET.
+   * @param input A path below the base URL, with or without a leading slash, or a `URL` or `Request` below it.
+   * @param options ky's options for this call.
+   * @throws ServiceError as the promise's rejection
    */
   <T = unknown>(input: Input, options?: CallOptions): ResponsePromise<T>
-  /** Sends a GET; retried on failures that may pass. */
+  /** Sends a GET; retried on temporary failures. */
   readonly get: CallMethod
-  /** Sends a POST; retried only where the request cannot have run, or with an `idempotency-key` header. */
+  /** Sends a POST; retried only if the request cannot have run, or with an `idempotency-key` header. */
   readonly post: CallMethod
-  /** Sends a PUT; retried on failures that may pass. */
+  /** Sends a PUT; retried on temporary failures. */
   readonly put: CallMethod
-  /** Sends a PATCH; retried only where the request cannot have run, or with an `idempotency-key` header. */
+  /** Sends a PATCH; retried only if the request cannot have run, or with an `idempotency-key` header. */
   readonly patch: CallMethod
-  /** Sends a DELETE; retried on failures that may pass. */
+  /** Sends a DELETE; retried on temporary failures. */
   readonly delete: CallMethod
-  /** Sends a HEAD; retried on failures that may pass. */
+  /** Sends a HEAD; retried on temporary failures. */
   readonly head: CallMethod
-  /** A client with more defaults, merged as ky does; signing, guards, deadline and errors stay. */
+  /**
+   * Creates a client with more default options, which ky merges. Signing, URL checks, deadline and errors stay the
+   * same.
+   */
   readonly extend: (options: CallOptions | ((parent: CallOptions) => CallOptions)) => ServiceClient
   /**
-   * `fetch` with the client's signing, trace, deadline and guards: relative inputs are joined to the base URL, absolute
-   * ones must lie under it. Resolves for every status, retries nothing, rejects with a `ServiceError`.
+   * Like global `fetch`, with the client's signing, trace, deadline and URL checks. A relative input is joined to the
+   * base URL, an absolute one must be below it. Resolves for every status, never retries, and rejects with a
+   * `ServiceError`.
    */
   readonly fetch: typeof globalThis.fetch
-  /** The base URL; empty where an optional service's is not set. */
+  /** The base URL. Empty if the URL of an optional service is not set. */
   readonly url: string
   /** The service's name, as in `context.services`. */
   readonly name: string
 }
 
-/** Makes the client of one service for an invocation. */
+/** Creates the client of one service for an invocation. */
 export type ClientMaker = (invocation: Invocation) => ServiceClient
 
-/** Prepares what all clients of a service start from. */
+/** Prepares the default options of a service's clients. */
 export function createClientMaker(service: ServiceConfig, state: ServiceState): ClientMaker {
   const { headers, retry } = service
   const defaults = ky.create({ headers, ...(retry !== undefined && { retry: copyRetry(retry) }) })
@@ -68,33 +75,33 @@ function createClient(
   invocation: Invocation,
   defaults: KyInstance,
 ): ServiceClient {
-  const send = <T>(input: Input, given?: CallOptions, byName?: string): ResponsePromise<T> => {
+  const send = <T>(input: Input, given?: CallOptions, method?: string): ResponsePromise<T> => {
     const call = new ServiceCall(service, state, invocation)
     return call.runKy(() => {
-      call.nameMethod(byName ?? given?.method ?? (input instanceof Request ? input.method : undefined))
+      call.nameMethod(method ?? given?.method ?? (input instanceof Request ? input.method : undefined))
       const options = normalizeCallOptions(given)
       const target = call.locate(input)
-      const merged = mergeOptions(defaults, byName === undefined ? options : { ...options, method: byName })
+      const merged = mergeOptions(defaults, method === undefined ? options : { ...options, method })
       return ky(target, finishOptions(call, merged, target))
     }) as ResponsePromise<T>
   }
   let forFetch: Options | undefined
-  const by =
+  const withMethod =
     (method: string): CallMethod =>
     (input, options) =>
       send(input, options, method)
 
-  // Named by its key, as functions are.
+  // As a member, so that the function's name is the service's name.
   const { [service.name]: client } = {
     [service.name]: <T>(input: Input, options?: CallOptions) => send<T>(input, options),
   }
   return Object.assign(client as typeof send, {
-    get: by('get'),
-    post: by('post'),
-    put: by('put'),
-    patch: by('patch'),
-    delete: by('delete'),
-    head: by('head'),
+    get: withMethod('get'),
+    post: withMethod('post'),
+    put: withMethod('put'),
+    patch: withMethod('patch'),
+    delete: withMethod('delete'),
+    head: withMethod('head'),
     extend: ((options) =>
       createClient(service, state, invocation, extend(defaults, options))) satisfies ServiceClient['extend'],
     fetch: ((input, init) => {
@@ -125,13 +132,13 @@ function sendFetch(
 function extend(defaults: KyInstance, options: CallOptions | ((parent: CallOptions) => CallOptions)): KyInstance {
   try {
     if (typeof options !== 'function') return defaults.extend(normalizeCallOptions(options))
-    // The first `extend` copies what such a function may change, but for `retry`.
+    // The first `extend` copies the options that the function may change, except `retry`.
     return defaults.extend({}).extend((parent) => {
       const copy = { ...parent, ...(parent.retry !== undefined && { retry: copyRetry(parent.retry) }) }
       return normalizeCallOptions(options(copy))
     })
   } catch (error) {
-    // That of `Headers` quotes the value that no header can hold.
+    // An error of `Headers` quotes the invalid header value.
     throw error instanceof TypeError ? new TypeError(redactMessage(error.message, new Set())) : error
   }
 }

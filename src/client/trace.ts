@@ -1,4 +1,4 @@
-/** What carries an invocation's trace: Lambda's context, or the one that a durable context wraps. */
+/** A context with an invocation's trace: Lambda's context, or a durable context that wraps it. */
 export interface TracedContext {
   readonly xRayTraceId?: unknown
   readonly lambdaContext?: unknown
@@ -8,25 +8,25 @@ interface InvokeStoreGlobal {
   readonly awslambda?: { readonly InvokeStore?: { getXRayTraceId?: () => unknown } }
 }
 
-/** Header that carries the trace on; Lambda's variable has its very format. */
+/** Header with the trace. Lambda's environment variable has the same format. */
 export const TRACE_HEADER = 'x-amzn-trace-id'
 
 /**
- * The trace of the running invocation, as it is to be sent: from its context, else from the runtime's invoke store, else
- * from the environment. With several invocations in one process (Lambda Managed Instances) only the first two are set.
+ * The trace of the current invocation: from its context, else from the runtime's invoke store, else from the
+ * environment variable. With several invocations in one process (Lambda Managed Instances), only the first two are set.
  *
  * @see https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
  */
 export function readTraceId(context?: TracedContext, env: NodeJS.ProcessEnv = process.env): string | undefined {
   return (
-    sendable(context?.xRayTraceId) ??
-    sendable((context?.lambdaContext as TracedContext | undefined)?.xRayTraceId) ??
-    sendable((globalThis as InvokeStoreGlobal).awslambda?.InvokeStore?.getXRayTraceId?.()) ??
-    sendable(env._X_AMZN_TRACE_ID)
+    validHeader(context?.xRayTraceId) ??
+    validHeader((context?.lambdaContext as TracedContext | undefined)?.xRayTraceId) ??
+    validHeader((globalThis as InvokeStoreGlobal).awslambda?.InvokeStore?.getXRayTraceId?.()) ??
+    validHeader(env._X_AMZN_TRACE_ID)
   )
 }
 
-/** Anything else would be refused as a header, or smuggle another one in. */
-function sendable(value: unknown): string | undefined {
+/** Drops a value that is no valid header, or that would inject another one. */
+function validHeader(value: unknown): string | undefined {
   return typeof value === 'string' && /^[\x20-\x7e]+$/.test(value) ? value : undefined
 }

@@ -13,8 +13,8 @@ import { isIdentity, isSigned, regionCheck, signingNameCheck } from '../signing/
 import { MAX_TIMER_MS, type ServiceOptions, type SignedServicesOptions } from './options.ts'
 
 /**
- * Everything that is wrong with options of `signedServices`, one line a mistake, each beginning with the option's path.
- * @param factory Name of the function that was given the options.
+ * Checks the options of `signedServices`. Returns one line for each mistake, which starts with the option's path.
+ * @param factory Name of the function that takes the options, for the messages.
  */
 export function checkOptions(options: unknown, factory: string): string[] {
   const problems: string[] = []
@@ -22,10 +22,13 @@ export function checkOptions(options: unknown, factory: string): string[] {
   return problems
 }
 
-/** Options of a service that say where it is. */
+/** Options that determine the URL and the signing scope of a service. */
 const LOCATION = ['url', 'env', 'internal', 'region', 'signingName', 'host', 'allowHttp']
 
-/** The options without their mistakes, and without the services whose place those leave open: what else there is to find. */
+/**
+ * Removes mistaken options, and services with a mistaken location, so that the rest can be checked against the
+ * environment variables.
+ */
 export function withoutMistakes(options: SignedServicesOptions, mistakes: readonly string[]): SignedServicesOptions {
   const isMistaken = (path: string) =>
     mistakes.some((mistake) => [': ', '.', '['].some((end) => mistake.startsWith(path + end)))
@@ -180,7 +183,7 @@ function checkName(name: unknown, path: string, problems: string[]): void {
 }
 
 function isHeader(name: string, value: string): boolean {
-  // As Node.js sends them, and printable ASCII where they are signed.
+  // Node.js can send these values. A signed value must be printable ASCII.
   if (!(isSigned(name.toLowerCase()) ? /^[\x20-\x7e]*$/ : /^[\t\x20-\x7e\x80-\xff]*$/).test(value)) return false
   try {
     new Headers([[name, value]])

@@ -2,7 +2,7 @@ import type { RetryOptions } from 'ky'
 import type { CallInfo } from '../errors/index.ts'
 import type { AwsCredentialIdentity, AwsCredentialProvider } from '../signing/index.ts'
 
-/** Longest time that a timer takes, in milliseconds. */
+/** Longest time that a Node.js timer accepts, in milliseconds. */
 export const MAX_TIMER_MS = 2_147_483_647
 
 /** Options of a circuit breaker. */
@@ -13,118 +13,127 @@ export interface CircuitBreakerOptions {
    */
   readonly failureThreshold?: number | undefined
   /**
-   * Milliseconds that the circuit stays open before one call may probe the service.
+   * Milliseconds that the circuit stays open. Then one call may probe the service.
    * @default 60_000
    */
   readonly resetTimeout?: number | undefined
 }
 
-/** What is told of a call after its last attempt; never bodies or headers. */
+/** Record of a call, made after its last attempt. It never contains bodies or headers. */
 export interface CallRecord extends CallInfo {
-  /** HTTP status of the last answer; absent where there was none. */
+  /** HTTP status of the last response. Absent without a response. */
   readonly status?: number
-  /** Milliseconds, retries and waits included, and the body where it was read by `.json()` and its kin. */
+  /**
+   * Milliseconds of the whole call, with retries and waits. Reading the body counts if `.json()` or a similar method
+   * reads it.
+   */
   readonly durationMs: number
-  /** API Gateway's id of the last answer. */
+  /** API Gateway's id of the last request, from its response. */
   readonly requestId?: string
-  /** What was sent as `X-Amzn-Trace-Id`. */
+  /** Value of the header `X-Amzn-Trace-Id` that was sent. */
   readonly traceId?: string
   /**
-   * Code of the error that the call or its body failed with, such as `ERR_SERVICE_TIMEOUT`; `ABORTED` for the caller's own
-   * abort, `SCHEMA` for ky's `SchemaValidationError`. Absent where it succeeded.
+   * Code of the error of the call or of its body, such as `ERR_SERVICE_TIMEOUT`. `ABORTED` if the caller aborted the
+   * call, `SCHEMA` for ky's `SchemaValidationError`. Absent if the call succeeded.
    */
   readonly errorCode?: string
 }
 
-/** What goes beside a line. */
+/** Structured details of a log line. */
 export interface LogDetails {
   readonly [key: string]: unknown
 }
 
-/** What log lines go to; `console` and Powertools' Logger fit as they are. What it throws is dropped. */
+/** A logger, such as `console` or Powertools' Logger. Errors that it throws are ignored. */
 export interface ServicesLogger {
-  /** A call that succeeded, its record as `details.call`. */
+  /** A successful call, with its record in `details.call`. */
   info(message: string, details: LogDetails): void
-  /** What went on beside calls: calls that outlived the handler, failures that nobody awaited, a failed `onCall`. */
+  /**
+   * A warning: calls that were pending when the handler ended, a failed call that was never awaited, a failed `onCall`.
+   */
   warn(message: string, details: LogDetails): void
-  /** A call that failed, its record as `details.call`. */
+  /** A failed call, with its record in `details.call`. */
   error(message: string, details: LogDetails): void
 }
 
-/** What may be set for all services, and for one of them. */
+/** Options for all services, or for one of them. */
 interface CommonOptions {
-  /** AWS region that signatures are for. Default: from the URL's host, else the environment's `AWS_REGION`. */
+  /** AWS region to sign for. Default: from the URL's host, else the environment variable `AWS_REGION`. */
   readonly region?: string | undefined
   /**
-   * An identity, a provider, or the name of a Middy internal value that holds an identity, as `@middy/sts` sets it.
-   * Default: the environment's, else the AWS SDK's provider chain.
+   * An identity, a provider function, or the name of a Middy internal value with an identity, as `@middy/sts` sets it.
+   * Default: from environment variables, else from the AWS SDK's provider chain.
    * @see https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
    */
   readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider | string | undefined
   /**
-   * Milliseconds that one attempt may take, headers and body together; the invocation's deadline cuts it shorter.
-   * API Gateway itself gives up after 29 seconds, unless its quota was raised. False: only the deadline bounds an attempt.
+   * Milliseconds that one attempt may take, headers and body together. The invocation's deadline may end it earlier.
+   * API Gateway's own timeout is 29 seconds, unless its quota was raised. False: only the deadline limits an attempt.
    * @default 30_000
    * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
    */
   readonly timeout?: number | false | undefined
   /**
-   * Milliseconds without a byte of the response after which an attempt ends, for responses that are streams. Default: none.
+   * Milliseconds without response data after which an attempt fails. Meant for streams. Default: none.
    */
   readonly idleTimeout?: number | undefined
   /**
-   * Most bytes, after decoding, that reading a whole body may take, by `.json()`, `.text()` and the like. A longer body is a
-   * `ServiceResponseError`. False: no limit. API Gateway sends at most 10 MB, which compression can make more of.
+   * Limit in bytes for reading a whole body, by `.json()`, `.text()` and similar methods. Bytes count after decoding. A
+   * longer body throws a `ServiceResponseError`. False: no limit. API Gateway sends at most 10 MB, but these may be
+   * compressed.
    * @default 16_777_216
    */
   readonly maxResponseSize?: number | false | undefined
   /**
-   * Most connections that are open to one origin at a time; further calls wait for one.
+   * Limit of open connections to one origin. Further calls wait for a connection.
    * @default 128
    */
   readonly maxConnections?: number | undefined
   /**
-   * Whether calls may go over plain http to any host, as SAM local, LocalStack and Docker Compose need. False: only to
+   * Whether calls may use plain http to any host, as for SAM local, LocalStack and Docker Compose. False: only to
    * loopback hosts.
    * @default false
    */
   readonly allowHttp?: boolean | undefined
   /**
-   * Retries of idempotent methods, and of others where the request cannot have run: how many, or ky's options, which can
-   * only narrow the rules of this package.
+   * Number of retries, or ky's retry options. The client retries idempotent methods, and other methods if the request
+   * cannot have run. Options can only narrow these rules.
    * @default 2, with full jitter
    * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
    * @see https://github.com/sindresorhus/ky#retry
    */
   readonly retry?: number | RetryOptions | undefined
   /**
-   * Refuses calls to a service that keeps failing, for a while: true for the defaults, 5 consecutive failed calls and
-   * 60 seconds. Shared by an environment's invocations.
+   * Stops calls to a failing service for some time. True sets the defaults: 5 consecutive failed calls, 60 seconds. All
+   * invocations of an execution environment share the circuit breaker.
    * @default false
    */
   readonly circuitBreaker?: boolean | CircuitBreakerOptions | undefined
-  /** Sent with every call; a call's own headers win, then a service's own. Default: none. */
+  /** Headers of every call. The headers of a call take precedence, then those of its service. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** One service, where its name alone does not say everything. */
+/** Options of one service. */
 export interface ServiceOptions extends CommonOptions {
-  /** Base URL, stage included: https, or http to a loopback host. Default: from the variable `env`. */
+  /** Base URL with the stage: https, or http for a loopback host. Default: from the environment variable of `env`. */
   readonly url?: string | undefined
-  /** Variable that holds the base URL. Default: `<NAME>_SERVICE_API_URL`. */
+  /** Name of the environment variable with the base URL. Default: `<NAME>_SERVICE_API_URL`. */
   readonly env?: string | undefined
-  /** Name of a Middy internal value that holds the base URL, as `@middy/ssm` sets it; awaited once an invocation. Default: none. */
+  /**
+   * Name of a Middy internal value with the base URL, as `@middy/ssm` sets it. It is read once in each invocation.
+   * Default: none.
+   */
   readonly internal?: string | undefined
   /**
-   * True: a missing URL is an error of each call, a `ServiceRequestError`, instead of the cold start.
+   * True: with a missing URL, each call throws a `ServiceRequestError`, instead of an error at cold start.
    * @default false
    */
   readonly optional?: boolean | undefined
   /** Signing name of the AWS service. Default: from the URL's host, else `execute-api`. */
   readonly signingName?: string | undefined
   /**
-   * Host to sign for, and to send as `Host` and TLS server name, where the URL's own is that of a tunnel or of a VPC
-   * endpoint. Default: the URL's host.
+   * Host to sign for, and to send as `Host` and TLS server name, if the URL's host is a tunnel or a VPC endpoint.
+   * Default: the URL's host.
    */
   readonly host?: string | undefined
 }
@@ -135,41 +144,42 @@ export type ServicesOption = readonly string[] | { readonly [name: string]: stri
 /** Options of `signedServices` and `createServices`. */
 export interface SignedServicesOptions<S extends ServicesOption = ServicesOption> extends CommonOptions {
   /**
-   * Services to have clients of: a list of names, or an object from name to base URL or options. Only these names
-   * are on the type of `services`; a list in a variable needs `as const` for that.
+   * The services to create clients for: a list of names, or an object from name to base URL or options. The type of
+   * `context.services` has only these names. A list in a variable needs `as const` for this type.
    * @default ['ai', 'integration', 'background', 'admin']
    */
   readonly services?: S | undefined
   /**
-   * Milliseconds of the invocation kept back for the handler's own answer: calls end that long before its timeout.
+   * Milliseconds of the invocation that are reserved for the handler's response: calls end this long before its
+   * timeout.
    * @default 200
    */
   readonly deadlineMargin?: number | undefined
   /**
-   * Time that POST, PUT, PATCH and DELETE calls which are in flight when the handler ends may take to finish, in
-   * milliseconds; `await` lets them run until the deadline. What is left then is aborted, and so is every other call at
-   * once. `ignore` leaves all of them to the environment's freeze.
+   * Milliseconds that pending POST, PUT, PATCH and DELETE calls may take to finish after the handler has ended.
+   * `await`: until the deadline. Then the client aborts them. It aborts every other pending call at once. `ignore`: the
+   * client does nothing, and the execution environment freezes with pending calls.
    * @default 1_000
    */
   readonly pendingCalls?: number | 'await' | 'ignore' | undefined
-  /** One line a call, and warnings. Default: warnings to the console, nothing else. */
+  /** Gets one line for each call, and warnings. Default: only warnings, to the console. */
   readonly logger?: ServicesLogger | undefined
-  /** Told of each call, once, after its last attempt. What it throws is logged. Default: nobody is told. */
+  /** Called once for each call, after its last attempt. Errors that it throws are logged. Default: none. */
   readonly onCall?: ((record: CallRecord) => void) | undefined
   /**
-   * Whether calls carry the invocation's trace on as `X-Amzn-Trace-Id`.
+   * Whether calls send the invocation's trace in the header `X-Amzn-Trace-Id`.
    * @default true
    * @see https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
    */
   readonly trace?: boolean | undefined
   /**
-   * What sends the signed requests. Default: Node.js's own HTTP client; global `fetch` where that, or its dispatcher, has
-   * been replaced.
+   * Function that sends the signed requests. Default: Node.js's HTTP client, or global `fetch` if it or its dispatcher
+   * has been replaced.
    */
   readonly fetch?: typeof globalThis.fetch | undefined
 }
 
-/** Written out above, so that the compiler's messages show what is allowed. */
+/** The union is written out in `SignedServicesOptions`, so that compiler messages show the allowed values. */
 export type PendingCallsOption = Exclude<SignedServicesOptions['pendingCalls'], undefined>
 
 export const defaults = {
@@ -184,10 +194,10 @@ export const defaults = {
 
 export const circuitBreakerDefaults = { failureThreshold: 5, resetTimeout: 60_000 } as const
 
-/** The services where the option names none. */
+/** The services if the option `services` is not set. */
 export type DefaultServices = typeof defaults.services
 
-/** Options in one form: services by name, retry and circuit breaker as objects. */
+/** Normalized options: services by name, `retry` and `circuitBreaker` as objects. */
 export interface NormalizedOptions extends Normalized<Omit<SignedServicesOptions, 'services'>> {
   readonly services: { readonly [name: string]: Normalized<ServiceOptions> }
 }
@@ -197,7 +207,7 @@ type Normalized<T> = Omit<T, 'circuitBreaker' | 'retry'> & {
   readonly retry?: RetryOptions | undefined
 }
 
-/** Brings options that have been checked to one form. */
+/** Normalizes checked options. */
 export function normalizeOptions(options: SignedServicesOptions): NormalizedOptions {
   const { services = defaults.services } = options
   const entries = Array.isArray(services)
@@ -208,7 +218,7 @@ export function normalizeOptions(options: SignedServicesOptions): NormalizedOpti
   return { ...normalizeCommon(options), services: Object.fromEntries(entries) }
 }
 
-/** A number of retries, or a switch, as the object that it stands for. */
+/** Replaces a number of retries, and true for a circuit breaker, by an object. */
 function normalizeCommon<T extends CommonOptions>(options: T): Normalized<T> {
   const { retry, circuitBreaker, region, ...others } = options
   return {
@@ -219,7 +229,7 @@ function normalizeCommon<T extends CommonOptions>(options: T): Normalized<T> {
   } as unknown as Normalized<T>
 }
 
-/** A copy that shares nothing which a caller could change; a number is a limit. */
+/** A deep copy, so that later changes by the caller have no effect. A number is the limit. */
 export function copyRetry(retry: number | RetryOptions): RetryOptions {
   if (typeof retry === 'number') return { limit: retry }
   const copy = { ...retry }

@@ -24,10 +24,10 @@ import {
 } from './options.ts'
 import { toVariable } from './service-variable.ts'
 
-/** One service, ready to be called. */
+/** Configuration of one service. */
 export interface ServiceConfig {
   readonly name: string
-  /** Absent where an optional service's URL is not set; `missing` then says which one. */
+  /** Absent if the URL of an optional service is not set. Then `missing` is the message. */
   readonly base?: BaseUrl
   readonly missing: string
   readonly region: string
@@ -41,20 +41,20 @@ export interface ServiceConfig {
   readonly headers: Readonly<Record<string, string>>
   readonly fetch: typeof globalThis.fetch | undefined
   readonly circuitBreaker: CircuitBreakerOptions | false
-  /** Host to sign for and to send, where it is not the URL's own. */
+  /** Host to sign for and to send, if it differs from the URL's host. */
   readonly host?: string | undefined
 }
 
 export type ServiceConfigs = ReadonlyMap<string, ServiceConfig>
 
-/** What one factory's clients share. */
+/** Configuration that all clients of one factory share. */
 export interface Config {
   readonly services: ServiceConfigs
-  /** Option path by name of each Middy internal value that services wait for. */
+  /** The Middy internal values that services need, by name. Each value is the path of its option. */
   readonly internals: ReadonlyMap<string, string>
   /**
-   * The services with the internal values of an invocation.
-   * @throws ServicesConfigurationError
+   * Configures the services with the internal values of an invocation.
+   * @throws ServicesConfigurationError if an internal value is missing or invalid
    */
   readonly withInternals: (values: InternalValues) => ServiceConfigs
   readonly deadlineMargin: number
@@ -65,9 +65,10 @@ export interface Config {
 }
 
 /**
- * Checks options as `signedServices` does, without looking at the environment.
- * @param options What `signedServices` would be given.
- * @throws ServicesConfigurationError listing every mistake, such as `timeOut: no such option of signedServices; did you mean timeout?`
+ * Checks options as `signedServices` does, but does not read environment variables.
+ * @param options The options for `signedServices`.
+ * @throws ServicesConfigurationError listing every mistake, such as `timeOut: no such option of signedServices; did you
+ * mean timeout?`
  */
 export function signedServicesValidateOptions(options: SignedServicesOptions = {}): void {
   const mistakes = checkOptions(options, 'signedServices')
@@ -77,9 +78,9 @@ export function signedServicesValidateOptions(options: SignedServicesOptions = {
 export type InternalValues = ReadonlyMap<string, unknown>
 
 /**
- * Brings options and environment together.
- * @param factory Name of the function that was given the options.
- * @throws ServicesConfigurationError listing every mistake in the options and every problem of the environment
+ * Combines options and environment variables.
+ * @param factory Name of the function that takes the options, for the messages.
+ * @throws ServicesConfigurationError listing every mistake in the options and in the environment variables
  */
 export function resolveConfig(
   options: SignedServicesOptions = {},
@@ -88,7 +89,7 @@ export function resolveConfig(
 ): Config {
   const mistakes = checkOptions(options, factory)
   const normalized = normalizeOptions(mistakes.length === 0 ? options : withoutMistakes(options, mistakes))
-  // A URL is not to be blamed for what is missing because of a mistake.
+  // A mistaken option must not cause a second problem with a URL.
   const isMistaken = (name: string) => mistakes.some((mistake) => mistake.startsWith(`${name}: `))
   const common = {
     hasFetch: normalized.fetch !== undefined,
@@ -140,7 +141,7 @@ export function resolveConfig(
 
 const FEWER_SERVICES = "If the function needs fewer services, name them: signedServices({ services: ['ai'] })"
 
-/** What the services have in common. */
+/** Options that apply to all services. */
 interface CommonLocation {
   readonly region: string | undefined
   readonly defaultRegion: string | undefined
@@ -157,7 +158,10 @@ interface Location {
   readonly problems: readonly string[]
 }
 
-/** Where a service is, and what is wrong with what says so. Without `values`, an internal value is not missed. */
+/**
+ * Finds URL and signing scope of a service, with their problems. Without `values`, a missing internal value is no
+ * problem.
+ */
 function locate(
   name: string,
   own: ServiceOptions,
@@ -180,7 +184,7 @@ function locate(
   }
   const base = parseBaseUrl(value.trim(), own.allowHttp ?? allowHttp)
   if (typeof base === 'string') return { ...nowhere, problems: [`${source}: ${base}`] }
-  // As the base URL is written: in lower case, and without a dot at its end.
+  // Normalized like the base URL: lower case, no trailing dot.
   const host = own.host?.toLowerCase().replace(/\.(?=:\d+$|$)/, '')
   const endpoint = resolveEndpoint(host?.replace(/:\d+$/, '') ?? base.hostname, {
     region: own.region ?? region,
@@ -202,10 +206,10 @@ function locate(
   return { base, host, missing, ...endpoint, problems: [] }
 }
 
-/** One source a service, or one for all; those that an internal value names come with each invocation. */
+/** The credential source of each service. Credentials from internal values are read later, in each invocation. */
 function createSources(options: NormalizedOptions, env: NodeJS.ProcessEnv): ReadonlyMap<string, CredentialSource> {
   const create = (credentials: typeof options.credentials) =>
-    // Stryker disable next-line ConditionalExpression,StringLiteral: what a name stands for comes before this source.
+    // Stryker disable next-line ConditionalExpression,StringLiteral: an internal value takes precedence over this source.
     createCredentialSource(typeof credentials === 'string' ? undefined : credentials, env)
   const common = create(options.credentials)
   return new Map(
@@ -230,7 +234,7 @@ function readCredentials(
   }
 }
 
-/** As HTTP compares names, so that a service's own header replaces the common one. */
+/** Header names in lower case, so that a service's header replaces the common one of any case. */
 function lowerCase(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
@@ -245,15 +249,15 @@ function findInternals(options: NormalizedOptions): ReadonlyMap<string, string> 
   return found
 }
 
-/** Internal values are the same from one invocation to the next, as long as their middleware keeps them. */
+/** Configures again only if an internal value has changed: their middleware usually caches them between invocations. */
 function rememberLast(
   configure: (values: InternalValues) => ServiceConfigs,
 ): (values: InternalValues) => ServiceConfigs {
   let last: { readonly values: InternalValues; readonly services: ServiceConfigs } | undefined
   return (values) => {
-    const known = last
-    if (known !== undefined && [...values].every(([name, value]) => known.values.get(name) === value))
-      return known.services
+    const previous = last
+    if (previous !== undefined && [...values].every(([name, value]) => previous.values.get(name) === value))
+      return previous.services
     const services = configure(values)
     last = { values, services }
     return services

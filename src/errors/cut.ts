@@ -1,13 +1,13 @@
-/** Bytes that are read of an error's body, and characters that are kept of a text. A gateway's own is a few kilobytes. */
+/** Limit of an error's body in bytes, and of a text in characters. A gateway's error body has a few kilobytes. */
 export const MAX_ERROR_BODY = 65_536
 
-/** In place of the rest of a body. */
+/** Replaces the rest of a cut body. */
 export const CUT_MARK: string = `... [cut after ${MAX_ERROR_BODY} bytes]`
 
-/** Characters of the longest spelling of one, as in `\u002f` and `&#x2f;`. */
+/** Length of the longest escape of one character, such as `\u002f` and `&#x2f;`. */
 const LONGEST_SPELLING = 6
 
-/** A text of bounded length, and without the word that was cut with it: that may be half a secret, which nothing finds. */
+/** Cuts a long text, and drops the word at the cut: redaction would not recognise half a secret. */
 export function cutText(text: string, secrets: ReadonlySet<string>): string {
   const isLong = text.length > MAX_ERROR_BODY + CUT_MARK.length
   if (!isLong && !text.endsWith(CUT_MARK)) return text

@@ -18,39 +18,39 @@ import {
 import { messageOf, toShowable } from './thrown.ts'
 import { readTransportError } from './transport-error.ts'
 
-/** What of a call decides which error its failure is. */
+/** The state of a call that its error is made from. */
 export interface FailingCall extends CallInfo {
-  /** What must not be shown, wherever a response echoes it. */
+  /** Texts that no error may show, also where a response repeats them. */
   readonly secrets: ReadonlySet<string>
-  /** The caller's own. */
+  /** The signal that the caller passed in. */
   readonly callerSignal?: AbortSignal | undefined
-  /** The call's; its reason is the error that the call ends with. */
+  /** The signal of the call. Its abort reason is the error that the call ends with. */
   readonly signal: AbortSignal
-  /** Milliseconds that an attempt may take. */
+  /** Timeout of an attempt, in milliseconds. */
   readonly timeout: number | false
   readonly lastResponse?: Response | undefined
-  /** What was signed last. */
+  /** The canonical request of the last attempt. */
   readonly canonicalRequest?: string
   /** Base URL of the service. */
   readonly url?: string | undefined
-  /** What signatures are for. */
+  /** Region and AWS service that requests are signed for. */
   readonly scope: { readonly region: string; readonly signingName: string }
-  /** How the service's gateway refuses. */
+  /** How the service's gateway rejects requests. */
   readonly refusals: RefusalRules
-  /** What the call has tried before it gave up. */
+  /** What the client changed before it sent a rejected request again. */
   readonly tried: ReadonlySet<Remedy>
 }
 
-/** Longest part of a response's own words in a message. */
+/** Characters of a response that a message quotes at most. */
 const MAX_DETAIL = 300
 
-/** Longest hint: it quotes what the gateway says. */
+/** Characters of a hint at most: it quotes the gateway's message. */
 const MAX_HINT = 4_000
 
-/** The module of hints, once a response without success has needed it: 5 KB of 95 that no cold start loads. */
+/** The module of hints, loaded with the first failed call: a cold start loads 90 KB instead of 94. */
 let hints: typeof import('./hint.ts') | undefined
 
-/** Loads what `callFailure` needs for `thrown`; undefined where nothing is missing. */
+/** Loads the module that `callFailure` needs for `thrown`. Undefined if it is loaded, or not needed. */
 export function prepareFailure(thrown: unknown): Promise<void> | undefined {
   if (hints !== undefined || !(thrown instanceof HTTPError)) return undefined
   return import('./hint.ts').then((loaded) => {
@@ -58,23 +58,23 @@ export function prepareFailure(thrown: unknown): Promise<void> | undefined {
   })
 }
 
-/** Why an attempt gave no response: `thrown` is what its transport failed with. */
+/** The error of an attempt without a response. `thrown` comes from the transport. */
 export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
   const error = toShowable(thrown)
   if (error instanceof ServiceError) return error
   const { code, message, neverConnected, neverSent, notAResponse, timedOut } = readTransportError(error)
   const networkCode = redactText(code, call.secrets)
-  const shown = redactMessage(message, call.secrets)
+  const reason = redactMessage(message, call.secrets)
   if (timedOut) {
     const timeoutMs = call.timeout || 0
-    return new ServiceTimeoutError(call, `no complete response: ${shown}`, { timeoutMs, deadline: false })
+    return new ServiceTimeoutError(call, `no complete response: ${reason}`, { timeoutMs, deadline: false })
   }
   const cause = redactCause(error, call.secrets)
-  if (notAResponse) return new ServiceRequestError(call, shown, { cause })
-  if (neverSent) return new ServiceRequestError(call, `cannot be sent: ${shown}`, { cause })
+  if (notAResponse) return new ServiceRequestError(call, reason, { cause })
+  if (neverSent) return new ServiceRequestError(call, `cannot be sent: ${reason}`, { cause })
   const problem = `no response: ${networkCode}`
   const details = { networkCode, neverConnected, cause }
-  return new ServiceNetworkError(call, shown ? `${problem}, ${shown}` : problem, details)
+  return new ServiceNetworkError(call, reason ? `${problem}, ${reason}` : problem, details)
 }
 
 /**
@@ -87,7 +87,7 @@ export function callFailure(thrown: unknown, call: FailingCall): unknown {
   if (error instanceof ServiceError || error instanceof SchemaValidationError) return error
   if (error instanceof HTTPError) return httpError(call, error.response, error.data)
   if (call.signal.aborted) return call.signal.reason
-  // What is left was thrown by the caller's own hooks, or by ky on the caller's options.
+  // Anything else was thrown by the caller's hooks, or by ky because of the caller's options.
   const cause = redactCause(error instanceof KyError ? error.cause : error, call.secrets)
   const problem = redactMessage(messageOf(error), call.secrets)
   if (call.lastResponse === undefined) return new ServiceRequestError(call, problem, { cause })
@@ -96,25 +96,25 @@ export function callFailure(thrown: unknown, call: FailingCall): unknown {
   })
 }
 
-/** The error of a retry that a hook asked for and the rules do not allow: the last attempt's own. */
+/** The error where a hook asks for a retry that the rules do not allow. It is the error of the last attempt. */
 export function retryRefused(call: FailingCall, outcome: Response | Error): unknown {
   if (outcome instanceof Error) return outcome
   return responseError(call, outcome, `${outcome.status}, and the retry rules allow no retry`, undefined, {})
 }
 
-/** The error of a call whose invocation has no time left for it; it had `budget` milliseconds. */
+/** The error of a call that reached the invocation's deadline. The call had `budget` milliseconds. */
 export function deadlineError(call: CallInfo, budget: number): ServiceTimeoutError {
   const timeoutMs = Math.max(0, Math.round(budget))
   const problem = timeoutMs === 0 ? 'not sent, no time left' : `no complete response within the ${timeoutMs} ms left`
   return new ServiceTimeoutError(call, `${problem} before the invocation's deadline`, { timeoutMs, deadline: true })
 }
 
-/** The error of a call that outlived its handler. */
+/** The error of a call that was pending when the handler ended. */
 export function handlerEndedError(call: CallInfo): ServiceTimeoutError {
   return new ServiceTimeoutError(call, 'aborted because the handler ended', { timeoutMs: 0, deadline: true })
 }
 
-/** The error of a response that sent nothing for `timeoutMs`. */
+/** The error of a response without data for `timeoutMs` milliseconds. */
 export function idleTimeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutError {
   return new ServiceTimeoutError(call, `no response data for ${timeoutMs} ms`, { timeoutMs, deadline: false })
 }
@@ -123,13 +123,13 @@ export function timeoutError(call: CallInfo, timeoutMs: number): ServiceTimeoutE
   return new ServiceTimeoutError(call, `no complete response within ${timeoutMs} ms`, { timeoutMs, deadline: false })
 }
 
-/** The error of a body that is larger than it may be. */
+/** The error of a body that exceeds `maxResponseSize`. */
 export function tooLargeError(call: FailingCall, response: Response, maxBytes: number): ServiceResponseError {
   const problem = `${response.status}, but the response body exceeds maxResponseSize (${maxBytes} bytes)`
   return responseError(call, response, problem, undefined, {})
 }
 
-/** The error of an answer that is not JSON where JSON was asked for. */
+/** The error of a response that is not JSON although the caller asked for JSON. */
 export function notJsonError(
   call: FailingCall,
   response: Response,
@@ -138,18 +138,18 @@ export function notJsonError(
 ): ServiceResponseError {
   const data = redactText(cutText(text, call.secrets), call.secrets)
   const problem = `${response.status}, but the response is not JSON: ${shorten(data)}`
-  // A parser's message quotes what it could not read.
+  // The parser's message quotes the text, so it is dropped where the text contains a secret.
   return responseError(call, response, problem, data, data === text ? { cause: redactCause(cause, call.secrets) } : {})
 }
 
-function httpError(call: FailingCall, response: Response, answer: unknown): ServiceResponseError {
+function httpError(call: FailingCall, response: Response, body: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
-  const { type, message } = readRefusalText(headers, answer, call.refusals)
+  const { type, message } = readRefusalText(headers, body, call.refusals)
   const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
   const detail = location === undefined ? message : `redirect to ${location} not followed`
-  const words = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
-  const problem = redactMessage(words.filter(Boolean).join(': '), call.secrets)
-  const data = typeof answer === 'string' ? cutText(answer, call.secrets) : answer
+  const parts = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
+  const problem = redactMessage(parts.filter(Boolean).join(': '), call.secrets)
+  const data = typeof body === 'string' ? cutText(body, call.secrets) : body
   const details = describe(call, response, redactData(data, call.secrets))
   const refusal = classifyRefusal(status, { type, message }, call.refusals)
   if (refusal === undefined) return new ServiceResponseError(call, problem, details)
@@ -157,10 +157,10 @@ function httpError(call: FailingCall, response: Response, answer: unknown): Serv
   if (refusal === 'throttled' || refusal === 'quota') {
     const quota = refusal === 'quota'
     const hint = type === undefined ? undefined : throttlingHint(quota)
-    const told = hint === undefined ? problem : `${problem}\n${hint}`
-    return new ServiceThrottledError(call, told, { ...details, retryAfterMs: readRetryAfter(headers), quota, hint })
+    const text = hint === undefined ? problem : `${problem}\n${hint}`
+    return new ServiceThrottledError(call, text, { ...details, retryAfterMs: readRetryAfter(headers), quota, hint })
   }
-  const hint = showHint(hintFor(refusal, call, message), call.secrets)
+  const hint = redactHint(hintFor(refusal, call, message), call.secrets)
   return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: refusal, hint })
 }
 
@@ -178,19 +178,19 @@ function responseError(
 }
 
 function describe(call: FailingCall, { status, headers }: Response, data: unknown): ResponseDetails {
-  const shown = redactHeaders(headers, call.secrets)
-  return { status, data, headers: shown, requestId: requestIdOf(shown) }
+  const redacted = redactHeaders(headers, call.secrets)
+  return { status, data, headers: redacted, requestId: requestIdOf(redacted) }
 }
 
-/** What REST APIs and HTTP APIs call a request. */
+/** The request id that a REST API or an HTTP API sent. */
 export function requestIdOf(headers: Headers | undefined): string | undefined {
-  // A hook's own response may have none.
+  // A response that a hook made may have no headers.
   return headers?.get('x-amzn-requestid') ?? headers?.get('apigw-requestid') ?? undefined
 }
 
-function showHint(hint: string, secrets: ReadonlySet<string>): string {
-  const shown = redactText(hint, secrets).split('\n').map(withoutControls).join('\n')
-  return shown.length > MAX_HINT ? `${shown.slice(0, MAX_HINT)}...` : shown
+function redactHint(hint: string, secrets: ReadonlySet<string>): string {
+  const redacted = redactText(hint, secrets).split('\n').map(withoutControls).join('\n')
+  return redacted.length > MAX_HINT ? `${redacted.slice(0, MAX_HINT)}...` : redacted
 }
 
 function shorten(text: string): string {

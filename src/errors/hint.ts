@@ -2,34 +2,34 @@ import { redactText } from './redact.ts'
 import type { RefusalRules } from './refusal.ts'
 import type { AuthReason } from './service-errors.ts'
 
-/** What is known of a refused call. */
-export interface RefusedCall {
+/** A call that the gateway rejected. */
+export interface RejectedCall {
   readonly method: string
   readonly path: string
   /** Base URL of the service. */
   readonly url?: string | undefined
-  /** What was signed last. */
+  /** The canonical request of the last attempt. */
   readonly canonicalRequest?: string | undefined
-  /** What signatures are for. */
+  /** Region and AWS service that requests are signed for. */
   readonly scope: { readonly region: string; readonly signingName: string }
   readonly refusals: RefusalRules
-  /** What must not be shown. */
+  /** Texts that no hint may show. */
   readonly secrets: ReadonlySet<string>
-  /** What the call has tried before it gave up. */
+  /** What the client changed before it sent a rejected request again. */
   readonly tried: ReadonlySet<Remedy>
 }
 
-/** What another signature was tried with. */
+/** What the client changed for a second signature. */
 export type Remedy = 'other credentials' | 'corrected clock' | 'fresh signature'
 
-/** Longest part of a canonical request in a hint. */
+/** Characters of one part of a canonical request in a hint. */
 const MAX_PART = 200
 
-/** More of them tell no more. */
+/** Differences that a hint lists at most: more do not help the reader. */
 const MAX_DIFFERENCES = 5
 
-/** What a person can do about a refusal, for the message that came with it. */
-export function hintFor(reason: AuthReason, call: RefusedCall, message: string): string {
+/** What to do about a rejection. `message` is the gateway's. */
+export function hintFor(reason: AuthReason, call: RejectedCall, message: string): string {
   switch (reason) {
     case 'access-denied':
       return accessHint(message, call)
@@ -51,14 +51,14 @@ export function hintFor(reason: AuthReason, call: RefusedCall, message: string):
   }
 }
 
-/** What a person can do about too many calls. */
+/** What to do about throttling by the gateway. */
 export function throttlingHint(quota: boolean): string {
   return quota
     ? "The usage plan's quota is used up, so the call was not retried. Raise the quota, or wait until its period ends."
     : 'The gateway rejected the call for its rate limit before any code ran. Raise the limits of the stage or the account, or send fewer calls at once.'
 }
 
-function timeHint(reason: AuthReason, { tried }: RefusedCall): string {
+function timeHint(reason: AuthReason, { tried }: RejectedCall): string {
   if (tried.has('corrected clock')) {
     return "The clocks of the machine and the gateway differ by more than five minutes, even after one correction. Check the machine's clock."
   }
@@ -71,7 +71,7 @@ function list(actions: readonly string[]): string {
   return actions.length === 0 ? 'to call it' : actions.join(' and ')
 }
 
-function accessHint(message: string, { refusals }: RefusedCall): string {
+function accessHint(message: string, { refusals }: RejectedCall): string {
   const { principal, action, resource } =
     /User: (?<principal>\S+) is not authorized to perform: (?<action>\S+)(?: on resource: (?<resource>\S+))?/.exec(
       message,
@@ -91,12 +91,12 @@ function accessHint(message: string, { refusals }: RefusedCall): string {
     policy === undefined || policy === 'identity'
       ? `the policy of ${roleOf(principal)}`
       : `the ${policy} policy, for ${roleOf(principal)}`
-  // A function URL needs two permissions, of which a refusal names one.
+  // A function URL requires two permissions, but the rejection names only one.
   const isListed = action === undefined || refusals.actions.includes(action)
   const actions = isListed ? refusals.actions : [action]
   const [first] = actions
   if (first === undefined) return `Allow the call in ${place}.`
-  // API Gateway masks the account id, which a policy needs whole, or as a wildcard.
+  // API Gateway masks the account id. A policy needs the whole id or a wildcard.
   const arn = resource?.replace(/:\*+\d+:/, ':*:') ?? `arn:aws:${first.split(':')[0]}:*:*:*`
   const statement = JSON.stringify({
     Effect: 'Allow',
@@ -106,26 +106,26 @@ function accessHint(message: string, { refusals }: RefusedCall): string {
   return `Add this statement to ${place}: ${statement}`
 }
 
-/** Policies belong to the role, not to the session that assumed it. */
+/** The role of a session: policies are attached to roles, not to sessions. */
 function roleOf(principal: string | undefined): string {
   const { account, role } =
     principal?.match(/arn:[\w-]+:sts::(?<account>\d+):assumed-role\/(?<role>[^/]+)\//)?.groups ?? {}
   return role === undefined ? (principal ?? "the function's role") : `the role ${role} (account ${account})`
 }
 
-function mismatchHint({ canonicalRequest: ours, secrets }: RefusedCall, message: string): string {
+function mismatchHint({ canonicalRequest: sent, secrets }: RejectedCall, message: string): string {
   if (message.includes('key=value pair')) {
     return 'Something on the way changed the Authorization header: the gateway did not receive the header that the client sent.'
   }
-  const theirs = between(
+  const received = between(
     message,
     "The Canonical String for this request should have been\n'",
     "'\n\nThe String-to-Sign",
   )
-  if (ours === undefined || theirs === undefined) {
+  if (sent === undefined || received === undefined) {
     return 'The gateway computed another signature. Something on the way changed the request, or the secret access key does not belong to the access key.'
   }
-  const differences = findDifferences(readCanonical(ours), readCanonical(theirs), secrets)
+  const differences = findDifferences(readCanonical(sent), readCanonical(received), secrets)
   if (differences.length === 0) {
     return 'The canonical requests are the same, so the secret access key does not belong to the access key.'
   }
@@ -140,7 +140,7 @@ function between(text: string, start: string, end: string): string | undefined {
 
 type Parts = Map<string, string | undefined>
 
-/** The parts of a canonical request by their names, those of headers among them. */
+/** The parts of a canonical request by name. Each header is a part. */
 function readCanonical(text: string): Parts {
   const [method, path, query, ...rest] = text.split('\n')
   const parts: Parts = new Map([
@@ -157,20 +157,20 @@ function readCanonical(text: string): Parts {
   return parts.set('signed headers', signedHeaders).set('payload hash', payloadHash)
 }
 
-function findDifferences(ours: Parts, theirs: Parts, secrets: ReadonlySet<string>): string[] {
-  const names = new Set([...ours.keys(), ...theirs.keys()])
+function findDifferences(sent: Parts, received: Parts, secrets: ReadonlySet<string>): string[] {
+  const names = new Set([...sent.keys(), ...received.keys()])
   return [...names]
-    .filter((name) => ours.get(name) !== theirs.get(name))
+    .filter((name) => sent.get(name) !== received.get(name))
     .slice(0, MAX_DIFFERENCES)
     .map(
       (name) =>
-        `  ${name}: sent ${show(ours.get(name), secrets)}, the gateway received ${show(theirs.get(name), secrets)}`,
+        `  ${name}: sent ${show(sent.get(name), secrets)}, the gateway received ${show(received.get(name), secrets)}`,
     )
 }
 
 function show(part: string | undefined, secrets: ReadonlySet<string>): string {
   if (part === undefined) return 'nothing'
-  // Before it is cut: half a secret is not found any more.
-  const shown = redactText(part, secrets)
-  return `'${shown.length > MAX_PART ? `${shown.slice(0, MAX_PART)}...` : shown}'`
+  // Redacted before the cut: redaction would not recognise half a secret.
+  const redacted = redactText(part, secrets)
+  return `'${redacted.length > MAX_PART ? `${redacted.slice(0, MAX_PART)}...` : redacted}'`
 }

@@ -1,4 +1,4 @@
-/** The name that was probably meant: it differs in few letters, or only at its end. */
+/** The name most similar to a mistyped one: it differs in few letters, or it starts with the same four letters. */
 export function nearestName(given: string, names: readonly string[]): string | undefined {
   const wanted = given.toLowerCase()
   const ranked = names
@@ -9,7 +9,7 @@ export function nearestName(given: string, names: readonly string[]): string | u
   return names.find((name) => wanted.length > 3 && name.toLowerCase().startsWith(wanted.slice(0, 4)))
 }
 
-/** Insertions, deletions and substitutions that make one text of the other (Levenshtein). */
+/** Insertions, deletions and substitutions that turn one text into the other (Levenshtein distance). */
 function distanceOf(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i += 1) {

@@ -1,16 +1,16 @@
 import { nearestName } from './nearest-name.ts'
 
-/** Adds what is wrong with a value to the problems, each with the path of the option. */
+/** Checks the value of an option and adds each problem, with the option's path, to the list. */
 export type Check = (value: unknown, path: string, problems: string[]) => void
 
-/** A value that `test` accepts; `be` says which ones those are. */
-export function must(be: string, test: (value: never) => boolean): Check {
+/** Accepts values that pass `test`. `expected` describes these values. */
+export function must(expected: string, test: (value: never) => boolean): Check {
   return (value, path, problems) => {
-    if (!test(value as never)) problems.push(`${path}: must be ${be}; got ${describe(value)}`)
+    if (!test(value as never)) problems.push(`${path}: must be ${expected}; got ${describe(value)}`)
   }
 }
 
-/** An object with these members, all of them optional. */
+/** Accepts an object with these members, which are all optional. */
 export function members(owner: string, checks: Readonly<Record<string, Check>>): Check {
   const names = Object.keys(checks)
   return (value, path, problems) => {
@@ -32,29 +32,32 @@ export function members(owner: string, checks: Readonly<Record<string, Check>>):
   }
 }
 
-/** A simple value, or an object that `check` looks into. */
-export function orObject(be: string, isSimple: (value: unknown) => boolean, check: Check): Check {
+/** Accepts a simple value, or an object that passes `check`. */
+export function orObject(expected: string, isSimple: (value: unknown) => boolean, check: Check): Check {
   return (value, path, problems) => {
     if (isSimple(value)) return
     if (isObject(value)) check(value, path, problems)
-    else problems.push(`${path}: must be ${be}; got ${describe(value)}`)
+    else problems.push(`${path}: must be ${expected}; got ${describe(value)}`)
   }
 }
 
-export function listOf(be: string, test: (item: never) => boolean): Check {
-  return must(`a list of ${be}`, (value: unknown) => Array.isArray(value) && value.every((item) => test(item as never)))
+export function listOf(expected: string, test: (item: never) => boolean): Check {
+  return must(
+    `a list of ${expected}`,
+    (value: unknown) => Array.isArray(value) && value.every((item) => test(item as never)),
+  )
 }
 
 export function isFunction(value: unknown): boolean {
   return typeof value === 'function'
 }
 
-/** `Headers`, a `Map` and the like would pass for objects without any members. */
+/** Whether a value is a plain object. `Headers` or a `Map` would count as an object without members. */
 export function isObject(value: unknown): value is object {
   return Object.prototype.toString.call(value) === '[object Object]'
 }
 
-/** What a value is, without showing a text, which may be a secret. */
+/** Describes a value without quoting a string, which may be a secret. */
 export function describe(value: unknown): string {
   if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value)) return String(value)
   if (Array.isArray(value)) return 'an array'

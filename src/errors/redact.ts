@@ -2,29 +2,29 @@ import { MAX_ERRORS, messageOf, readThrown } from './thrown.ts'
 
 const MARK = '[redacted]'
 
-/** Real secrets are longer; taking out a shorter text would only garble what is shown. */
+/** Real secrets are longer. Redacting shorter texts would only garble messages. */
 const MIN_LENGTH = 8
 
-/** Deeper data means nothing to anybody; it is left out. */
+/** Depth of data in an error. Deeper data is left out. */
 const MAX_DEPTH = 100
 
-/** JSON within its bound has fewer values; what a caller's own parser makes may be endless. */
+/** Values of data in an error. JSON of bounded size has fewer. A caller's own parser may return endless data. */
 const MAX_VALUES = 65_536
 
-/** How often a text may be encoded, one way in another. */
+/** Nested encodings of a text that redaction undoes. */
 const MAX_ENCODINGS = 4
 
-/** How deep errors may be nested in a cause. */
+/** Depth of nested errors in a cause. */
 const MAX_NESTING = 10
 
-/** A text without the secrets, in whatever spelling: JSON, URL, HTML and base64 have their own. */
+/** Removes the secrets from a text, also where they are encoded for JSON, a URL, HTML or as base64. */
 export function redactText(text: string, secrets: ReadonlySet<string>): string {
   return createRedact(secrets)(text)
 }
 
 type Redact = (text: string) => string
 
-/** Finds the spellings once, for data with many texts. */
+/** Computes the encodings of the secrets once, for data with many texts. */
 function createRedact(secrets: ReadonlySet<string>): Redact {
   const found = [...secrets].filter(({ length }) => length >= MIN_LENGTH)
   const needles = found.flatMap((secret) => [secret, ...base64Of(secret)])
@@ -39,25 +39,25 @@ function createRedact(secrets: ReadonlySet<string>): Redact {
     let layer = once
     for (let depth = 0; depth < MAX_ENCODINGS; depth += 1) {
       layer = decode(layer)
-      // Encoded more than once: nothing of it can be kept.
+      // The secret is encoded more than once, so its place in the text is unknown.
       if (needles.some((needle) => layer.includes(needle))) return MARK
     }
     return once
   }
 }
 
-/** What somebody threw, in words that can be shown on one line of a log. */
+/** An error's message as one line that a log can show. */
 export function redactMessage(message: string, secrets: ReadonlySet<string>): string {
   return withoutControls(redactText(withoutHeaderValue(message), secrets))
 }
 
-/** A text without line breaks and other control characters, which could forge lines of a log. */
+/** Removes line breaks and other control characters, which could forge log lines. */
 export function withoutControls(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what must go
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the function removes them
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
 }
 
-/** A copy of parsed JSON without the secrets in its texts. */
+/** Copies parsed JSON without the secrets in its keys and texts. */
 export function redactData(data: unknown, secrets: ReadonlySet<string>): unknown {
   const redact = createRedact(secrets)
   let copied = 0
@@ -67,7 +67,7 @@ export function redactData(data: unknown, secrets: ReadonlySet<string>): unknown
     copied += 1
     if (depth === MAX_DEPTH || copied > MAX_VALUES) return '[too deep]'
     if (Array.isArray(value)) return value.map((item) => copy(item, depth + 1))
-    // A caller's own parser may give anything; what it made is not taken apart.
+    // A caller's own parser may return class instances, which are not copied.
     const prototype = Object.getPrototypeOf(value)
     if (prototype !== Object.prototype && prototype !== null) return value
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [redact(key), copy(item, depth + 1)]))
@@ -75,15 +75,15 @@ export function redactData(data: unknown, secrets: ReadonlySet<string>): unknown
   return copy(data, 0)
 }
 
-/** The headers themselves, or a copy where one of them echoes a secret. */
+/** The same headers, or a redacted copy where one of them repeats a secret. */
 export function redactHeaders(headers: Headers, secrets: ReadonlySet<string>): Headers {
   const redacted = [...headers].map(([name, value]): [string, string] => [name, redactText(value, secrets)])
   return String(redacted) === String([...headers]) ? headers : new Headers(redacted)
 }
 
 /**
- * A copy of what was thrown elsewhere: message, name, code and nested errors. Other members may hold anything, such as the
- * raw bytes of a response, and some are hidden.
+ * Copies an error of other code: message, name, code and nested errors. Other members are dropped, because they may
+ * hold anything, such as the raw bytes of a response.
  */
 export function redactCause(cause: unknown, secrets: ReadonlySet<string>): unknown {
   const redact = createRedact(secrets)
@@ -117,12 +117,12 @@ function define(error: Error, key: string, value: unknown, enumerable = true): v
   Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable })
 }
 
-/** A message without the header value that it quotes because no header can hold it: that may be a secret. */
+/** Removes the invalid header value that `Headers` quotes in its error message, because it may be a secret. */
 function withoutHeaderValue(message: string): string {
   return message.replace(/^(|\w+: )(Headers\.\w+: )[\s\S]*?( is an invalid header )/, '$1$2the given text$3')
 }
 
-/** A text whose escapes are undone: percent-encoding, those of JSON and JavaScript, and HTML's character references. */
+/** Undoes percent-encoding, the escapes of JSON and JavaScript, and HTML's character references. */
 function decode(text: string): string {
   const character = (digits: string, radix: number) => {
     const code = Number.parseInt(digits, radix)
@@ -150,7 +150,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   plus: '+',
 }
 
-/** Every spelling of a text in which each character may be escaped in its own way. */
+/** Matches every spelling of a secret. Each character may be escaped in its own way. */
 function spellingsOf(secret: string): RegExp {
   const names = Object.entries(ENTITIES)
   const characters = [...secret].map((character) => {
@@ -158,7 +158,7 @@ function spellingsOf(secret: string): RegExp {
     const hex = code.toString(16)
     const named = names.filter(([, value]) => value === character).map(([name]) => `&${name};`)
     const spellings = [`%${hex}`, `\\\\u00${hex}`, `\\\\x${hex}`, `&#x0*${hex};`, `&#0*${code};`, ...named]
-    // Letters of the secret itself are told apart by their case.
+    // The secret itself is case-sensitive. Only its escapes may have any case.
     return `(?:${/[\w]/.test(character) ? character : `\\\\?\\x${hex}`}|${spellings.map(ignoreCase).join('|')})`
   })
   return new RegExp(characters.join(''), 'g')
@@ -168,11 +168,11 @@ function ignoreCase(pattern: string): string {
   return pattern.replace(/(?<!\\)[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
 }
 
-/** What stands in base64 for a secret, at each of its three offsets, in both alphabets. */
+/** The base64 forms of a secret at each of the three possible offsets, in both alphabets. */
 function base64Of(secret: string): string[] {
   return [0, 1, 2].flatMap((offset) => {
     const encoded = Buffer.from('\0'.repeat(offset) + secret).toString('base64')
-    // Characters at the ends also stand for what is beside the secret.
+    // The characters at both ends also encode the text around the secret.
     const start = offset === 0 ? 0 : offset + 1
     const inner = encoded.replace(/=*$/, '').slice(start, -1)
     return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')]

@@ -1,24 +1,24 @@
 import type { AuthReason } from './service-errors.ts'
 
-/** Why a gateway refused a call: for who makes it, or for how often. */
+/** Why a gateway rejected a request: its authorization, or its rate. */
 export type Refusal = AuthReason | 'throttled' | 'quota'
 
-/** How one kind of AWS service refuses. */
+/** How one kind of AWS service rejects requests. */
 export interface RefusalRules {
-  /** IAM actions that a caller needs. */
+  /** IAM actions that the caller needs. */
   readonly actions: readonly string[]
-  /** Whether refusals come in `errors[]` of the body, as GraphQL has them. */
+  /** Whether a rejection is described in `errors[]` of the body, as in GraphQL. */
   readonly hasErrorList?: boolean
-  /** What `LimitExceededException` stands for: a usage plan's quota, or a rate that passes. */
+  /** What `LimitExceededException` means: a used-up quota of a usage plan, or a temporary rate limit. */
   readonly limitExceeded: 'quota' | 'throttled'
 }
 
-/** A response whose body can be looked at and stays unread. */
+/** A response whose body can be inspected without consuming it. */
 export interface PeekableResponse extends Response {
   readonly peek: (maxBytes: number, ms: number, isEnough: (text: string) => boolean) => Promise<string>
 }
 
-/** What a response says of a refusal. */
+/** Error type and message of a rejection. */
 interface RefusalText {
   readonly type: string | undefined
   readonly message: string
@@ -36,7 +36,7 @@ const BY_TYPE: ReadonlyMap<string | undefined, Refusal> = new Map([
   ['TooManyRequestsException', 'throttled'],
 ])
 
-/** What only the message tells, or tells better than the type: `AccessDeniedException` stands for wrong tokens too. */
+/** Rejections that the message identifies better than the type: `AccessDeniedException` may mean a wrong token. */
 const BY_MESSAGE: readonly (readonly [pattern: RegExp, refusal: Refusal])[] = [
   [/^Signature expired/, 'signature-expired'],
   [/^Signature not yet current/, 'signature-not-yet-current'],
@@ -48,13 +48,13 @@ const BY_MESSAGE: readonly (readonly [pattern: RegExp, refusal: Refusal])[] = [
   [/^Missing Authentication Token$/, 'missing-token'],
 ]
 
-/** Types that stand for several refusals, of which the message tells one. */
+/** Types with several meanings. The message decides between them. */
 const AMBIGUOUS: ReadonlyMap<string | undefined, readonly Refusal[]> = new Map([
   ['InvalidSignatureException', ['signature-expired', 'signature-not-yet-current', 'wrong-scope']],
   ['AccessDeniedException', ['expired-token', 'invalid-token']],
 ])
 
-/** What another attempt may heal. */
+/** Rejections that a second attempt can fix, with new credentials or a corrected time. */
 const HEALABLE: ReadonlyMap<Refusal | undefined, 'token' | 'time'> = new Map([
   ['expired-token', 'token'],
   ['invalid-token', 'token'],
@@ -62,12 +62,12 @@ const HEALABLE: ReadonlyMap<Refusal | undefined, 'token' | 'time'> = new Map([
   ['signature-not-yet-current', 'time'],
 ])
 
-/** API Gateway's name for its error; some come with a namespace after a colon. */
+/** The error type of API Gateway, without the namespace that may follow a colon. */
 export function readErrorType(headers: Headers): string | undefined {
   return headers.get('x-amzn-errortype')?.split(':')[0] || undefined
 }
 
-/** Type and message of a refusal. GraphQL has them in the first of its errors. */
+/** Type and message of a rejection. In GraphQL, the first of the errors has both. */
 export function readRefusalText(headers: Headers, data: unknown, rules: RefusalRules): RefusalText {
   const { errors } = Object(data) as { errors?: unknown }
   const first = Object(rules.hasErrorList && Array.isArray(errors) ? errors[0] : data) as { errorType?: unknown }
@@ -84,9 +84,9 @@ function readMessage(data: unknown): string {
 }
 
 /**
- * Classifies a response by its error type, then by its message, then by its status: REST APIs send all three, HTTP APIs and
- * an owner's own gateway responses may leave the type out or change the status. A 401 or 403 without any sign of a gateway is
- * the service's own.
+ * Classifies a response by its error type, then by its message, then by its status. REST APIs send all three. HTTP APIs
+ * and customised gateway responses may omit the type or change the status. A 401 or 403 without any sign of a gateway
+ * comes from the service itself.
  */
 export function classifyRefusal(
   status: number,
@@ -115,8 +115,8 @@ export function isQuotaExhausted(headers: Headers, rules: RefusalRules): boolean
 }
 
 /**
- * The refusal of a response that another signature may heal: of its token, or of its time. It must come from the gateway
- * itself, which names its error's type; an integration may write the same words into a body of its own.
+ * Whether a second attempt may succeed: with another token, or with another time. Only a rejection with an error type
+ * counts, because an integration may send a body with the same message.
  */
 export async function readHealable(
   response: PeekableResponse,
@@ -130,11 +130,11 @@ export async function readHealable(
   return HEALABLE.get(refusal)
 }
 
-/** Bytes, and milliseconds, in which a gateway's refusal has come whole: it is a few kilobytes in one piece. */
+/** Limits for reading a rejection: the gateway sends a few kilobytes in one piece. */
 const MAX_PEEK = 16_384
 const MAX_PEEK_MS = 1_000
 
-/** The body's JSON, leaving the response unread: nobody may have asked for it, and it may have no end. */
+/** Parses the body without consuming the response. The body may be endless, or not meant for the client at all. */
 async function peek(response: PeekableResponse): Promise<unknown> {
   return parseJson(await response.peek(MAX_PEEK, MAX_PEEK_MS, (text) => parseJson(text) !== undefined))
 }

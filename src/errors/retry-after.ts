@@ -1,7 +1,7 @@
-/** Numbers above this are points in time, not delays, where a header may hold either: milliseconds since the epoch. */
+/** In milliseconds since the epoch. Where a header may contain a delay or a time, a larger number is a time. */
 const FIRST_TIMESTAMP = Date.parse('2024-01-01')
 
-/** Headers that ask for a delay, in the order in which they are believed, and whether a number may be a point in time. */
+/** Headers that ask for a delay, by priority, and whether their number may be a time instead of a delay. */
 const HEADERS: readonly (readonly [name: string, mayBeTime: boolean])[] = [
   ['retry-after', false],
   ['ratelimit-reset', true],
@@ -11,7 +11,8 @@ const HEADERS: readonly (readonly [name: string, mayBeTime: boolean])[] = [
 ]
 
 /**
- * Milliseconds that an answer asks its caller to wait, by the headers that ky reads; undefined where it does not.
+ * Milliseconds that a response asks the client to wait, from the headers that ky reads. Undefined where it does not
+ * ask.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
 export function readRetryAfter(headers: Headers, now: number = Date.now()): number | undefined {
@@ -22,14 +23,14 @@ export function readRetryAfter(headers: Headers, now: number = Date.now()): numb
       const ms = Number(value) * 1000
       return clamp(mayBeTime && ms >= FIRST_TIMESTAMP ? ms - now : ms)
     }
-    // Dates start with a weekday; the parser would make one of almost any text.
+    // A date starts with a weekday. The parser would accept almost any text.
     const delay = /^[A-Z][a-z]{2}/.test(value) ? Date.parse(value) - now : Number.NaN
     return Number.isNaN(delay) ? undefined : clamp(delay)
   }
   return undefined
 }
 
-/** A number that JSON and arithmetic can hold. */
+/** Limits a number to the range of safe integers. */
 function clamp(ms: number): number {
   return Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, ms))
 }

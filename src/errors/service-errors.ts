@@ -1,6 +1,6 @@
 import { withoutControls } from './redact.ts'
 
-/** Codes of failed calls. */
+/** Error codes of failed calls. */
 export type ServiceErrorCode =
   | 'ERR_SERVICE_RESPONSE'
   | 'ERR_SERVICE_AUTH'
@@ -10,7 +10,7 @@ export type ServiceErrorCode =
   | 'ERR_SERVICE_CIRCUIT_OPEN'
   | 'ERR_SERVICE_REQUEST'
 
-/** Which call it is, and how often it was tried. */
+/** Identifies a call, and counts its requests. */
 export interface CallInfo {
   /** Name of the service, as in `context.services`. */
   readonly service: string
@@ -18,7 +18,7 @@ export interface CallInfo {
   readonly method: string
   /** Path below the service's base URL, without the query. */
   readonly path: string
-  /** Requests that went out, retries included; 0 when the call was refused before sending. */
+  /** Requests that were sent, retries included. 0 if nothing was sent. */
   readonly attempts: number
 }
 
@@ -29,11 +29,11 @@ interface Details {
 }
 
 /**
- * Base of everything a call fails with, but for the caller's own abort reason and ky's `SchemaValidationError`.
- * `instanceof ServiceError` tells a failed call from any other mistake.
+ * Base class of the errors of a call. Two other errors exist: the caller's own abort reason, and ky's
+ * `SchemaValidationError`. Use `instanceof ServiceError` to detect a failed call.
  */
 export class ServiceError extends Error {
-  /** The class, whatever a bundler makes of its name. */
+  /** Name of the class, also where a bundler renames the class. */
   override readonly name: string = 'ServiceError'
   /** Stable, for `switch` and metrics. */
   declare readonly code: ServiceErrorCode
@@ -43,13 +43,13 @@ export class ServiceError extends Error {
   readonly method: string
   /** Path below the service's base URL, without the query. */
   readonly path: string
-  /** Requests that went out, retries included; 0 when the call was refused before sending. */
+  /** Requests that were sent, retries included. 0 if nothing was sent. */
   readonly attempts: number
-  /** API Gateway's id of the answered request, to look up in its logs; absent where the answer names none. */
+  /** API Gateway's id of the request, for a search in its logs. Absent where the response has none. */
   declare readonly requestId?: string
-  /** HTTP status that a handler that maps errors itself may answer; not that of the service's answer. */
+  /** HTTP status that the handler may respond with. It is not the status of the service's response. */
   readonly statusCode: number
-  /** Always false: the message is for the team's logs, not for the outside. */
+  /** Always false: the message is meant for logs, not for clients of the handler. */
   readonly expose: boolean = false
 
   constructor(call: CallInfo, problem: string, details: Details) {
@@ -66,7 +66,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** The call was refused before anything was sent: bad input, no credentials, a target outside the service. */
+/** The client refused to send the request: invalid input, no credentials, or a URL outside the service's base URL. */
 export class ServiceRequestError extends ServiceError {
   override readonly name: string = 'ServiceRequestError'
   override readonly code: 'ERR_SERVICE_REQUEST' = 'ERR_SERVICE_REQUEST'
@@ -76,7 +76,7 @@ export class ServiceRequestError extends ServiceError {
   }
 }
 
-/** What is told of an answer; the members are those of `ServiceResponseError`. */
+/** Details of a response. The members are those of `ServiceResponseError`. */
 export interface ResponseDetails {
   readonly status: number
   readonly data: unknown
@@ -86,15 +86,15 @@ export interface ResponseDetails {
   readonly statusCode?: number
 }
 
-/** The service answered, but not with success; also a redirect, and an answer that is not JSON where JSON was asked for. */
+/** The response is an error, a redirect, or not JSON although the caller asked for JSON. */
 export class ServiceResponseError extends ServiceError {
   override readonly name: string = 'ServiceResponseError'
   override readonly code: 'ERR_SERVICE_RESPONSE' | 'ERR_SERVICE_AUTH' | 'ERR_SERVICE_THROTTLED' = 'ERR_SERVICE_RESPONSE'
-  /** HTTP status of the answer. */
+  /** HTTP status of the response. */
   readonly status: number
-  /** The answer's body: parsed JSON, else text, else undefined. Credentials that it echoes are redacted. */
+  /** The response's body: parsed JSON, else text, else undefined. Credentials in it are redacted. */
   readonly data: unknown
-  /** The answer's headers, credentials redacted; not enumerable, so that no log prints them by accident. */
+  /** The response's headers, with credentials redacted. Not enumerable, so that logs do not print them by accident. */
   declare readonly headers: Headers
 
   constructor(call: CallInfo, problem: string, details: ResponseDetails) {
@@ -107,15 +107,15 @@ export class ServiceResponseError extends ServiceError {
 }
 
 /**
- * Why a gateway refused a call, told by its error type, its message and its status:
- * - `access-denied`: no policy allows the call, or one forbids it
- * - `signature-mismatch`: signed with another secret, or for another request
- * - `signature-expired`, `signature-not-yet-current`: signed more than five minutes off the gateway's clock
- * - `invalid-token`: access key or session token are not known
+ * Why a gateway rejected a request, from the error type, the message and the status of its response:
+ * - `access-denied`: no policy allows the request, or a policy denies it
+ * - `signature-mismatch`: the secret access key is wrong, or something changed the request on the way
+ * - `signature-expired`, `signature-not-yet-current`: the signature's time is more than five minutes off the gateway's
+ * - `invalid-token`: AWS does not know the access key or the session token
  * - `expired-token`: the session token has expired
- * - `missing-token`: a route that the REST API does not have, or a request without a signature
- * - `wrong-scope`: signed for a region or an AWS service that the gateway is not
- * - `forbidden`: a firewall, a missing API key, a wrong stage, or a refusal by an HTTP API
+ * - `missing-token`: the REST API has no such route, or the request arrived without a signature
+ * - `wrong-scope`: signed for another region or another AWS service than the gateway's
+ * - `forbidden`: a firewall, a missing API key, a wrong stage, or any rejection by an HTTP API
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
  */
@@ -130,13 +130,13 @@ export type AuthReason =
   | 'wrong-scope'
   | 'forbidden'
 
-/** The gateway refused the call before it reached the service. A service's own 401 or 403 is a `ServiceResponseError`. */
+/** The gateway rejected the request. A 401 or 403 of the service itself is a `ServiceResponseError`. */
 export class ServiceAuthError extends ServiceResponseError {
   override readonly name: string = 'ServiceAuthError'
   override readonly code: 'ERR_SERVICE_AUTH' = 'ERR_SERVICE_AUTH'
-  /** Why, for `switch` and metrics. */
+  /** Why the gateway rejected the request, for `switch` and metrics. */
   readonly reason: AuthReason
-  /** What to do about it, for people: part of the message, too. */
+  /** What to do about it. The message contains it, too. */
   readonly hint: string
 
   constructor(call: CallInfo, problem: string, details: ResponseDetails & { reason: AuthReason; hint: string }) {
@@ -153,18 +153,18 @@ interface ThrottlingDetails {
   readonly hint: string | undefined
 }
 
-/** Too many calls, for the gateway's rate, for a usage plan's quota, or for the service. */
+/** Too many requests: for the gateway's rate limit, for a usage plan's quota, or for the service. */
 export class ServiceThrottledError extends ServiceResponseError {
   override readonly name: string = 'ServiceThrottledError'
   override readonly code: 'ERR_SERVICE_THROTTLED' = 'ERR_SERVICE_THROTTLED'
   /**
-   * Milliseconds that the answer asks to wait; absent where it does not ask.
+   * Milliseconds that the response asks the client to wait. Absent where it does not ask.
    * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
    */
   declare readonly retryAfterMs?: number
-  /** True where a usage plan's quota is used up: retries cannot succeed before it is renewed. */
+  /** True if the quota of a usage plan is used up. Retries cannot succeed before its next period. */
   readonly quota: boolean
-  /** What to do about it, for people: part of the message, too. Absent where the service itself asks for fewer calls. */
+  /** What to do about it. The message contains it, too. Absent where the service itself limits the rate. */
   declare readonly hint?: string
 
   constructor(call: CallInfo, problem: string, details: ResponseDetails & ThrottlingDetails) {
@@ -176,11 +176,11 @@ export class ServiceThrottledError extends ServiceResponseError {
   }
 }
 
-/** The circuit breaker let nothing out: the service failed too often. */
+/** The circuit breaker sent nothing, because the service failed too often. */
 export class CircuitOpenError extends ServiceError {
   override readonly name: string = 'CircuitOpenError'
   override readonly code: 'ERR_SERVICE_CIRCUIT_OPEN' = 'ERR_SERVICE_CIRCUIT_OPEN'
-  /** Milliseconds until a call may probe the service; while one does, until it is given up. */
+  /** Milliseconds until the next call may probe the service. While a call probes it, until that probe expires. */
   readonly retryAfterMs: number
 
   constructor(call: CallInfo, details: { retryAfterMs: number }) {
@@ -190,13 +190,15 @@ export class CircuitOpenError extends ServiceError {
   }
 }
 
-/** No answer: the connection failed, or the answer was cut off. */
+/** No complete response: the connection failed, or it ended before the response did. */
 export class ServiceNetworkError extends ServiceError {
   override readonly name: string = 'ServiceNetworkError'
   override readonly code: 'ERR_SERVICE_NETWORK' = 'ERR_SERVICE_NETWORK'
-  /** The system's code or that of Node.js's client, such as `ECONNREFUSED` or `ECONNRESET`; `UNKNOWN` when there is none. */
+  /**
+   * Error code of the operating system or of Node.js, such as `ECONNREFUSED` or `ECONNRESET`. `UNKNOWN` without one.
+   */
   readonly networkCode: string
-  /** True where no connection was made, so that the request cannot have run. */
+  /** True if no connection was made, so that the request cannot have run. */
   readonly neverConnected: boolean
 
   constructor(
@@ -210,16 +212,16 @@ export class ServiceNetworkError extends ServiceError {
   }
 }
 
-/** No complete answer in time. */
+/** No complete response in time. */
 export class ServiceTimeoutError extends ServiceError {
   override readonly name: string = 'ServiceTimeoutError'
   override readonly code: 'ERR_SERVICE_TIMEOUT' = 'ERR_SERVICE_TIMEOUT'
   /**
-   * Milliseconds that were given, to the attempt or, by deadline and ky's `totalTimeout`, to the whole call; a transport
-   * with a bound of its own may have given up sooner.
+   * The timeout in milliseconds: of the attempt or, for the deadline and for ky's `totalTimeout`, of the whole call. A
+   * transport with its own timeout may have ended the attempt earlier.
    */
   readonly timeoutMs: number
-  /** True when the invocation's own end ended the call, false when `timeout` or another bound of the call did. */
+  /** True if the deadline or the end of the invocation ended the call, false if a timeout of the call did. */
   readonly deadline: boolean
 
   constructor(call: CallInfo, problem: string, details: { timeoutMs: number; deadline: boolean }) {
@@ -230,20 +232,20 @@ export class ServiceTimeoutError extends ServiceError {
 }
 
 /**
- * The environment does not fit the options: thrown with every problem at once, by `signedServices()` itself when its module
- * loads, by `createServices()`, and by an invocation whose internal values do not fit.
+ * Options, environment variables or internal values are missing or invalid. The error lists every problem. It is thrown
+ * by `signedServices()` and `createServices()` themselves, and by an invocation whose internal values are invalid.
  */
 export class ServicesConfigurationError extends Error {
-  /** The class, whatever a bundler makes of its name. */
+  /** Name of the class, also where a bundler renames the class. */
   override readonly name: string = 'ServicesConfigurationError'
   /** Stable: `ERR_SERVICES_CONFIG`. */
   readonly code: 'ERR_SERVICES_CONFIG' = 'ERR_SERVICES_CONFIG'
-  /** One line a problem, each starting with the variable or option it is about. */
+  /** One line for each problem. It starts with the name of the variable or option. */
   readonly problems: readonly string[]
 
-  /** `advice` follows where a variable is missing. */
+  /** `advice` is added to the message if a variable is missing. */
   constructor(problems: readonly string[], advice?: string) {
-    // Names of options and services are somebody's input.
+    // Names of options and services are input, so they may contain control characters.
     const lines = problems.map(withoutControls)
     const list = lines.map((problem) => `\n  - ${problem}`).join('')
     const isVariableMissing = problems.some((problem) => problem.endsWith('_URL: API Gateway URL not set'))

@@ -1,7 +1,7 @@
-/** More nested errors say nothing more. */
+/** Nested errors that are read at most: more add no information. */
 export const MAX_ERRORS = 20
 
-/** What is read of a value that was thrown. */
+/** The members that are read from a thrown value. */
 export interface Thrown {
   readonly name: unknown
   readonly message: unknown
@@ -9,13 +9,13 @@ export interface Thrown {
   readonly code: unknown
   readonly syscall: unknown
   readonly cause: unknown
-  /** As many as anybody reads. */
+  /** The first `MAX_ERRORS` of them. */
   readonly errors: readonly unknown[] | undefined
 }
 
 /**
- * The members of whatever was thrown, by their shape: errors of another realm, as in Jest, are instances of no class here.
- * Getters and proxies may throw in turn; such a member is undefined.
+ * Reads a thrown value by its members, not by its class: an error of another realm, as in Jest, is not an instance of
+ * this realm's classes. A member whose getter throws is undefined.
  */
 export function readThrown(value: unknown): Thrown {
   const read = (key: keyof Thrown): unknown => attempt(() => Object(value)[key])
@@ -41,11 +41,11 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** The value itself, or an error in place of one that cannot be looked at, as a proxy that was revoked. */
+/** The value itself, or an error in its place where it cannot be read, as a revoked proxy. */
 export function toShowable(value: unknown): unknown {
   try {
     Object.getPrototypeOf(Object(value))
-    // Streams read it of what they are destroyed with.
+    // Streams read `stack` of the error that they are destroyed with.
     void Object(value).stack
     return value
   } catch {
@@ -53,7 +53,7 @@ export function toShowable(value: unknown): unknown {
   }
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value. */
 export function messageOf(error: unknown): string {
   const { message } = readThrown(error)
   if (typeof message === 'string') return message

@@ -1,22 +1,22 @@
 import { readThrown, type Thrown } from './thrown.ts'
 
-/** What a transport's error says, whatever class it has. */
+/** Information from a transport's error of any class. */
 export interface TransportError {
-  /** The system's, Node.js's or undici's code; `UNKNOWN` where there is none. */
+  /** Code of the operating system, Node.js or undici. `UNKNOWN` without one. */
   readonly code: string
-  /** The messages of all errors that are nested in it: each address that was tried. */
+  /** The messages of all nested errors, for example one for each address that was tried. */
   readonly message: string
   /** Whether no connection was made, so that the request cannot have run. */
   readonly neverConnected: boolean
-  /** Whether the request could not be sent as it is. */
+  /** Whether Node.js or undici refused to send the request. */
   readonly neverSent: boolean
-  /** Whether the transport gave something else than a response. */
+  /** Whether the transport returned something other than a response. */
   readonly notAResponse: boolean
-  /** Whether the transport gave up by a bound of its own, such as `AbortSignal.timeout()`. */
+  /** Whether the transport's own timeout ended the request, such as `AbortSignal.timeout()`. */
   readonly timedOut: boolean
 }
 
-/** Codes of connections that were never made; an unreachable host can be told of an open connection as well. */
+/** Codes without any connection. `EHOSTUNREACH` is not among them: an open connection may also fail with it. */
 const NEVER_CONNECTED: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
   'ECONNREFUSED',
@@ -24,21 +24,21 @@ const NEVER_CONNECTED: ReadonlySet<string> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ])
 
-/** Codes by which Node.js and undici refuse to send a request as it is. */
+/** Codes of requests that Node.js and undici refuse to send. */
 const NEVER_SENT =
   /^(UND_ERR_(INVALID_ARG|NOT_SUPPORTED)|ERR_(INVALID_(ARG_\w+|CHAR|HTTP_TOKEN|PROTOCOL|URL)|HTTP_INVALID_\w+|UNESCAPED_CHARACTERS))$/
 
-/** Codes of a process that has no file descriptor left. */
+/** Codes of a process without free file descriptors. */
 const NO_DESCRIPTORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE'])
 
-/** Code of the error for what a `fetch` gave that is no response. */
+/** Code of the error for a `fetch` that did not return a response. */
 export const NOT_A_RESPONSE = 'ERR_NOT_A_RESPONSE'
 
-/** Nested deeper, or more of them, errors say nothing more. */
+/** Limits for nested errors: more add no information. */
 const MAX_DEPTH = 5
 const MAX_INNERMOST = 8
 
-/** Reads a transport's error and those that are nested in it, as `fetch` and aggregate errors have them. */
+/** Reads a transport's error and its nested errors. `fetch` has them in `cause`, aggregate errors in `errors`. */
 export function readTransportError(error: unknown): TransportError {
   const innermost = findInnermost(error, 0).slice(0, MAX_INNERMOST)
   const codes = innermost.map(codeOf)
@@ -55,12 +55,12 @@ export function readTransportError(error: unknown): TransportError {
   }
 }
 
-/** Whether a network error's code says that the caller itself was out of file descriptors. */
+/** Whether a network error's code means that this process has no free file descriptors. */
 export function isOutOfDescriptors(code: string): boolean {
   return NO_DESCRIPTORS.has(code)
 }
 
-/** Errors that hold no others. */
+/** The errors without nested errors. */
 function findInnermost(error: unknown, depth: number): readonly Partial<Thrown>[] {
   if (typeof error !== 'object' || error === null) return typeof error === 'string' ? [{ message: error }] : []
   const thrown = readThrown(error)

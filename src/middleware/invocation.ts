@@ -1,13 +1,13 @@
 import { type Invocation, readTraceId, type ServiceFactory, type TracedContext } from '../client/index.ts'
 import { PendingCalls } from './pending-calls.ts'
 
-/** Members of a context that an invocation reads, in any of Middy's execution modes. */
+/** Members of a context that the middleware reads, in any of Middy's execution modes. */
 export interface InvocationContext extends TracedContext {
   readonly getRemainingTimeInMillis?: () => number
   readonly lambdaContext?: { readonly getRemainingTimeInMillis?: () => number }
 }
 
-/** One run of a handler: its deadline, its trace and its calls. Nothing of it outlives it. */
+/** One invocation of a handler: its deadline, its trace and its calls. Later invocations share nothing of it. */
 export class HandlerInvocation implements Invocation {
   readonly pending: PendingCalls
   readonly remaining: (() => number) | undefined
@@ -16,7 +16,7 @@ export class HandlerInvocation implements Invocation {
   constructor(context: InvocationContext, { config, report }: ServiceFactory) {
     this.pending = new PendingCalls(config.pendingCalls, report.warn)
     this.remaining = readClock(context, config.deadlineMargin)
-    // Now, because later the environment may hold another invocation's.
+    // Read now: later the environment variable may contain the trace of another invocation.
     this.#trace = config.trace ? readTraceId(context) : undefined
   }
 
@@ -25,7 +25,7 @@ export class HandlerInvocation implements Invocation {
   }
 }
 
-/** Milliseconds that are left for calls; the margin is kept back for the handler's own response. */
+/** Returns a function for the milliseconds left for calls. `margin` is reserved for the handler's response. */
 function readClock(context: InvocationContext, margin: number): (() => number) | undefined {
   const clock = context.getRemainingTimeInMillis === undefined ? context.lambdaContext : context
   if (!clock?.getRemainingTimeInMillis) return undefined
@@ -34,7 +34,7 @@ function readClock(context: InvocationContext, margin: number): (() => number) |
       const ms = Number(clock.getRemainingTimeInMillis?.()) - margin
       if (Number.isFinite(ms)) return ms
     } catch {
-      // A mock may give or throw anything.
+      // A mock of the context may throw.
     }
     return Number.POSITIVE_INFINITY
   }

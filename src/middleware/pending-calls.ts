@@ -1,25 +1,25 @@
-// Imported, so that fake timers leave it alone.
+// Imported, because fake timers replace the global function.
 import { setImmediate } from 'node:timers'
 import type { PendingCallRegistry, Reporter, ServiceCall } from '../client/index.ts'
 import type { PendingCallsOption } from '../config/index.ts'
 import { ServiceTimeoutError } from '../errors/index.ts'
 
-/** Methods of calls that write. Every other call may end with its handler. */
+/** Methods that write. Every other call is aborted when the handler ends. */
 const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 
 type CallEnd = 'finished' | 'failed' | 'aborted'
 
-/** The calls of one invocation, which a freeze after its end would cut. */
+/** The calls of one invocation. A freeze after its end would interrupt the pending ones. */
 export class PendingCalls implements PendingCallRegistry {
   readonly #option: PendingCallsOption
   readonly #warn: Reporter['warn']
   readonly #calls = new Set<ServiceCall>()
-  /** Failed calls that nobody has listened to yet. */
-  readonly #unheard = new Set<ServiceCall>()
-  /** Calls that were in flight when the handler ended, for the one warning that names them. */
+  /** Failed calls without a listener so far. */
+  readonly #unawaited = new Set<ServiceCall>()
+  /** Calls that were pending when the handler ended. One warning lists them. */
   readonly #named: { readonly call: ServiceCall; readonly end: CallEnd }[] = []
   #state: 'running' | 'left alone' | 'ending' | 'closed' = 'running'
-  /** Called with each call that ends while the handler's end waits. */
+  /** Called for each call that ends after the handler has ended. */
   #onRemove: () => void = () => {}
 
   constructor(option: PendingCallsOption, warn: Reporter['warn']) {
@@ -28,7 +28,7 @@ export class PendingCalls implements PendingCallRegistry {
   }
 
   add(call: ServiceCall): void {
-    // A call that begins later would thaw with the next invocation, and one that reads would hold the end up.
+    // A call that starts after the end would continue in the next invocation. A reading call would delay the end.
     const isTooLate = this.#state === 'closed' || (this.#state === 'ending' && !WRITES.has(call.method))
     if (isTooLate) call.cut()
     else this.#calls.add(call)
@@ -39,19 +39,19 @@ export class PendingCalls implements PendingCallRegistry {
     if (wasPending && this.#state === 'ending') {
       const end = endOf(call)
       this.#named.push({ call, end })
-      // The warning tells of it.
+      // The warning about pending calls already lists it.
       if (end === 'aborted') call.isCut = true
     }
-    if (call.failure !== undefined) this.#watchUnheard(call)
+    if (call.failure !== undefined) this.#watchUnawaited(call)
     this.#onRemove()
   }
 
-  /** Ends what is in flight at the handler's end; undefined where nothing needs to be waited for. */
+  /** Finishes or aborts pending calls when the handler ends. Undefined if there is nothing to wait for. */
   finish(isStreamed: boolean): Promise<void> | undefined {
     if (this.#state !== 'running') return undefined
     this.#state = this.#option === 'ignore' || isStreamed ? 'left alone' : 'ending'
-    for (const call of this.#unheard) call.warnUnheard()
-    this.#unheard.clear()
+    for (const call of this.#unawaited) call.warnUnawaited()
+    this.#unawaited.clear()
     if (this.#state === 'left alone') return undefined
     for (const call of this.#calls) if (!WRITES.has(call.method)) this.#cut(call)
     if (this.#calls.size > 0) return this.#wait().then(() => this.#close())
@@ -59,21 +59,24 @@ export class PendingCalls implements PendingCallRegistry {
     return undefined
   }
 
-  /** A failure may be listened to as late as the handler's end, and no later. */
-  #watchUnheard(call: ServiceCall): void {
-    this.#unheard.add(call)
+  /** A failed call may get a listener until the handler ends. After that, its failure is a warning. */
+  #watchUnawaited(call: ServiceCall): void {
+    this.#unawaited.add(call)
     setImmediate(() => {
-      if (this.#state === 'running' && !call.isHeard) return
-      if (this.#unheard.delete(call)) call.warnUnheard()
+      if (this.#state === 'running' && !call.hasListener) return
+      if (this.#unawaited.delete(call)) call.warnUnawaited()
     })
   }
 
-  /** Until all calls have ended, those that begin meanwhile included, or the time is over. The deadline ends its calls. */
+  /**
+   * Waits until all calls have ended, including calls that start meanwhile, or until the time of the option has passed.
+   * With `await`, the deadline ends the calls.
+   */
   #wait(): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#option === 'await' ? undefined : setTimeout(resolve, this.#option as number)
       this.#onRemove = () => {
-        // Whoever waited for a call may begin another one first.
+        // Code that waited for this call may start another call first.
         setImmediate(() => {
           if (this.#calls.size > 0) return
           clearTimeout(timer)

@@ -12,11 +12,11 @@ import type {
 import { HandlerInvocation, type InvocationContext } from './invocation.ts'
 
 /**
- * The context of a handler with services, for handlers declared apart from their Middy chain:
+ * Context of a handler with services. Use it for a handler that is declared outside its Middy chain:
  * `ServicesContext<'ai' | 'integration'>`.
  */
 export type ServicesContext<S = DefaultServices> = Context & {
-  /** One signed client a service. */
+  /** One signed client for each service. */
   readonly services: Services<S>
 }
 
@@ -24,43 +24,43 @@ interface ServedContext extends InvocationContext {
   services?: object
 }
 
-/** Members of Middy's request, the same object for all hooks of an invocation. */
+/** Members of Middy's request. All hooks of an invocation get the same object. */
 interface ServedRequest {
   readonly context: ServedContext
   readonly response?: unknown
 }
 
-/** The clients that stand in a context's services, and the request that they were made for. */
+/** The clients that the middleware created for a Middy request. */
 interface Made {
   readonly request: object
   readonly clients: Readonly<Record<string, ServiceClient>>
 }
 
 /**
- * Where services keep what was made for them: a context that is used again still carries the clients of an earlier request.
- * A WeakMap beside the services would cost 6 us an invocation.
+ * Key of `Made` on `context.services`: a reused context still has the clients of an earlier request. A WeakMap instead
+ * would cost 6 us for each invocation.
  */
 const MADE = Symbol('made')
 
 /**
- * Middy middleware that puts one signed client a service on `context.services`. Names already there are kept.
- * @param options Where the services are and how they are called; all have defaults.
- * @throws ServicesConfigurationError listing every mistake in the options and every problem of the environment, when the module
- * loads
+ * Creates a Middy middleware that sets one signed client for each service on `context.services`. It keeps names that
+ * are already set.
+ * @param options The services, and how to call them. All options have defaults.
+ * @throws ServicesConfigurationError listing every mistake in the options and in the environment variables
  */
 export function signedServices<const S extends ServicesOption = DefaultServices>(
   options?: SignedServicesOptions<S>,
-  // biome-ignore lint/suspicious/noExplicitAny: Middy's own word for a result that a middleware does not care about
+  // biome-ignore lint/suspicious/noExplicitAny: Middy uses `any` for a result that a middleware ignores
 ): MiddlewareObj<unknown, any, Error, ServicesContext<ServiceNames<S>>> {
   const factory = createServiceFactory(options)
   const { config } = factory
-  // Where an invocation is found again on Middy's request. A chain may have several of these middlewares.
+  // Key of the invocation on Middy's request. A symbol for each factory, because a chain may have several of them.
   const key = Symbol('signedServices')
 
   const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<ServiceNames<S>>>) => {
     const invocation = new HandlerInvocation(request.context, factory)
     Object.assign(request, { [key]: invocation })
-    // Without internal values there is nothing to await.
+    // Without internal values, the hook is synchronous.
     if (config.internals.size === 0) return attach(request, invocation, config.services)
     return readInternals(request).then((values) => attach(request, invocation, config.withInternals(values)))
   }
@@ -70,7 +70,7 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
 
   return { before: signedServicesBefore, after: signedServicesAfter, onError: signedServicesOnError }
 
-  /** Undefined where another middleware has answered before. */
+  /** Undefined if another middleware ended the request before this one's `before` hook. */
   function invocationOf(request: ServedRequest): HandlerInvocation | undefined {
     return Reflect.get(request, key)
   }
@@ -82,19 +82,19 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
 
   async function readInternals(request: MiddyRequest): Promise<InternalValues> {
     const names = [...config.internals.keys()]
-    // By keys of our own: Middy changes names that are not identifiers.
+    // Own keys, because Middy changes names that are not identifiers.
     const byKey = await getInternal(Object.fromEntries(names.map((name, index) => [`v${index}`, name])), request)
     return new Map(names.map((name, index) => [name, byKey[`v${index}`]]))
   }
 }
 
-/** What a context has already is kept, mocks for instance, but for clients of another request. */
+/** Keeps services that the context already has, such as mocks, but not clients of another request. */
 function mergeServices(given: object | undefined, { request, clients }: Made): object {
-  // Its own only: a mock may make up a value for every name.
+  // Own properties only: a mock may return a value for every name.
   const before: Made | undefined = given && Object.getOwnPropertyDescriptor(given, MADE)?.value
   const services: Record<string, unknown> = { ...clients }
   const made: Record<string, ServiceClient> = { ...clients }
-  // The names of clients as well, because the given object may inherit them, or make them up when it is asked.
+  // Also the names of the clients: the given object may inherit them, or return a value for every name.
   for (const name of new Set([...Object.keys(given ?? {}), ...Object.keys(clients)])) {
     const value: unknown = given && Reflect.get(given, name)
     const client = before?.clients[name]
@@ -106,7 +106,7 @@ function mergeServices(given: object | undefined, { request, clients }: Made): o
   return Object.defineProperty(services, MADE, { value: { request, clients: made } satisfies Made })
 }
 
-/** A response that flows on after the handler: a stream, or one as its body. */
+/** Whether the handler's response or its body is a stream, which is sent after the handler has ended. */
 function isStream(response: unknown): boolean {
   const { body = response } = Object(response) as { body?: unknown }
   return body instanceof ReadableStream || typeof Object(body).pipe === 'function'

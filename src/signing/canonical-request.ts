@@ -10,8 +10,8 @@ export interface CanonicalRequest {
 }
 
 /**
- * The canonical request of Signature Version 4, built from the strings on the wire: path and query are encoded already,
- * header names are in lower case, header values have no excess white space.
+ * Creates the canonical request of Signature Version 4 from the strings that are sent. Path and query must be encoded,
+ * header names in lower case, and header values without excess white space.
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
@@ -27,7 +27,7 @@ export function createCanonicalRequest(
   const signedHeaders = sortedHeaders.map(([name]) => name).join(';')
   const text = [
     method,
-    // Of a strictly encoded path, `%` is all that a second encoding changes.
+    // A second encoding of an encoded path changes only `%`.
     pathEncoding === 'twice' ? path.replaceAll('%', '%25') : path,
     query
       .toSorted(byNameThenValue)
@@ -41,7 +41,7 @@ export function createCanonicalRequest(
   return { text, signedHeaders }
 }
 
-/** `amzDate` is `YYYYMMDDTHHMMSSZ`; the scope is `date/region/service/aws4_request`. */
+/** Creates the string to sign. `amzDate` is `YYYYMMDDTHHMMSSZ`, the scope `date/region/service/aws4_request`. */
 export function createStringToSign(amzDate: string, credentialScope: string, canonicalRequest: string): string {
   return `AWS4-HMAC-SHA256\n${amzDate}\n${credentialScope}\n${sha256Hex(canonicalRequest)}`
 }
@@ -50,7 +50,7 @@ function byNameThenValue([nameA, valueA]: Pairs[number], [nameB, valueB]: Pairs[
   return compare(nameA, nameB) || compare(valueA, valueB)
 }
 
-/** By code point; all strings here are ASCII. */
+/** Compares by code point: all strings here are ASCII. */
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }

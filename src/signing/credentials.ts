@@ -1,38 +1,38 @@
 import { unlessAborted } from '../transport/index.ts'
 
-/** Keys that sign requests, as the AWS SDK writes them: printable ASCII, or the call is refused. */
+/** Keys that sign requests, in the AWS SDK's form. They must be printable ASCII. */
 export interface AwsCredentialIdentity {
-  /** Goes out with each request, as part of its `authorization`. */
+  /** Sent with each request, as part of the header `authorization`. */
   readonly accessKeyId: string
-  /** Signs, and is never sent. */
+  /** Signs requests. Never sent. */
   readonly secretAccessKey: string
-  /** Goes out as `x-amz-security-token`; absent for keys that last. */
+  /** Sent as the header `x-amz-security-token`. Absent for long-term keys. */
   readonly sessionToken?: string
-  /** When the keys end. */
+  /** When the keys expire. */
   readonly expiration?: Date
 }
 
 /**
- * Gives credentials. With an `expiration` they are kept until then, and renewed in the background during the last five
- * minutes; without one, the provider is asked for each signature. What it throws while a call waits
- * for it is the `cause` of a `ServiceRequestError`.
+ * Returns credentials. With an `expiration`, the client caches them until then, and renews them in the background
+ * during the last five minutes. Without one, it calls the provider for each signature. If the provider throws while a
+ * call waits for it, the call throws a `ServiceRequestError` with that error as its `cause`.
  */
 export type AwsCredentialProvider = (options?: {
-  /** Set after a token was refused: what is cached will not do. */
+  /** True after the gateway has rejected a token: the provider must not return cached credentials. */
   readonly forceRefresh?: boolean
   /** Never set. Declared so that the AWS SDK's own providers, such as `fromTemporaryCredentials()`, fit the type. */
   readonly callerClientConfig?: never
 }) => AwsCredentialIdentity | Promise<AwsCredentialIdentity>
 
-/** Where signatures get their credentials. */
+/** Source of the credentials for signatures. */
 export interface CredentialSource {
-  /** A promise only where a provider is asked. The signal ends the wait for it. */
+  /** Returns a promise only if a provider is called. The signal ends the wait. */
   get(signal?: AbortSignal): AwsCredentialIdentity | Promise<AwsCredentialIdentity>
-  /** What to go on with after the gateway refused an identity's token; the same identity if there is no other. */
-  renew(refused: AwsCredentialIdentity, signal?: AbortSignal): Promise<AwsCredentialIdentity>
+  /** Returns new credentials after the gateway has rejected a token. Returns the same identity if there is no other. */
+  renew(rejected: AwsCredentialIdentity, signal?: AbortSignal): Promise<AwsCredentialIdentity>
 }
 
-/** One that asks. */
+/** A source that calls a provider. */
 export interface ProviderSource extends CredentialSource {
   get(signal?: AbortSignal): Promise<AwsCredentialIdentity>
 }
@@ -45,15 +45,18 @@ export function isIdentity(value: unknown): value is AwsCredentialIdentity {
 
 const REFRESH_MS = 300_000
 
-/** Milliseconds that a provider may take: the AWS SDK's own take seconds at most, roles to assume included. */
+/**
+ * Timeout of a provider, in milliseconds. The AWS SDK's providers take a few seconds at most, also to assume a role.
+ */
 const PROVIDER_TIMEOUT_MS = 30_000
 
-/** Milliseconds in which a provider is asked once for a token in place of a refused one. */
+/** Milliseconds between two forced refreshes, so that many rejected calls cause only one. */
 const FORCED_PAUSE_MS = 1_000
 
 /**
- * Credentials as given, else the environment's, read at each signature because Lambda's own may change under a function,
- * else the AWS SDK's provider chain, which is loaded only then: it is several times the size of everything else here.
+ * Creates the source of the given credentials. Without any, it reads environment variables for each signature, because
+ * Lambda may change them while a function runs. If these are not set, it loads the AWS SDK's provider chain, which is
+ * several times the size of this package.
  */
 export function createCredentialSource(
   option?: AwsCredentialIdentity | AwsCredentialProvider,
@@ -78,80 +81,80 @@ export function createCredentialSource(
   }
   return {
     get: (signal) => read() ?? chain.get(signal),
-    renew: async (refused, signal) => read() ?? chain.renew(refused, signal),
+    renew: async (rejected, signal) => read() ?? chain.renew(rejected, signal),
   }
 }
 
-/** One question to the provider, for all that wait for it. */
-interface Flight {
+/** One call of the provider, shared by all callers that wait for it. */
+interface Refresh {
   readonly forced: boolean
   readonly identity: Promise<AwsCredentialIdentity>
   waiting: number
 }
 
 /**
- * Asks the provider once at a time. A question that takes too long, or that nobody waits for any more, is given up: whoever
- * comes next asks again.
+ * Calls the provider at most once at a time. A provider call is abandoned if it takes too long, or if no caller waits
+ * for it any more. Then the next caller starts a new one.
  */
 export function createProviderSource(provider: AwsCredentialProvider, now: () => number = Date.now): ProviderSource {
   let cached: AwsCredentialIdentity | undefined
-  let flight: Flight | undefined
+  let current: Refresh | undefined
   let forcedAt = Number.NEGATIVE_INFINITY
 
-  const ask = (forced: boolean): Flight => {
-    if (flight !== undefined) return flight
+  const refresh = (forced: boolean): Refresh => {
+    if (current !== undefined) return current
     if (forced) forcedAt = now()
-    // Later, so that a provider that throws at once does not leave its flight behind.
-    const asked = Promise.resolve()
+    // In a microtask, so that a provider that throws synchronously rejects this promise.
+    const identityPromise = Promise.resolve()
       .then(() => provider(forced ? { forceRefresh: true } : undefined))
-      .then((answer) => {
-        const identity = checkIdentity(answer)
-        // A question that was given up may be answered after a later one.
-        if (flight === own || cached === undefined) cached = identity
+      .then((given) => {
+        const identity = checkIdentity(given)
+        // An abandoned provider call may return after a later one.
+        if (current === own || cached === undefined) cached = identity
         return identity
       })
-    const own: Flight = { forced, identity: withinTime(asked), waiting: 0 }
-    flight = own
-    own.identity.catch(() => {}).then(() => leave(own))
+    const own: Refresh = { forced, identity: withinTime(identityPromise), waiting: 0 }
+    current = own
+    own.identity.catch(() => {}).then(() => abandon(own))
     return own
   }
-  const leave = (left: Flight) => {
-    if (flight === left) flight = undefined
+  const abandon = (one: Refresh) => {
+    if (current === one) current = undefined
   }
-  const wait = async (own: Flight, signal: AbortSignal | undefined): Promise<AwsCredentialIdentity> => {
+  const wait = async (own: Refresh, signal: AbortSignal | undefined): Promise<AwsCredentialIdentity> => {
     if (signal === undefined) return own.identity
     own.waiting += 1
     try {
       return await unlessAborted(own.identity, signal)
     } finally {
       own.waiting -= 1
-      if (own.waiting === 0) leave(own)
+      if (own.waiting === 0) abandon(own)
     }
   }
 
   return {
     async get(signal) {
       const left = (cached?.expiration?.getTime() ?? 0) - now()
-      if (!(left > 0)) return wait(ask(false), signal)
+      if (!(left > 0)) return wait(refresh(false), signal)
       // Refreshes in the background; the cached credentials are still valid.
-      if (left < REFRESH_MS) ask(false)
+      if (left < REFRESH_MS) refresh(false)
       return cached as AwsCredentialIdentity
     },
-    async renew(refused, signal) {
-      if (flight !== undefined) {
-        const { forced } = flight
-        const other = await wait(flight, signal).catch(() => undefined)
-        if (other !== undefined && (forced || !isSameIdentity(other, refused))) return other
+    async renew(rejected, signal) {
+      if (current !== undefined) {
+        const { forced } = current
+        const other = await wait(current, signal).catch(() => undefined)
+        if (other !== undefined && (forced || !isSameIdentity(other, rejected))) return other
       }
-      if (cached !== undefined && !isSameIdentity(cached, refused)) return cached
-      // Calls that are refused together need one answer, which they have.
+      if (cached !== undefined && !isSameIdentity(cached, rejected)) return cached
+      // Calls that are rejected together share one forced refresh.
       if (cached !== undefined && Math.abs(now() - forcedAt) < FORCED_PAUSE_MS) return cached
-      return wait(ask(true), signal)
+      return wait(refresh(true), signal)
     },
   }
 }
 
-/** Rejects where a provider takes longer than any should. */
+/** Rejects if a provider exceeds its timeout. */
 async function withinTime(identity: Promise<AwsCredentialIdentity>): Promise<AwsCredentialIdentity> {
   let timer: NodeJS.Timeout | undefined
   const timeUp = new Promise<never>((_, reject) => {
@@ -165,7 +168,7 @@ export function isSameIdentity(a: AwsCredentialIdentity, b: AwsCredentialIdentit
   return a.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey && a.sessionToken === b.sessionToken
 }
 
-/** The same object as long as nothing has changed. */
+/** Returns the same object as long as the variables have not changed. */
 function readEnvironment(
   env: NodeJS.ProcessEnv,
   last: AwsCredentialIdentity | undefined,
@@ -177,12 +180,12 @@ function readEnvironment(
 }
 
 /**
- * A copy of an identity, so that nobody changes it between token and signature.
- * @throws TypeError for one that cannot sign, without showing it
+ * Checks and copies an identity, so that it cannot change between reading the token and signing.
+ * @throws TypeError for an invalid identity, without quoting it
  */
 export function checkIdentity(identity: AwsCredentialIdentity): AwsCredentialIdentity {
   const { accessKeyId, secretAccessKey, sessionToken, expiration }: Partial<AwsCredentialIdentity> = identity ?? {}
-  // A value that no header can hold would end up, readable, in the message of whatever refuses it.
+  // An invalid header value would appear in the error message of the code that rejects it.
   const isSendable = (value: unknown): value is string => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)
   if (!isSendable(accessKeyId)) throw new TypeError('accessKeyId is missing or not printable ASCII')
   if (!isSendable(secretAccessKey)) throw new TypeError('secretAccessKey is missing or not printable ASCII')

@@ -3,28 +3,31 @@ export interface UnsignedRequest {
   readonly method: string
   readonly url: URL
   readonly headers: Headers
-  /** The body's bytes, or the Request that holds it. */
+  /** The body's bytes, or the Request with the body. */
   readonly body: Uint8Array<ArrayBuffer> | Request | undefined
-  /** A text body as it was given, for a `fetch`. */
+  /** A text body as the caller passed it, for a `fetch`. */
   readonly text?: string | undefined
-  /** What else a `fetch` is to be given. */
+  /** Further options for a `fetch`. */
   readonly init?: RequestInit | undefined
 }
 
-/** A body that can be sent as it is, with the content type that `fetch` would give it. */
+/** A body as bytes, with the content type that `fetch` would set. */
 export interface PlainBody {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly text?: string | undefined
   readonly contentType: string | undefined
 }
 
-/** Members of `RequestInit` that are understood here; all others are left to `Request`. */
+/** Members of `RequestInit` that this module reads itself. `Request` reads all others. */
 const PLAIN_MEMBERS: readonly string[] = ['method', 'headers', 'body', 'signal']
 
-/** Methods that `Request` neither changes nor refuses. */
+/** Methods that `Request` neither changes nor rejects. */
 const PLAIN_METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
-/** The bytes of a text, or a copy of bytes, which their owner may change. Undefined for bodies that only `Request` can write. */
+/**
+ * Encodes a text, or copies bytes, which the caller may change later. Undefined for a body that only `Request` can
+ * encode.
+ */
 export function toPlainBody(body: unknown, contentType?: string): PlainBody | undefined {
   if (typeof body === 'string') {
     return { bytes: new TextEncoder().encode(body), text: body, contentType: contentType ?? 'text/plain;charset=UTF-8' }
@@ -33,16 +36,16 @@ export function toPlainBody(body: unknown, contentType?: string): PlainBody | un
 }
 
 /**
- * The request that `fetch(target, init)` would send.
- * @throws TypeError where `fetch` would
+ * Reads the request that `fetch(target, init)` would send.
+ * @throws TypeError for the same inputs as `fetch`
  */
 export function readRequest(target: URL | Request, init: RequestInit = {}): UnsignedRequest {
-  // A Request makes a stream of its body, which costs about a fifth of an unsigned `fetch`.
+  // No Request here: it turns the body into a stream, which costs about a fifth of an unsigned `fetch`.
   if (isPlain(target, init)) {
     const { method = 'GET', headers, body } = init
     return withBody({ method, url: target, headers: new Headers(headers), body: undefined }, toPlainBody(body))
   }
-  // Without the signal, which the call follows itself: a Request that is collected as garbage drops it.
+  // Without the signal, which the call follows itself: a garbage-collected Request no longer follows it.
   const request = init instanceof Request ? new Request(target, init) : target
   return fromRequest(new Request(request, init instanceof Request ? { signal: null } : { ...init, signal: null }), init)
 }
@@ -61,7 +64,7 @@ function isPlain(target: URL | Request, init: RequestInit): target is URL {
   )
 }
 
-/** The request that a `Request` stands for, with `plain` as its body where that is given. */
+/** Reads a `Request`. Its body is `plain` if that is set. */
 export function fromRequest(request: Request, init?: RequestInit, plain?: PlainBody): UnsignedRequest {
   const { method, headers, integrity } = request
   const unsigned: UnsignedRequest = {

@@ -24,36 +24,38 @@ import { sha256Hex } from './sha256.ts'
 import { createSign, isSigned } from './signer.ts'
 import { toWireUrl, type WireUrl } from './wire-url.ts'
 
-/** A call as signing sees it. */
+/** The members of a call that signing reads and updates. */
 export interface SignedCall extends CallInfo {
-  /** Counts the requests that went out. */
+  /** Counts the requests that were sent. */
   attempts: number
-  /** Collects what no error may show. */
+  /** Collects texts that no error may show. */
   readonly secrets: Set<string>
-  /** Of the last request, to compare with the one that a gateway computed. */
+  /** Canonical request of the last attempt, for comparison with the gateway's. */
   canonicalRequest?: string
-  /** Collects what was tried after a refusal. */
+  /** Collects what was changed after a rejection. */
   readonly tried: Set<Remedy>
 }
 
-/** For whom requests are signed, and how they are sent. */
+/** How requests are signed and sent. */
 export interface SigningTarget {
   readonly credentials: CredentialSource
   readonly region: string
   readonly signingName: string
   readonly fetch: Fetch | undefined
   readonly clock: ClockSkew
-  /** Host to sign for and to send, where it is not the URL's own. */
+  /** Host to sign for and to send, if it differs from the URL's host. */
   readonly host?: string | undefined
 }
 
-/** Signs a request and sends it; once more where its token or its time was refused. */
+/** Signs a request and sends it. If the gateway rejects its token or its time, signs and sends it once more. */
 export type SendSigned = (request: UnsignedRequest, call: SignedCall, options: SendOptions) => Promise<ReceivedResponse>
 
-/** Headers that are written anew: a forwarded length, for instance, would be that of another body. */
+/**
+ * Headers of the caller that are dropped, because they are set again: a forwarded length may belong to another body.
+ */
 const NOT_SENT: ReadonlySet<string> = new Set(['connection', 'content-length', 'host', 'x-amz-security-token'])
 
-/** Headers that say how a connection is used, which `fetch` refuses too. */
+/** Headers that control the connection. `fetch` rejects them, too. */
 const OF_CONNECTION: ReadonlySet<string> = new Set([
   'expect',
   'keep-alive',
@@ -95,7 +97,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       for (const secret of [signed.signature, accessKeyId, secretAccessKey, sessionToken]) {
         if (secret !== undefined) call.secrets.add(secret)
       }
-      // A retry follows a response or a timer, by which the event loop has turned.
+      // Only before the first attempt: a retry follows a response or a timer, so the event loop has already turned.
       if (call.attempts === 0) await ready({ fetch, init })
       signal.throwIfAborted()
       call.attempts += 1
@@ -114,7 +116,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
     const signedAt = clock.now(wire.origin)
     const response = await sendOnce(identity, signedAt)
 
-    // The gateway's refusal means that nothing has run, so that any method may be sent again.
+    // No code has run for a request that the gateway rejected, so any method may be sent again.
     if (response.status < 400) return response
     const healable = await readHealable(response, kind)
     const remedy = await findRemedy(healable)
@@ -123,30 +125,30 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
     await response.body?.cancel()
     const second = await sendOnce(remedy.identity, clock.now(wire.origin))
     if (remedy.name === 'corrected clock' && second.status >= 400) {
-      // The date was not the gateway's own, but a proxy's for instance.
+      // The date was not the gateway's, but for example a proxy's.
       if ((await readHealable(second, kind)) === 'time') clock.forget(wire.origin)
     }
     return second
 
     async function findRemedy(
-      refused: typeof healable,
+      rejected: typeof healable,
     ): Promise<{ readonly name: Remedy; readonly identity: AwsCredentialIdentity } | undefined> {
-      if (refused === 'token') {
+      if (rejected === 'token') {
         const renewed = await credentials.renew(identity, signal).catch(() => identity)
         return isSameIdentity(renewed, identity) ? undefined : { name: 'other credentials', identity: renewed }
       }
-      if (refused === undefined) return undefined
+      if (rejected === undefined) return undefined
       if (clock.learn(wire.origin, response.headers)) return { name: 'corrected clock', identity }
-      // Signed before a freeze and sent after it, or signed before another call has corrected the clock.
+      // The request was signed before a freeze and sent after it, or before another call corrected the clock.
       const isStale = Math.abs(clock.now(wire.origin) - signedAt) >= TOLERANCE_MS
       if (isStale) return { name: 'fresh signature', identity }
-      // Signed with an offset that does not help.
+      // The correction of the clock did not help.
       return clock.forget(wire.origin) ? { name: 'corrected clock', identity } : undefined
     }
   }
 }
 
-/** The caller's headers without what signing sets anew, in the form in which they are both sent and signed. */
+/** The caller's headers in the form that is both sent and signed, without those that signing sets. */
 function collectHeaders(given: Headers, url: WireUrl, refuse: Refuse): Record<string, string> {
   if (given.has('authorization')) throw refuse("the header 'authorization' must not be set: signing sets it")
   const host = given.get('host')
@@ -176,7 +178,7 @@ async function readBody(request: Request, signal: AbortSignal, refuse: Refuse): 
   }
 }
 
-/** A promise only where a provider is asked. */
+/** Returns a promise only if a provider is called. */
 function getIdentity(
   credentials: CredentialSource,
   signal: AbortSignal,

@@ -1,32 +1,32 @@
 import { type Check, must } from '../errors/index.ts'
 
-/** What is known of one kind of AWS service. */
+/** Signing rules and limits of one kind of AWS service. */
 export interface ServiceKind {
   /** Signing name of the AWS service, part of the credential scope. */
   readonly signingName: string
-  /** Hosts that name their region, which is the pattern's group. */
+  /** Patterns of host names. Their first group is the region. */
   readonly hosts: readonly RegExp[]
-  /** Paths of this kind, where it shares its hosts with another kind. */
+  /** Pattern of paths, if another kind has the same hosts. */
   readonly paths?: RegExp
   /**
-   * How a path is signed: `twice` encodes what is on the wire once more and collapses repeated slashes, `once` takes it as it
-   * is, because each slash is part of an object's key.
+   * How a path is signed. `twice`: repeated slashes are collapsed, and the sent path is encoded once more. `once`: the
+   * path is signed as it is sent, because each slash is part of an object's key.
    */
   readonly pathEncoding: 'twice' | 'once'
   /** Whether the body's hash is signed. */
   readonly payload: 'signed' | 'unsigned'
-  /** Most bytes of a request's body. */
+  /** Limit of a request's body, in bytes. */
   readonly maxBodySize?: number
-  /** IAM actions that a caller needs. */
+  /** IAM actions that the caller needs. */
   readonly actions: readonly string[]
-  /** Whether refusals come in `errors[]` of the body, as GraphQL has them. */
+  /** Whether a rejection is described in `errors[]` of the body, as in GraphQL. */
   readonly hasErrorList?: boolean
-  /** What `LimitExceededException` stands for: a usage plan's quota, or a rate that passes. */
+  /** What `LimitExceededException` means: a used-up quota of a usage plan, or a temporary rate limit. */
   readonly limitExceeded: 'quota' | 'throttled'
 }
 
 /**
- * Ends of AWS's host names, by partition: IPv4 only, then dual-stack.
+ * Suffixes of AWS host names: first IPv4 only, then dual-stack, one for each partition.
  * @see https://docs.aws.amazon.com/general/latest/gr/rande.html
  */
 const SUFFIXES = [
@@ -49,17 +49,17 @@ const SUFFIXES = [
 const suffix = `(?:${SUFFIXES.join('|').replaceAll('.', '\\.')})`
 const region = '([a-z]{2,}(?:-[a-z]+)+-\\d{1,2})'
 
-/** Each kind's host forms: FIPS endpoints have `-fips` behind their service's name. */
+/** Patterns of host names. FIPS endpoints have `-fips` after the name of the service. */
 const host = (pattern: string) => new RegExp(`^${pattern}$`)
 const regional = (service: string) => host(`[^.]+\\.${service}(?:-fips)?\\.${region}\\.${suffix}`)
 
 /**
- * API Gateway's limit of a request's payload.
+ * API Gateway's limit of a request's body, in bytes.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
  */
 const MAX_API_BODY = 10_485_760
 
-/** `{id}` or `{id}-{vpce}`, and a VPC endpoint's own name, which needs the header `x-apigw-api-id` beside it. */
+/** `{id}` or `{id}-{vpce}`, and the name of a VPC endpoint, which requires the header `x-apigw-api-id`. */
 const apiHosts = [regional('execute-api'), host(`[^.]+\\.execute-api\\.${region}\\.vpce\\.${suffix}`)]
 
 const usual = { hosts: [], pathEncoding: 'twice', payload: 'signed', actions: [], limitExceeded: 'throttled' } as const
@@ -74,9 +74,9 @@ const api: ServiceKind = {
   limitExceeded: 'quota',
 }
 
-/** What requests are signed for, and what is known of it; the first kind that fits counts. */
+/** All known kinds. The first one that matches is used. */
 const KINDS: readonly ServiceKind[] = [
-  // A WebSocket API's management of its connections.
+  // Connection management of a WebSocket API.
   {
     ...api,
     paths: /\/(?:@|%40)connections(?:\/|$)/i,
@@ -88,7 +88,7 @@ const KINDS: readonly ServiceKind[] = [
     ...usual,
     signingName: 'lambda',
     hosts: [host(`[^.]+\\.lambda-url\\.${region}\\.on\\.aws`)],
-    // Both, since October 2025: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+    // Both are required since October 2025: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     actions: ['lambda:InvokeFunctionUrl', 'lambda:InvokeFunction'],
   },
   {
@@ -116,26 +116,28 @@ const KINDS: readonly ServiceKind[] = [
   { ...usual, signingName: 's3express', pathEncoding: 'once' },
 ]
 
-/** What is known of the service that a request is signed for; `path` is that of its URL. */
+/** The kind of a service, by its signing name and the path of the URL. */
 export function findKind(signingName: string, path = ''): ServiceKind {
   const found = KINDS.find((kind) => kind.signingName === signingName && (kind.paths?.test(path) ?? true))
   return found ?? { ...usual, signingName }
 }
 
-/** What signatures are for: AWS region and signing name of the service. */
+/** AWS region and signing name of the service to sign for. */
 export interface Endpoint {
   readonly region: string
   readonly signingName: string
 }
 
-/** What options say of an endpoint, and what is taken where neither they nor the host say anything. */
+/** Options for an endpoint, and the region if neither options nor host contain one. */
 export interface EndpointOptions {
   readonly region?: string | undefined
   readonly signingName?: string | undefined
   readonly defaultRegion?: string | undefined
 }
 
-/** Brings host and options together. A text says where they contradict each other or do not say enough. */
+/**
+ * Combines host and options. Returns a text that describes the problem if they contradict each other or are incomplete.
+ */
 export function resolveEndpoint(hostname: string, options: EndpointOptions): Endpoint | string {
   const known = readHost(hostname)
   for (const key of ['region', 'signingName'] as const) {
@@ -169,13 +171,13 @@ function isAwsHost(hostname: string): boolean {
 
 const regionPattern = new RegExp(`^${region}$`)
 
-/** A region that a credential scope can hold. */
+/** Accepts a region that a credential scope can contain. */
 export const regionCheck: Check = must(
   'a region such as eu-central-1',
   (value: unknown) => typeof value === 'string' && isRegion(value.trim()),
 )
 
-/** A signing name that a credential scope can hold. */
+/** Accepts a signing name that a credential scope can contain. */
 export const signingNameCheck: Check = must(
   'a signing name such as execute-api',
   (value: unknown) => typeof value === 'string' && /^[\w.-]+$/.test(value),

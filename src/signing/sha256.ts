@@ -1,11 +1,11 @@
 import { createHmac, hash, type KeyObject } from 'node:crypto'
 
-/** Hex digest of a text (as UTF-8) or of bytes. */
+/** SHA-256 of a text (as UTF-8) or of bytes, in hex. */
 export function sha256Hex(data: string | Uint8Array): string {
   return hash('sha256', data, 'hex')
 }
 
-/** Hex HMAC of a text. */
+/** HMAC of a text, in hex. */
 export function hmacHex(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest('hex')
 }

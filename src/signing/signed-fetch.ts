@@ -23,13 +23,17 @@ import { regionCheck, signingNameCheck } from './service-table.ts'
 
 /** Options of `createSignedFetch`. */
 export interface SignedFetchOptions {
-  /** Identity or provider; default: the environment's credentials, else the AWS SDK's provider chain. */
+  /**
+   * An identity or a provider function. Default: from environment variables, else from the AWS SDK's provider chain.
+   */
   readonly credentials?: AwsCredentialIdentity | AwsCredentialProvider
-  /** AWS region of the credential scope, such as `eu-central-1`; has no default. */
+  /** AWS region to sign for, such as `eu-central-1`. Required. */
   readonly region: string
-  /** Signing name of the AWS service, such as `execute-api`, `lambda` or `appsync`; has no default. */
+  /** Signing name of the AWS service, such as `execute-api`, `lambda` or `appsync`. Required. */
   readonly service: string
-  /** What sends the signed request; default: Node.js's own client, or global `fetch` where that has been replaced. */
+  /**
+   * Function that sends the signed request. Default: Node.js's HTTP client, or global `fetch` if it has been replaced.
+   */
   readonly fetch?: typeof globalThis.fetch
 }
 
@@ -41,15 +45,14 @@ const checkOptions = members('createSignedFetch', {
 })
 
 /**
- * A `fetch` that signs what it sends with Signature Version 4: any URL, no retries, no followed redirects.
- * Rejects with `ServiceRequestError` for what cannot be signed, otherwise as `fetch` does.
- * @param options For whom to sign; region and service have no defaults.
+ * Creates a `fetch` that signs requests to any URL with Signature Version 4. It neither retries nor follows redirects.
+ * It rejects with a `ServiceRequestError` if a request cannot be signed, else with the errors of `fetch`.
+ * @param options Region and service to sign for, and credentials.
  * @throws ServicesConfigurationError listing every mistake in the options
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function createSignedFetch(options: SignedFetchOptions): typeof globalThis.fetch {
   const problems: string[] = []
-  // Both have no default.
   for (const name of ['region', 'service'] as const) {
     if (options?.[name] === undefined) problems.push(`${name}: is missing`)
   }
@@ -60,7 +63,7 @@ export function createSignedFetch(options: SignedFetchOptions): typeof globalThi
   const credentials = createCredentialSource(options.credentials)
   const sendSigned = createSendSigned({ credentials, region, signingName: service, fetch, clock: createClockSkew() })
   return async (input, init) => {
-    // Asks `input` each time: the signal of a Request that is collected as garbage no longer follows its source.
+    // Reads the signal again each time: the signal of a garbage-collected Request no longer follows its source.
     const findSignal = () => init?.signal ?? (input instanceof Request ? input.signal : undefined)
     const signal = findSignal() ?? new AbortController().signal
     const secrets = new Set<string>()
@@ -77,7 +80,7 @@ export function createSignedFetch(options: SignedFetchOptions): typeof globalThi
   }
 }
 
-/** As `fetch` fails: with a `TypeError` whose cause says why, and nothing else of what has failed. */
+/** Creates the error that `fetch` would throw: a `TypeError` with a cause. Other members of the error are dropped. */
 function toFetchError(thrown: unknown, message: string, secrets: ReadonlySet<string>): unknown {
   const error = toShowable(thrown)
   if (error instanceof ServiceError) return error

@@ -6,45 +6,48 @@ import { hmacHex } from './sha256.ts'
 import { deriveSigningKey } from './signing-key.ts'
 import type { WireUrl } from './wire-url.ts'
 
-/** Whom requests are signed for. */
+/** Region and service that requests are signed for. */
 export interface SigningScope {
   readonly region: string
   /** Signing name of the AWS service. */
   readonly service: string
 }
 
-/** A request as it goes on the wire, but for what signing adds. */
+/** A request as it is sent, without the headers that signing adds. */
 interface SignableRequest {
   readonly method: string
   readonly wire: WireUrl
   /** Names in lower case, values without excess white space. */
   readonly headers: Readonly<Record<string, string>>
-  /** Hex SHA-256 of the body, or the word for an unsigned one. */
+  /** SHA-256 of the body in hex, or `UNSIGNED-PAYLOAD`. */
   readonly payloadHash: string
 }
 
 interface SignedRequest {
-  /** The request's headers and those of the signature. */
+  /** The headers of the request, and those that signing adds. */
   readonly headers: Record<string, string>
   readonly canonicalRequest: string
   readonly signature: string
 }
 
-/** A promise only where a key must be derived first. */
+/** Returns a promise only if it must derive a signing key. */
 export type Sign = (
   request: SignableRequest,
   identity: AwsCredentialIdentity,
   signingDate: Date,
 ) => SignedRequest | Promise<SignedRequest>
 
-/** A key is one identity's for one day. */
+/** A signing key. It is valid for one identity and one day. */
 interface SigningKey {
   readonly identity: AwsCredentialIdentity
   readonly shortDate: string
   readonly key: KeyObject
 }
 
-/** Signs with Signature Version 4. Keeps one key, so that a token is never sent with another identity's signature. */
+/**
+ * Creates a signer for Signature Version 4. It caches one key with its identity, so that token and signature always
+ * match.
+ */
 export function createSign({ region, service }: SigningScope): Sign {
   const { pathEncoding } = findKind(service)
   let last: SigningKey | undefined
@@ -78,14 +81,14 @@ export function createSign({ region, service }: SigningScope): Sign {
   }
 }
 
-/** `YYYYMMDDTHHMMSSZ`. @throws RangeError for a time that has no such form */
+/** Formats a time as `YYYYMMDDTHHMMSSZ`. @throws RangeError for a year with more than four digits */
 function toAmzDate(date: Date): string {
   const text = date.toISOString().replace(/[-:]|\.\d{3}/g, '')
   if (!/^\d{8}T\d{6}Z$/.test(text)) throw new RangeError('the year has more than four digits')
   return text
 }
 
-/** An allow-list: what is not signed may be changed on the way, as proxies and tracers do. */
+/** Whether a header is signed. Only these are, because proxies and tracers change others on the way. */
 export function isSigned(header: string): boolean {
   return header === 'content-type' || header.startsWith('x-amz-')
 }

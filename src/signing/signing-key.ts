@@ -2,7 +2,7 @@ import { createHash, createHmac, createSecretKey, type Hash, type Hmac, type Key
 import { getSigningKey } from '@aws-sdk/signature-v4'
 import type { AwsCredentialIdentity } from './credentials.ts'
 
-/** What a signing key is derived for: it signs for one day, one region and one service. */
+/** Scope of a signing key: one day, one region and one service. */
 export interface SigningKeyScope {
   /** `YYYYMMDD` */
   readonly shortDate: string
@@ -22,12 +22,12 @@ export async function deriveSigningKey(
   return createSecretKey(await getSigningKey(Sha256, identity, shortDate, region, service))
 }
 
-/** Node's own SHA-256 and HMAC in the shape that `getSigningKey` takes. */
+/** Node.js's SHA-256 and HMAC with the interface that `getSigningKey` requires. */
 export class Sha256 {
   readonly #hash: Hash | Hmac
 
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    // The SDK's type allows an ArrayBuffer too; its keys are texts and bytes.
+    // The SDK's type also allows an ArrayBuffer, but the SDK passes only texts and bytes.
     this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret as string | Uint8Array)
   }
 

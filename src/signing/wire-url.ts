@@ -1,24 +1,24 @@
 import type { RequestTarget } from '../transport/index.ts'
 import type { ServiceKind } from './service-table.ts'
 
-/** A URL in the one form in which it is both sent and signed. */
+/** A URL in the form that is both sent and signed. */
 export interface WireUrl extends RequestTarget {
   readonly origin: string
   readonly path: string
-  /** Encoded names and values in the order in which they are sent. */
+  /** Encoded names and values, in the order of the URL. */
   readonly query: readonly (readonly [name: string, value: string])[]
 }
 
-/** Nothing to encode, no dot segment, no slash twice: most paths. */
-// Stryker disable next-line Regex: one that fits fewer paths only costs.
+/** Most paths: nothing to encode, no dot segment, no repeated slash. */
+// Stryker disable next-line Regex: a pattern that matches fewer paths only costs time.
 const PLAIN_PATH = /^(\/[\w\-~]+)*\/?$/
 const UNRESERVED = /[\w\-.~]/
 const PATH_UNSAFE = /%(?![\da-f]{2})|[^\w\-.~/%]/gi
 const QUERY_UNSAFE = /%[\da-f]{2}|[^\w\-.~]/gi
 
 /**
- * Writes a URL in the strict form of RFC 3986 (section 2.3: everything but unreserved characters is encoded), the only
- * one in which API Gateway's view of a request and the signer's cannot differ. WHATWG's own form leaves `! ' ( ) *`.
+ * Encodes a URL strictly by RFC 3986, section 2.3: everything but unreserved characters. Only in this form do API
+ * Gateway and the signer always see the same request. The URL parser does not encode `! ' ( ) *`.
  */
 export function toWireUrl(url: URL, pathEncoding: ServiceKind['pathEncoding'] = 'twice'): WireUrl {
   const path = pathEncoding === 'once' ? encodeSegments(url.pathname) : encodePath(url.pathname)
@@ -29,7 +29,7 @@ export function toWireUrl(url: URL, pathEncoding: ServiceKind['pathEncoding'] = 
   return { href: origin + target, origin, protocol, hostname, port, host, target, path, query }
 }
 
-/** Encodes a path: valid escapes stay as written, stray `%` are encoded, repeated slashes collapse to one. */
+/** Encodes a path. Valid escapes stay as they are, other `%` are encoded, and repeated slashes are collapsed. */
 export function encodePath(pathname: string): string {
   if (PLAIN_PATH.test(pathname)) return pathname
   return encodeSegments(removeDotSegments(pathname).replace(/\/{2,}/g, '/'))
@@ -39,7 +39,9 @@ function encodeSegments(pathname: string): string {
   return pathname.replace(PATH_UNSAFE, percentEncode)
 }
 
-/** The URL parser of Node.js 22 leaves some behind another segment that starts with a dot, as in `/.a/.` Slashes may repeat. */
+/**
+ * Removes dot segments that the URL parser of Node.js 22 leaves after a segment that starts with a dot, as in `/.a/.`
+ */
 function removeDotSegments(path: string): string {
   if (!/\/\.{1,2}(\/|$)/.test(path)) return path
   const kept: string[] = []
@@ -64,7 +66,7 @@ function parseQuery(search: string): [string, string][] {
   return pairs
 }
 
-/** A `+` is a space here, as in every form-encoded query; escapes are brought to their one canonical spelling. */
+/** Encodes a name or value. A `+` means a space, as in form-encoded queries. Escapes are normalized. */
 function encodeQueryPart(part: string): string {
   return part.replaceAll('+', ' ').replace(QUERY_UNSAFE, (match) => {
     if (match.length < 3) return percentEncode(match)
@@ -73,7 +75,7 @@ function encodeQueryPart(part: string): string {
   })
 }
 
-/** For a parsed URL's characters, which are all ASCII, and none of them a control. */
+/** Encodes a character of a parsed URL, which is ASCII and no control character. */
 function percentEncode(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 }

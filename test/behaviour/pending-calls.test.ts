@@ -318,9 +318,9 @@ describe('when the handler ends,', () => {
 
 describe('the calls of an invocation', () => {
   const createCall = () => ({
-    ...{ service: 'ai', method: 'POST', path: '/x', failure: undefined as unknown, isHeard: false, isCut: false },
+    ...{ service: 'ai', method: 'POST', path: '/x', failure: undefined as unknown, hasListener: false, isCut: false },
     cut: vi.fn(),
-    warnUnheard: vi.fn(),
+    warnUnawaited: vi.fn(),
   })
 
   it('leave no timer, and are not waited for once they have ended', async () => {
@@ -345,9 +345,9 @@ describe('the calls of an invocation', () => {
     calls.add(call as unknown as ServiceCall)
     calls.remove(call as unknown as ServiceCall)
     calls.finish(false)
-    expect(call.warnUnheard).toHaveBeenCalledOnce()
+    expect(call.warnUnawaited).toHaveBeenCalledOnce()
     await new Promise(setImmediate)
-    expect(call.warnUnheard).toHaveBeenCalledOnce()
+    expect(call.warnUnawaited).toHaveBeenCalledOnce()
   })
 })
 

@@ -161,7 +161,7 @@ describe('TLS', () => {
     onTestFinished(service.close)
     const { code, stdout, stderr } = await run([command, service.url], { env: keys })
     expect(code).toBe(1)
-    expect(stdout + stderr).toMatch(/DEPTH_ZERO_SELF_SIGNED_CERT[\s\S]*not trusted for its name/)
+    expect(stdout + stderr).toMatch(/DEPTH_ZERO_SELF_SIGNED_CERT[\s\S]*not trusted for this host name/)
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hintFor, type RefusedCall } from '../../../src/errors/hint.ts'
+import { hintFor, type RejectedCall } from '../../../src/errors/hint.ts'
 import { classifyRefusal } from '../../../src/errors/refusal.ts'
 import { createServices, ServiceAuthError } from '../../../src/index.ts'
 import { findKind } from '../../../src/signing/service-table.ts'
@@ -7,7 +7,7 @@ import { IDENTITY, rejection, useGateway } from '../../support/helpers.ts'
 
 const API = findKind('execute-api')
 
-const CALL: RefusedCall = {
+const CALL: RejectedCall = {
   method: 'POST',
   path: '/publish/blog',
   url: 'https://h.example/prod',
