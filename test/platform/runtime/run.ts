@@ -1,6 +1,6 @@
 /**
- * `npm run test:runtime`: examples under AWS's own runtime client, against a Runtime API and services on loopback: one
- * invocation at a time, several side by side, and through freezes in which idle connections end.
+ * `npm run test:runtime [invocations]`: examples under AWS's own runtime client, against a Runtime API and services on
+ * loopback: one invocation at a time, several side by side, and through freezes in which idle connections end.
  */
 import { deploy } from './functions.ts'
 import { installClient, whyNotBuildable } from './ric.ts'

@@ -11,7 +11,7 @@ const FUNCTION_ARN = 'arn:aws:lambda:us-east-1:123456789012:function:example'
 const INVOCATION_MS = 20_000
 
 /** More than any scenario needs. */
-const MAX_INVOCATIONS = 5_000
+const MAX_INVOCATIONS = 20_000
 
 export interface Invocation {
   readonly traceId: string
