@@ -1,4 +1,4 @@
-/** Cold starts of bundled programs: time from the start of the process to its first response, and bytes loaded at start. */
+/** Measures cold starts of bundled programs: time from the process's start to its first response, and bytes loaded. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -14,7 +14,7 @@ const CREDENTIALS = `const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_K
 const service = 'execute-api', credentials = { accessKeyId, secretAccessKey, sessionToken }`
 const CONTEXT = '{ getRemainingTimeInMillis: () => 30000 }'
 
-/** Each ends with the body of its response in `answer`, which `bundle` checks. */
+/** Each program stores the body of its response in `answer`, which `bundle` checks. */
 const programs = {
   'fetch, unsigned': `const answer = await (await fetch(url, ${POST})).json()`,
   'ky, unsigned': `import ky from 'ky'
@@ -54,7 +54,7 @@ export type ColdName = keyof typeof programs
 export const coldNames = Object.keys(programs) as ColdName[]
 
 export interface Cold {
-  /** Minified bytes of the entry and its static imports, without what `import()` loads later. */
+  /** Minified bytes of the entry and its static imports, without modules that `import()` loads later. */
   readonly bytes: Readonly<Record<ColdName, number>>
   /** Milliseconds to the first response. */
   readonly times: Summary<ColdName, 'ms'>
@@ -87,7 +87,7 @@ export async function measureCold(names: readonly ColdName[], starts: number): P
   }
 }
 
-/** ES modules for Node.js by esbuild's defaults, minified; split, so that the provider chain is a file of its own. */
+/** Bundles ES modules with esbuild's defaults, minified. Split, so that the provider chain is a separate file. */
 async function bundle(program: string, outdir: string): Promise<Metafile> {
   const contents = `const url = process.env.AI_SERVICE_API_URL + '/jobs'
     ${program}
@@ -96,7 +96,7 @@ async function bundle(program: string, outdir: string): Promise<Metafile> {
   const { metafile } = await build({
     stdin: { contents, resolveDir: import.meta.dirname },
     outdir,
-    // The package as it is built: the repository's own configuration leads to its sources.
+    // The built package: the repository's tsconfig.json would resolve it to the sources.
     tsconfigRaw: '{}',
     bundle: true,
     minify: true,
@@ -106,14 +106,14 @@ async function bundle(program: string, outdir: string): Promise<Metafile> {
     target: 'node22',
     format: 'esm',
     outExtension: { '.js': '.mjs' },
-    // CommonJS dependencies call it.
+    // CommonJS dependencies call `require`.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'error',
   })
   return metafile
 }
 
-/** Bytes of the entry and of all that it imports before it runs. */
+/** Bytes of the entry and of its static imports. */
 function loadedAtStart({ outputs }: Metafile): number {
   const loaded = new Set<string>()
   const load = (file: string) => {

@@ -1,4 +1,4 @@
-/** How costs grow: with concurrency, with the size of a body, with the number of services. */
+/** Measures how costs grow with concurrency, with the size of a body, and with the number of services. */
 import type { Line, Panel } from './chart.ts'
 import { type Contender, measure, type Plan } from './rounds.ts'
 
@@ -6,7 +6,7 @@ type Points = [x: number, y: number][]
 
 export interface Growth {
   readonly panels: readonly Panel[]
-  /** Per line of the chart: what grows, for whom, the first and the last cost, and the power at the end. */
+  /** For each line of the chart: cost, contender, first and last value, and the power at the end. */
   readonly rows: readonly (readonly string[])[]
 }
 
@@ -25,7 +25,7 @@ export async function measureGrowth(): Promise<Growth> {
     (concurrency) => ({
       rounds: 6,
       concurrency,
-      // A multiple of the concurrency: each lane makes as many calls.
+      // A multiple of the concurrency, so that each lane makes the same number of calls.
       count: Math.ceil(1_000 / concurrency) * concurrency,
       warmUp: Math.ceil(3_000 / concurrency) * concurrency,
     }),
@@ -70,7 +70,7 @@ export async function measureGrowth(): Promise<Growth> {
   return { panels, rows }
 }
 
-/** CPU of each contender over the values of `xs`. */
+/** Measures the CPU time of each contender for each value of `xs`. */
 async function plot<Name extends string>(
   title: string,
   xs: readonly number[],
@@ -108,7 +108,7 @@ function count(value: number): string {
   return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
 }
 
-/** Slope between the last point and the one a power of ten before it: 0 is flat, 1 is linear. */
+/** Slope over the last power of ten: 0 is flat, 1 is linear. */
 function power(points: Points): number {
   const [x2, y2] = points.at(-1) as Points[number]
   const [x1, y1] = points.findLast(([x]) => x <= x2 / 10) as Points[number]

@@ -10,7 +10,7 @@ const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'u
 const START = '<!-- bench -->'
 const END = '<!-- /bench -->'
 
-/** The version that is installed; package.json has ranges too. */
+/** The installed version: package.json may have a range. */
 export function versionOf(name: string): string {
   return packages[`node_modules/${name}`]?.version ?? ''
 }
@@ -19,13 +19,13 @@ export function machine(): string {
   return `Node.js ${process.versions.node}, ${process.platform} ${process.arch}, ${cpus().length} cores (${cpus()[0]?.model})`
 }
 
-/** The first column holds text, all others numbers. */
+/** Creates a table. The first column is text, the others are numbers. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [line(head), `|---|${'---:|'.repeat(head.length - 1)}`, ...rows.map(line)].join('\n')
 }
 
-/** Puts the text between the README's markers. */
+/** Writes the report between the README's markers. */
 export function writeToReadme(report: string): void {
   const file = join(root, 'README.md')
   const readme = readFileSync(file, 'utf8')

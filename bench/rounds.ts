@@ -1,4 +1,4 @@
-/** Interleaved rounds of several contenders, each in a process of its own, beside a server in another. */
+/** Runs interleaved rounds of several contenders. Each contender and the server has its own process. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ export interface Round {
   readonly p99: number
   /** Milliseconds of the whole round. */
   readonly wall: number
-  /** Bytes by which the process's resident set grew at most, for the kind `memory`. */
+  /** Largest growth of the process's resident set in bytes, for the kind `memory`. */
   readonly peak: number
 }
 
@@ -35,7 +35,7 @@ export interface Plan extends Task {
   readonly rounds: number
   /** Runs before the first round. */
   readonly warmUp?: number
-  /** How often all processes are started anew: one process is compiled differently from the next. */
+  /** How often all processes are started again: V8 compiles each process differently. */
   readonly starts?: number
   readonly isTls?: boolean
 }
@@ -60,7 +60,7 @@ export async function measure<Name extends string>(
       }
       for (let round = 1; round <= rounds; round += 1) {
         progress(`${title}: start ${start} of ${starts}, round ${round} of ${rounds}`)
-        // In both directions, so that no contender always follows the same other one.
+        // In both directions, so that a contender does not always follow the same one.
         for (const [name, worker] of (start + round) % 2 === 0 ? workers : workers.toReversed()) {
           measured[name].push(await ask(worker, task))
         }
@@ -72,7 +72,7 @@ export async function measure<Name extends string>(
   return summarize(measured)
 }
 
-/** Runs `use` with the base URL of a service on a server in a process of its own. */
+/** Runs `use` with the base URL of a service in another process. */
 export async function withServer(isTls: boolean, use: (url: string) => Promise<void>): Promise<void> {
   const server = startChild('server.ts', isTls ? ['tls'] : [], process.env)
   const [url] = await once(server, 'message')
@@ -86,7 +86,7 @@ async function ask(worker: ChildProcess, task: Task): Promise<Round> {
   return round
 }
 
-/** Starts a module of this folder, which ends when it is disconnected. If it fails, so does the bench. */
+/** Starts a module of this folder as a process. It ends when it is disconnected. If it fails, the bench fails. */
 function startChild(file: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
   return fork(join(import.meta.dirname, file), args, { env }).on('exit', (code, signal) => {
     if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code ?? signal}`)
@@ -96,7 +96,7 @@ function startChild(file: string, args: readonly string[], env: NodeJS.ProcessEn
 const PROGRESS_MS = 5_000
 let lastProgress = 0
 
-/** One line that changes on a terminal; elsewhere a line every few seconds. */
+/** Shows progress: one changing line on a terminal, else a line every few seconds. */
 export function progress(text = ''): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
   else if (text !== '' && Date.now() - lastProgress >= PROGRESS_MS) {

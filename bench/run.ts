@@ -1,6 +1,6 @@
 /**
- * `npm run bench` measures calls, cold starts, signing, invocations and growth, beside other clients. It prints tables and
- * draws charts into `docs`; with `--write` it writes the tables into the README too.
+ * `npm run bench` measures calls, cold starts, signing, invocations and growth, and compares them with other clients.
+ * It prints tables and draws charts into `docs`. With `--write`, it also writes the tables into the README.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,7 +1,7 @@
 /**
- * A service in a process of its own, so that its CPU time is not counted as the client's. Tells its parent its base URL.
- * With the argument `tls` it serves HTTPS; `localhost.pem` holds its key and self-signed certificate, made by
- * `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
+ * A service in its own process, so that its CPU time does not count for the client. It sends its base URL to its
+ * parent. With the argument `tls`, it serves HTTPS. `localhost.pem` has its key and self-signed certificate, which were
+ * made with `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
  * -addext subjectAltName=DNS:localhost,IP:127.0.0.1`.
  */
 import { readFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ const isTls = process.argv[2] === 'tls'
 const pem = isTls ? readFileSync(certificate) : ''
 const server = isTls ? createTlsServer({ key: pem, cert: pem }, respond) : createServer(respond)
 server.keepAliveTimeout = 0
-// The default backlog of 511 drops some of 1,000 connections made at once; their retransmission takes a second.
+// The default backlog of 511 drops some of 1,000 simultaneous connections. Their retransmission takes a second.
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
   process.send?.(`${isTls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}/prod`)
 })

@@ -1,4 +1,4 @@
-/** One contender in a process of its own, as in a function of its own: no other's types or garbage slow it down. */
+/** One contender in its own process, so that types and garbage of another do not slow it down. */
 import type { ClientName } from './clients.ts'
 import type { Body } from './fixture.ts'
 import type { Contender, Round, Task } from './rounds.ts'
@@ -20,7 +20,7 @@ async function prepare(contender: Contender): Promise<() => unknown> {
     case 'memory': {
       const call = await loadClient(contender.client)
       const send = (size: number) => call(contender.isText ? 'x'.repeat(size) : new Uint8Array(size).fill(120))
-      // Loads what only the first call loads.
+      // Loads modules that only the first call loads.
       await send(2)
       return () => send(contender.size)
     }
@@ -44,7 +44,7 @@ async function measure(run: () => unknown, { count, concurrency = 1 }: Task): Pr
   const isCall = contender.kind === 'call'
   const lane = async () => {
     for (let left = count / concurrency; left > 0; left -= 1) {
-      // Reading the clock twice costs nothing beside a call, but much beside an invocation.
+      // Two clock readings cost little compared with a call, but much compared with an invocation.
       if (isCall) times.push(await time(run))
       else await run()
     }

@@ -19,7 +19,7 @@ export const IDENTITY: AwsCredentialIdentity = {
 
 export const TRACE_ID = 'Root=1-67f1a2b3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1'
 
-/** Sets variables until the test is over; undefined removes one. */
+/** Sets environment variables until the end of the test. Undefined removes a variable. */
 export function setEnv(variables: Readonly<Record<string, string | undefined>>): void {
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
   onTestFinished(() => {
@@ -27,7 +27,7 @@ export function setEnv(variables: Readonly<Record<string, string | undefined>>):
   })
 }
 
-/** A local gateway for one test, with its variables in the environment. */
+/** Starts a local gateway for one test, and sets its environment variables. */
 export async function useGateway(services: LocalGatewayOptions['services']): Promise<LocalGateway> {
   const gateway = await startLocalGateway({ services, credentials: IDENTITY })
   onTestFinished(gateway.close)
@@ -42,7 +42,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** A request by hand, without any client of ours. */
+/** Sends a request with `node:http`, without this package's client. */
 export function sendRaw(
   gateway: LocalGateway,
   path: string,
@@ -70,7 +70,7 @@ export function sendRaw(
   })
 }
 
-/** Headers that another signer, aws4, writes. */
+/** Headers of a request that another signer, aws4, has signed. */
 export function foreignHeaders(
   gateway: LocalGateway,
   path: string,
@@ -97,7 +97,7 @@ export interface Recorder {
   readonly close: () => Promise<void>
 }
 
-/** A server that keeps requests as they came off the wire and answers 200. */
+/** Starts a server that records received requests and responds with 200. */
 export async function startRecorder(): Promise<Recorder> {
   const requests: ReceivedRequest[] = []
   const server = createServer(async (incoming, response) => {
@@ -119,7 +119,7 @@ export async function startRecorder(): Promise<Recorder> {
   }
 }
 
-/** Has a server listen on loopback until the test is over; gives its port. */
+/** Lets a server listen on loopback until the end of the test. Returns its port. */
 export async function listen(server: Server, port = 0): Promise<number> {
   const sockets = new Set<{ destroy(): void }>()
   server.on('connection', (socket) => {
@@ -134,7 +134,7 @@ export async function listen(server: Server, port = 0): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** A port of loopback that takes no connections. */
+/** Finds a port on loopback without a listener. */
 export async function findClosedPort(): Promise<number> {
   const server = createTcpServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -143,7 +143,7 @@ export async function findClosedPort(): Promise<number> {
   return port
 }
 
-/** Gives host names addresses of their own until the test is over. */
+/** Resolves host names to the given addresses until the end of the test. */
 export function resolveHosts(hosts: Readonly<Record<string, readonly string[]>>): void {
   const spy = vi.spyOn(dns, 'lookup').mockImplementation(((name: string, options: object, callback: LookupCallback) => {
     const found = hosts[name]?.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
@@ -160,7 +160,7 @@ export function resolveHosts(hosts: Readonly<Record<string, readonly string[]>>)
 
 type LookupCallback = (...args: readonly unknown[]) => void
 
-/** What a promise rejects with; fails when it does not. */
+/** Returns the rejection of a promise. Throws if the promise resolves. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     (value) => {
@@ -170,7 +170,7 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   )
 }
 
-/** A response of an in-memory transport. */
+/** Creates a response of an in-memory transport. */
 export function answer(
   body: ConstructorParameters<typeof Response>[0] = '{}',
   init: ResponseInit = {},

@@ -6,7 +6,7 @@ export interface RawServer {
   readonly close: () => Promise<void>
 }
 
-/** A server that reads a request's head and answers with whatever `respond` writes, HTTP or not. */
+/** Starts a TCP server that reads a request and sends the output of `respond`, which need not be HTTP. */
 export async function startRawServer(respond: (socket: Socket, request: string) => void): Promise<RawServer> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -38,7 +38,7 @@ export async function startRawServer(respond: (socket: Socket, request: string) 
   }
 }
 
-/** Writes as much as the connection takes, without an end. */
+/** Writes endlessly, as fast as the connection accepts data. */
 export function writeWithoutEnd(socket: Socket, chunk: Buffer): void {
   const write = () => {
     while (!socket.destroyed && socket.write(chunk));
