@@ -71,7 +71,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   #source: Readable | null
   #ahead: NodeJS.Immediate | undefined
   #unread: NodeJS.Timeout | undefined
-  /** True while the body is read. */
+  /** True after reading of the body has started. */
   #isReading = false
   /** True after a method has read the whole body: it cannot be read again. */
   #isCollected = false
