@@ -3,23 +3,23 @@ import net from 'node:net'
 import tls from 'node:tls'
 import type { BaseUrl } from '../config/index.ts'
 
-/** What was measured, or why it failed. */
+/** Result or error of a step, with its duration. */
 export type Measured<T> =
   | { readonly ok: true; readonly value: T; readonly durationMs: number }
   | { readonly ok: false; readonly error: unknown; readonly durationMs: number }
 
-/** A connection that was made, and closed again. */
+/** Information about a connection. */
 export interface Connection {
-  /** Such as `TLSv1.3`; null for plain http. */
+  /** For example `TLSv1.3`. Null for plain http. */
   readonly protocol: string | null
-  /** When the host's certificate ends; absent for plain http. */
+  /** Expiration of the host's certificate. Undefined for plain http. */
   readonly certificateEnd: Date | undefined
 }
 
-/** Milliseconds that each step may take; false for no bound. */
+/** Timeout of a step in milliseconds. False: none. */
 export type Bound = number | false
 
-/** Runs a step and measures it; never rejects. */
+/** Runs a step and measures its duration. Never rejects. */
 export async function measure<T>(timeout: Bound, step: () => Promise<T>): Promise<Measured<T>> {
   const startedAt = performance.now()
   const durationMs = () => performance.now() - startedAt
@@ -39,13 +39,13 @@ export async function measure<T>(timeout: Bound, step: () => Promise<T>): Promis
   }
 }
 
-/** The addresses that a connection to the host would try. */
+/** Resolves the addresses of a host. */
 export async function findAddresses({ hostname }: BaseUrl): Promise<readonly string[]> {
   const found = await lookup(withoutBrackets(hostname), { all: true })
   return found.map(({ address }) => address)
 }
 
-/** Connects as a call would, and closes the connection. `serverName` is what the certificate must be for. */
+/** Connects like a call, then closes the connection. The certificate must be valid for `serverName`. */
 export function connect(base: BaseUrl, serverName: string | undefined, timeout: Bound): Promise<Connection> {
   const { protocol, port } = new URL(base.origin)
   const host = withoutBrackets(base.hostname)
@@ -73,7 +73,7 @@ function describeTls(socket: tls.TLSSocket): Connection {
   }
 }
 
-/** As URLs have IPv6 addresses, and no lookup has. */
+/** IPv6 addresses have brackets in URLs only. */
 function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '')
 }

@@ -2,11 +2,11 @@ import { createReadStream } from 'node:fs'
 import { messageOf } from '../errors/index.ts'
 import { UsageError } from './context.ts'
 
-/** API Gateway's limit of a request's payload, in bytes. */
+/** API Gateway's limit of a request's body, in bytes. */
 export const MAX_DATA = 10_485_760
 
 /**
- * Bytes of a body: a text, `@file`, or `-` for standard input.
+ * Reads the bytes of a body: a text, `@file`, or `-` for standard input.
  * @throws UsageError for a file that cannot be read, Error for more than 10 MB
  */
 export async function readData(data: string, stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
@@ -35,7 +35,7 @@ async function collect(source: AsyncIterable<Uint8Array>, name: string): Promise
   return new Uint8Array(Buffer.concat(chunks))
 }
 
-/** Content type of a body that the command line gives none for. */
+/** Content type of a body if the command line sets none. */
 export function contentTypeOf(bytes: Uint8Array): string {
   try {
     JSON.parse(Buffer.from(bytes).toString())
