@@ -70,7 +70,7 @@ it('the other packages export a signer, and no circuit breaker, mocks or gateway
 })
 
 it('the page on signing lists the odd URLs with which requests of each signer are rejected', async () => {
-  const listed = tableOf(pageAt('docs/signing.md'), 'signer', 'refused').map(([signer = '', count, urls = '']) => {
+  const listed = tableOf(pageAt('docs/signing.md'), 'signer', 'rejected').map(([signer = '', count, urls = '']) => {
     const odd = [...urls.matchAll(/`([^`]+)`/g)].map(([, url]) => url)
     expect(String(odd.length)).toBe(count)
     return [signer.replace(/ [\d.]+(, .*)?$/, ''), odd]
