@@ -23,7 +23,7 @@ const MEMBERS: readonly (readonly [object: object, name: string | symbol])[] = [
 // Node.js sets its dispatcher at the first use of `fetch`.
 await fetch('data:,')
 const members = MEMBERS.map(([object, name]) => Reflect.get(object, name))
-const readStore = () => Reflect.get(globalThis, 'awslambda')?.InvokeStore
+const readStore = () => (Reflect.get(globalThis, 'awslambda') as { InvokeStore?: unknown } | undefined)?.InvokeStore
 const store = readStore()
 const env = { ...process.env }
 const countListeners = () => process.eventNames().map((event) => [event, process.listenerCount(event)])
