@@ -28,10 +28,12 @@ const EXCEPTIONS = [
   'test/unit/transport/unread-response.test.ts',
 ]
 
-const cores = availableParallelism()
-
-/** Milliseconds after which a test counts as hanging. On a busy machine, the default of five seconds is too short. */
-const testTimeout = 20_000
+const common = {
+  // A test that takes longer hangs. On a busy machine, the default of five seconds is too short.
+  testTimeout: 20_000,
+  // More than cores: tests wait for programs and timers for about a third of their time.
+  maxWorkers: availableParallelism() + 1,
+}
 
 // Halves the CPU time in which workers, and the programs that tests start, load their modules.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'middy-signed-services-compile-cache')
@@ -42,34 +44,31 @@ export default defineConfig({
       {
         resolve,
         test: {
+          ...common,
           name: 'isolated',
           include: ['test/{docs,interop,load,platform}/**/*.test.ts', ...EXCEPTIONS],
           exclude: ['test/interop/jest/project/**'],
-          testTimeout,
-          // They wait for programs and timers for about a third of their time.
-          maxWorkers: cores + 1,
         },
       },
       {
         extends: './examples/tests/vitest.config.ts',
         resolve,
-        test: { name: 'examples', include: ['examples/tests/**/*.test.ts'], maxWorkers: cores + 1 },
+        test: { ...common, name: 'examples', include: ['examples/tests/**/*.test.ts'] },
       },
       {
         extends: './examples/getting-started/vitest.config.ts',
         resolve,
-        test: { name: 'getting-started', include: ['examples/getting-started/**/*.test.ts'], maxWorkers: cores + 1 },
+        test: { ...common, name: 'getting-started', include: ['examples/getting-started/**/*.test.ts'] },
       },
       {
         resolve,
         test: {
+          ...common,
           name: 'shared',
           include: [SHARED],
           exclude: EXCEPTIONS,
           isolate: false,
           setupFiles: 'test/support/shared-process.ts',
-          testTimeout,
-          maxWorkers: cores,
           // After the others: a process is used for its next file only if that belongs to the same project.
           sequence: { groupOrder: 1 },
         },

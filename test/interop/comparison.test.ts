@@ -12,7 +12,7 @@ import { probes } from './comparison/probes.ts'
 import { measureSize } from './comparison/size.ts'
 
 // Some probes take seconds on a busy machine.
-vi.setConfig({ testTimeout: 30_000 })
+vi.setConfig({ testTimeout: 60_000 })
 
 const page = pageAt('docs/comparison.md')
 const rows = tableOf(page, '', 'this package')

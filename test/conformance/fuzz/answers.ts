@@ -6,6 +6,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { createServices, createSignedFetch, type ServiceClient, ServiceError } from '../../../src/index.ts'
 import { IDENTITY } from '../../support/helpers.ts'
 import { startRawServer } from '../../support/raw-server.ts'
+import { startStopwatch } from '../../support/stopwatch.ts'
 import { createRandom, type Random } from './random.ts'
 
 /** Milliseconds of an attempt, and of a whole call. */
@@ -36,7 +37,6 @@ export async function fuzzAnswers(
   const outcomes = new Map<string, number>()
   const wrong: string[] = []
   const uncaught: string[] = []
-  const stalls = watchStalls()
   const note = (error: unknown) => uncaught.push(String(error))
   process.on('uncaughtException', note)
   process.on('unhandledRejection', note)
@@ -59,9 +59,9 @@ export async function fuzzAnswers(
     while (started < count) {
       started += 1
       const way = random(ways.length)
-      const begin = performance.now() - stalls.ms()
-      const outcome = await Promise.race([outcomeOf((ways[way] as Way)(random)), sleep(5000, 'hung', { ref: false })])
-      const ms = performance.now() - stalls.ms() - begin
+      const took = startStopwatch()
+      const outcome = await Promise.race([outcomeOf((ways[way] as Way)(random)), sleep(15_000, 'hung', { ref: false })])
+      const ms = took()
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
       const isWrong = outcome === 'hung' || outcome.startsWith('untyped') || ms > TOTAL_MS + SLACK_MS
       if (isWrong) wrong.push(`way ${way}: ${outcome} after ${Math.round(ms)} ms`)
@@ -75,27 +75,10 @@ export async function fuzzAnswers(
     await sleep(TOTAL_MS)
   } finally {
     await server.close()
-    stalls.stop()
     process.off('uncaughtException', note)
     process.off('unhandledRejection', note)
   }
   return { outcomes, wrong, uncaught, growth: heapUsed() - early }
-}
-
-/** Time in which the process neither waited nor worked, because the machine had others to serve. */
-function watchStalls() {
-  const every = 10
-  let lost = 0
-  let last = performance.now()
-  let cpu = process.cpuUsage()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    const { user, system } = process.cpuUsage(cpu)
-    lost += Math.max(0, now - last - every - (user + system) / 1000)
-    last = now
-    cpu = process.cpuUsage()
-  }, every)
-  return { ms: () => lost, stop: () => clearInterval(timer) }
 }
 
 /** After a collection of garbage. */

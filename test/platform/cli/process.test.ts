@@ -41,7 +41,7 @@ const startService = async (answer: (response: ServerResponse) => void): Promise
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-describe('exit codes', () => {
+describe.concurrent('exit codes', () => {
   it.each([
     [['--help'], 0],
     [['--version'], 0],
@@ -90,7 +90,7 @@ describe('bodies', () => {
   })
 })
 
-describe('a terminal', () => {
+describe.concurrent('a terminal', () => {
   it('gets JSON indented', async () => {
     const { stdout } = await run(['call', 'ai', 'health'], { ...env(), isTerminal: true })
     expect(stdout).toBe('{\n  "status": "healthy"\n}\n')
@@ -186,7 +186,9 @@ describe('Ctrl-C', () => {
   it('ends a command that waits for standard input', async () => {
     const child = start(['call', 'ai', 'echo', '-d', '-'], env())
     const outcome = collect(child)
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    // More than a pipe holds: the command reads it, and waits for its end.
+    child.stdin.write(LARGE)
+    await once(child.stdin, 'drain')
     child.kill('SIGINT')
     expect(await outcome).toMatchObject({ code: 130, stderr: '' })
   })
