@@ -16,6 +16,7 @@ export {
 export type { Remedy } from './hint.ts'
 export { nearestName } from './nearest-name.ts'
 export { type Check, describe, isFunction, isObject, listOf, members, must, orObject } from './option-checks.ts'
+export * from './phrases.ts'
 export { redactCause, redactMessage, redactText, withoutControls } from './redact.ts'
 export { isQuotaExhausted, type RefusalRules, readErrorType, readHealable } from './refusal.ts'
 export { readRetryAfter } from './retry-after.ts'

@@ -1,6 +1,7 @@
 import {
   type CallInfo,
   messageOf,
+  NO_CREDENTIALS,
   type Remedy,
   readHealable,
   redactCause,
@@ -186,7 +187,7 @@ function getIdentity(
 ): AwsCredentialIdentity | Promise<AwsCredentialIdentity> {
   const fail = (cause: unknown): never => {
     signal.throwIfAborted()
-    throw refuse(`no credentials: ${messageOf(cause)}`, { cause })
+    throw refuse(NO_CREDENTIALS + messageOf(cause), { cause })
   }
   try {
     const identity = credentials.get(signal)
