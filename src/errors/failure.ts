@@ -1,8 +1,8 @@
 import { HTTPError, KyError, SchemaValidationError } from 'ky'
 import { cutText } from './cut.ts'
-import type { Remedy } from './hint.ts'
+import type { RejectedCall } from './hint.ts'
 import { redactCause, redactData, redactHeaders, redactMessage, redactText, withoutControls } from './redact.ts'
-import { classifyRefusal, type RefusalRules, readRefusalText } from './refusal.ts'
+import { classifyRefusal, readRefusalText } from './refusal.ts'
 import { readRetryAfter } from './retry-after.ts'
 import {
   type CallInfo,
@@ -19,9 +19,7 @@ import { messageOf, toShowable } from './thrown.ts'
 import { readTransportError } from './transport-error.ts'
 
 /** The state of a call that its error is made from. */
-export interface FailingCall extends CallInfo {
-  /** Texts that no error may show, also where a response repeats them. */
-  readonly secrets: ReadonlySet<string>
+export interface FailingCall extends CallInfo, RejectedCall {
   /** The signal that the caller passed in. */
   readonly callerSignal?: AbortSignal | undefined
   /** The signal of the call. Its abort reason is the error that the call ends with. */
@@ -29,16 +27,6 @@ export interface FailingCall extends CallInfo {
   /** Timeout of an attempt, in milliseconds. */
   readonly timeout: number | false
   readonly lastResponse?: Response | undefined
-  /** The canonical request of the last attempt. */
-  readonly canonicalRequest?: string
-  /** Base URL of the service. */
-  readonly url?: string | undefined
-  /** Region and AWS service that requests are signed for. */
-  readonly scope: { readonly region: string; readonly signingName: string }
-  /** How the service's gateway rejects requests. */
-  readonly refusals: RefusalRules
-  /** What the client changed before it sent a rejected request again. */
-  readonly tried: ReadonlySet<Remedy>
 }
 
 /** Characters of a response that a message quotes at most. */

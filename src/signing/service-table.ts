@@ -1,7 +1,7 @@
-import { type Check, must, OPTION_DIFFERS, SET_REGION_AND_SIGNING_NAME } from '../errors/index.ts'
+import { type Check, must, OPTION_DIFFERS, type RefusalRules, SET_REGION_AND_SIGNING_NAME } from '../errors/index.ts'
 
 /** Signing rules and limits of one kind of AWS service. */
-export interface ServiceKind {
+export interface ServiceKind extends RefusalRules {
   /** Signing name of the AWS service, part of the credential scope. */
   readonly signingName: string
   /** Patterns of host names. Their first group is the region. */
@@ -17,12 +17,6 @@ export interface ServiceKind {
   readonly payload: 'signed' | 'unsigned'
   /** Limit of a request's body, in bytes. */
   readonly maxBodySize?: number
-  /** IAM actions that the caller needs. */
-  readonly actions: readonly string[]
-  /** Whether a rejection is described in `errors[]` of the body, as in GraphQL. */
-  readonly hasErrorList?: boolean
-  /** What `LimitExceededException` means: a used-up quota of a usage plan, or a temporary rate limit. */
-  readonly limitExceeded: 'quota' | 'throttled'
 }
 
 /**
