@@ -238,3 +238,8 @@ export function copyRetry(retry: number | RetryOptions): RetryOptions {
   if (retry.afterStatusCodes) copy.afterStatusCodes = [...retry.afterStatusCodes]
   return copy
 }
+
+/** Header names in lower case, so that merging replaces a header of any spelling. */
+export function lowerCaseNames<T>(headers: Readonly<Record<string, T>> = {}): Record<string, T> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}
