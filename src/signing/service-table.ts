@@ -168,13 +168,13 @@ const regionPattern = new RegExp(`^${region}$`)
 /** Accepts a region that a credential scope can contain. */
 export const regionCheck: Check = must(
   'a region such as eu-central-1',
-  (value: unknown) => typeof value === 'string' && isRegion(value.trim()),
+  (value) => typeof value === 'string' && isRegion(value.trim()),
 )
 
 /** Accepts a signing name that a credential scope can contain. */
 export const signingNameCheck: Check = must(
   'a signing name such as execute-api',
-  (value: unknown) => typeof value === 'string' && /^[\w.-]+$/.test(value),
+  (value) => typeof value === 'string' && /^[\w.-]+$/.test(value),
 )
 
 export function isRegion(text: string): boolean {
