@@ -51,7 +51,8 @@ export function withoutMistakes(options: SignedServicesOptions, mistakes: readon
   return { ...kept, services: Object.fromEntries(entries) }
 }
 
-const isText = (value: unknown) => typeof value === 'string' && value.trim() !== ''
+const isString = (value: unknown): value is string => typeof value === 'string'
+const isText = (value: unknown) => isString(value) && value.trim() !== ''
 const isPositive = (value: unknown): value is number => typeof value === 'number' && value > 0
 const isDuration = (value: unknown) => value === 0 || isPositive(value)
 const isInteger = (value: unknown) => isDuration(value) && Number.isSafeInteger(value)
@@ -62,6 +63,9 @@ const isBoolean = (value: unknown) => typeof value === 'boolean'
 const text = must('a string that is not empty', isText)
 const boolean = must('true or false', isBoolean)
 const aFunction = must('a function', isFunction)
+const count = must('a whole number of at least 1', isCount)
+const duration = must('a number of milliseconds', isDuration)
+const statuses = listOf('statuses', isInteger)
 const milliseconds = must(`milliseconds from 0 to ${MAX_TIMER_MS}`, (value) => value === 0 || isTimer(value))
 const timeout = must('a positive number of milliseconds, or false', (value) => value === false || isTimer(value))
 const identity = must(
@@ -90,10 +94,10 @@ const retry = orObject(
   members('retry', {
     limit: must('a whole number of at least 0', isInteger),
     methods: listOf('methods', isText),
-    statusCodes: listOf('statuses', isInteger),
-    afterStatusCodes: listOf('statuses', isInteger),
-    maxRetryAfter: must('a number of milliseconds', isDuration),
-    backoffLimit: must('a number of milliseconds', isDuration),
+    statusCodes: statuses,
+    afterStatusCodes: statuses,
+    maxRetryAfter: duration,
+    backoffLimit: duration,
     delay: aFunction,
     jitter: must('true, false or a function', (value) => isBoolean(value) || isFunction(value)),
     retryOnTimeout: boolean,
@@ -105,7 +109,7 @@ const circuitBreaker = orObject(
   'true, false, or an object',
   isBoolean,
   members('circuitBreaker', {
-    failureThreshold: must('a whole number of at least 1', isCount),
+    failureThreshold: count,
     resetTimeout: must('a positive number of milliseconds', isPositive),
   }),
 )
@@ -118,22 +122,22 @@ const common: Readonly<Record<string, Check>> = {
   retry,
   circuitBreaker,
   maxResponseSize: must('a positive number of bytes, or false', (value) => value === false || isCount(value)),
-  maxConnections: must('a whole number of at least 1', isCount),
+  maxConnections: count,
   allowHttp: boolean,
   headers,
 }
 
 const service = orObject(
   'a URL, or an object',
-  (value) => typeof value === 'string',
+  isString,
   members('a service', {
     ...common,
-    url: must('a string', (value) => typeof value === 'string'),
+    url: must('a string', isString),
     env: text,
     internal: text,
     optional: boolean,
     signingName: signingNameCheck,
-    host: must('a host name, with or without a port', (value) => typeof value === 'string' && isHost(value)),
+    host: must('a host name, with or without a port', (value) => isString(value) && isHost(value)),
   }),
 )
 
