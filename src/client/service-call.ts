@@ -128,6 +128,8 @@ export class ServiceCall implements SignedCall, FailingCall {
   /** Resolves when the body of the last response has ended, with the error of reading it. */
   #bodyEnd: Promise<BodyEnd> | undefined
   #promises: CallPromise<unknown>[] = []
+  /** Whether a body method was called, such as `.json()`. */
+  #isReadByMethod = false
   #failed: { readonly error: unknown; readonly failure: unknown } | undefined
   #hasEnded = false
   /** Counts the call itself and attempts with an open body. At 0, the call's timers and listeners are removed. */
@@ -249,7 +251,10 @@ export class ServiceCall implements SignedCall, FailingCall {
     const { promise, started } = this.#run(start)
     const readers = BODY_METHODS.map((name) => [
       name,
-      (schema?: unknown) => this.#settle(started[name]?.(schema) ?? started, () => this.#end(this.#response)),
+      (schema?: unknown) => {
+        this.#isReadByMethod = true
+        return this.#settle(started[name]?.(schema) ?? started, () => this.#end(this.#response))
+      },
     ])
     return Object.assign(promise, Object.fromEntries(readers))
   }
@@ -267,7 +272,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     const promise = this.#settle(started, (response) => {
       this.#response = response
       // Without a body method, the call ends with its head. Else it ends with the promise of the body method.
-      if (this.#promises.length === 1) this.#end(response)
+      if (!this.#isReadByMethod) this.#end(response)
     })
     return { promise, started }
   }
