@@ -1,5 +1,5 @@
 import { type CallOptions, CircuitBreaker, createServices, type ServiceClient, STATUS_CODES } from './client/index.ts'
-import { type CircuitBreakerOptions, MAX_TIMER_MS, toVariable } from './config/index.ts'
+import { type CircuitBreakerOptions, defaults, MAX_TIMER_MS, toVariable } from './config/index.ts'
 import {
   messageOf,
   readRetryAfter,
@@ -308,7 +308,7 @@ function nameAt({ host, pathname }: URL): string {
 }
 
 /** Longest delay that a response may ask for, in milliseconds: the default timeout of an attempt. */
-const MAX_ASKED_DELAY = 30_000
+const MAX_ASKED_DELAY = defaults.timeout
 
 /** Milliseconds to wait before a retry. Undefined if the error must not be retried. */
 function delayOf(error: unknown, backOff: number): number | undefined {

@@ -1,5 +1,5 @@
 import { HTTPError, type RetryOptions } from 'ky'
-import { MAX_TIMER_MS } from '../config/index.ts'
+import { DEFAULT_RETRIES, MAX_TIMER_MS } from '../config/index.ts'
 import {
   isGatewayThrottling,
   isQuotaExhausted,
@@ -14,7 +14,6 @@ import type { RetryBudget } from './retry-budget.ts'
 const IDEMPOTENT = ['get', 'head', 'put', 'delete', 'options', 'trace'] as const
 const METHODS = [...IDEMPOTENT, 'post', 'patch'] as const
 export const STATUS_CODES: readonly number[] = [408, 429, 500, 502, 503, 504]
-const DEFAULT_LIMIT = 2
 
 /** Outcome of an attempt: a response or an error. */
 export type Outcome = Response | Error
@@ -65,7 +64,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
   const methods = METHODS.filter((method) => wantedMethods?.includes(method) ?? true)
   const statusCodes = STATUS_CODES.filter((status) => wanted.statusCodes?.includes(status) ?? true)
   const afterStatusCodes = wanted.afterStatusCodes ?? STATUS_CODES
-  const { limit = DEFAULT_LIMIT, maxRetryAfter = Number.POSITIVE_INFINITY, retryOnTimeout = false } = wanted
+  const { limit = DEFAULT_RETRIES, maxRetryAfter = Number.POSITIVE_INFINITY, retryOnTimeout = false } = wanted
   let granted = 0
   let used = 0
 

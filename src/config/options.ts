@@ -192,6 +192,9 @@ export const defaults = {
   trace: true,
 } as const
 
+/** Retries of a call if the option `retry` is not set. */
+export const DEFAULT_RETRIES = 2
+
 export const circuitBreakerDefaults = { failureThreshold: 5, resetTimeout: 60_000 } as const
 
 /** The services if the option `services` is not set. */
