@@ -35,7 +35,7 @@ export function finishOptions(call: ServiceCall, merged: Options, target: URL | 
   }
   const { timeout, totalTimeout, retry = {} } = options
   const signal = options.signal ?? (target instanceof Request ? target.signal : undefined)
-  call.bound({ signal, timeout, totalTimeout })
+  call.startBounds({ signal, timeout, totalTimeout })
   // Hooks may read the body, and may replace the Request.
   const isExposed = target instanceof Request || hasHooks(options)
   const body = isExposed ? undefined : readBody(options)

@@ -31,13 +31,13 @@ export interface Attempt extends AttemptRequest {
 
 /** The state of a call that the retry rules read. */
 export interface RetryContext {
-  readonly budget: RetryBudget
+  readonly retryBudget: RetryBudget
   /** How the service's gateway rejects requests. */
   readonly refusals: () => RefusalRules
   /** Milliseconds left for the call. */
   readonly remaining: () => number
   /** Longest wait in milliseconds that a response may ask for. */
-  readonly patience: number
+  readonly maxAskedDelayMs: number
   readonly random: () => number
   /** Waits. Resolves with false if the call ends first. */
   readonly wait: (ms: number) => Promise<boolean>
@@ -85,7 +85,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
         ? undefined
         : readRetryAfter(outcome.headers)
     const ms = asked ?? backOff(wanted, retryCount, context.random)
-    const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, context.patience)
+    const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, context.maxAskedDelayMs)
     return ms < context.remaining() && ms <= Math.min(longest, MAX_TIMER_MS) ? ms : undefined
   }
 
@@ -108,7 +108,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
         )
           return false
         const delay = findDelay(last.outcome, state.retryCount)
-        if (delay === undefined || !context.budget.take()) return false
+        if (delay === undefined || !context.retryBudget.take()) return false
         granted += 1
         return delay === 0 || context.wait(delay)
       },

@@ -116,7 +116,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   readonly #invocation: Invocation
   readonly #startedAt: number = performance.now()
   /** Milliseconds until the deadline when the call started. */
-  readonly #budget: number
+  readonly #untilDeadlineAtStart: number
   readonly #controller = new AbortController()
   #totalTimeout: number | undefined
   #requestUrl!: RequestUrl
@@ -144,7 +144,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.url = config.base?.href
     this.timeout = config.timeout
     this.trace = invocation.readTrace()
-    this.#budget = this.#untilDeadline()
+    this.#untilDeadlineAtStart = this.#untilDeadline()
   }
 
   /** Aborts when the call must end. Its reason is the error of the call. */
@@ -189,7 +189,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.#controller.abort(handlerEndedError(this))
   }
 
-  nameMethod(method: string | undefined): void {
+  setMethod(method: string | undefined): void {
     if (method !== undefined) this.method = withoutControls(String(method)).toUpperCase()
   }
 
@@ -197,7 +197,7 @@ export class ServiceCall implements SignedCall, FailingCall {
    * Resolves the URL of the call.
    * @throws ServiceRequestError for an input that is not below the service's base URL
    */
-  locate(input: unknown, allow?: { readonly absolute?: boolean }): URL | Request {
+  resolveUrl(input: unknown, allow?: { readonly absolute?: boolean }): URL | Request {
     this.#requestUrl = resolveRequestUrl(this.#config, this, input, allow)
     this.path = this.#requestUrl.path
     return this.#requestUrl.target
@@ -207,7 +207,7 @@ export class ServiceCall implements SignedCall, FailingCall {
    * Starts the timers of the call, and follows the caller's signal.
    * @throws ServiceRequestError for an invalid timeout
    */
-  bound({ signal, timeout = this.timeout, totalTimeout = false }: CallBounds): void {
+  startBounds({ signal, timeout = this.timeout, totalTimeout = false }: CallBounds): void {
     for (const [name, ms] of Object.entries({ timeout, totalTimeout })) {
       if (ms !== false && !(ms > 0 && ms <= MAX_TIMER_MS)) {
         throw new ServiceRequestError(this, `the ${name} must be false or between 0 and ${MAX_TIMER_MS} ms`)
@@ -218,7 +218,8 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.callerSignal = signal
       this.#cleanUps.push(forwardAbort(signal, this.#controller))
     }
-    if (this.#budget <= MAX_TIMER_MS) this.#abortAfter(this.#budget, () => deadlineError(this, this.#budget))
+    if (this.#untilDeadlineAtStart <= MAX_TIMER_MS)
+      this.#abortAfter(this.#untilDeadlineAtStart, () => deadlineError(this, this.#untilDeadlineAtStart))
     if (totalTimeout !== false) {
       this.#totalTimeout = totalTimeout
       this.#abortAfter(totalTimeout, () => timeoutError(this, totalTimeout))
@@ -228,14 +229,14 @@ export class ServiceCall implements SignedCall, FailingCall {
   /** ky's retry options: the caller's, narrowed to the rules of the package. */
   retryOptions(wanted: RetryOptions): RetryOptions {
     this.#retryRules = narrowRetry(wanted, {
-      budget: this.#state.retryBudget,
+      retryBudget: this.#state.retryBudget,
       refusals: () => this.refusals,
       random: () => Math.random(),
       wait: (ms) => sleep(ms, this.signal),
       lastAttempt: () => this.#lastAttempt,
       remaining: () => this.#remaining(),
       // Without a deadline, a retry waits no longer than the timeout of an attempt.
-      patience:
+      maxAskedDelayMs:
         this.#invocation.remaining === undefined && this.timeout !== false ? this.timeout : Number.POSITIVE_INFINITY,
     })
     return this.#retryRules.options
@@ -354,7 +355,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.path = pathBelow(this.#requestUrl.base, url, this)
     const last = this.#lastAttempt
     if (last !== undefined && !this.#retryRules?.allow(attempt, last)) throw retryRefused(this, last.outcome)
-    if (this.#untilDeadline() <= 0) throw deadlineError(this, this.#budget)
+    if (this.#untilDeadline() <= 0) throw deadlineError(this, this.#untilDeadlineAtStart)
     if (this.#remaining() <= 0) throw timeoutError(this, this.#totalTimeout as number)
   }
 

@@ -78,9 +78,9 @@ function createClient(
   const send = <T>(input: Input, given?: CallOptions, method?: string): ResponsePromise<T> => {
     const call = new ServiceCall(service, state, invocation)
     return call.runKy(() => {
-      call.nameMethod(method ?? given?.method ?? (input instanceof Request ? input.method : undefined))
+      call.setMethod(method ?? given?.method ?? (input instanceof Request ? input.method : undefined))
       const options = normalizeCallOptions(given)
-      const target = call.locate(input)
+      const target = call.resolveUrl(input)
       const merged = mergeOptions(defaults, method === undefined ? options : { ...options, method })
       return ky(target, finishOptions(call, merged, target))
     }) as ResponsePromise<T>
@@ -119,14 +119,14 @@ function sendFetch(
   input: string | URL | Request,
   init: RequestInit,
 ): Promise<Response> {
-  call.nameMethod(init.method)
-  const target = call.locate(input, { absolute: true })
+  call.setMethod(init.method)
+  const target = call.resolveUrl(input, { absolute: true })
   const request = readRequest(target, init)
   for (const [name, value] of new Headers(headers as Record<string, string>)) {
     if (!request.headers.has(name)) request.headers.set(name, value)
   }
   const own = init.signal ?? (target instanceof Request ? target.signal : undefined)
-  call.bound({ signal: signal && own ? AbortSignal.any([signal, own]) : (signal ?? own), timeout, totalTimeout })
+  call.startBounds({ signal: signal && own ? AbortSignal.any([signal, own]) : (signal ?? own), timeout, totalTimeout })
   return call.send(request)
 }
 
