@@ -235,11 +235,9 @@ function normalizeCommon<T extends CommonOptions>(options: T): Normalized<T> {
 /** A deep copy, so that later changes by the caller have no effect. A number is the limit. */
 export function copyRetry(retry: number | RetryOptions): RetryOptions {
   if (typeof retry === 'number') return { limit: retry }
-  const copy = { ...retry }
-  if (retry.methods) copy.methods = [...retry.methods]
-  if (retry.statusCodes) copy.statusCodes = [...retry.statusCodes]
-  if (retry.afterStatusCodes) copy.afterStatusCodes = [...retry.afterStatusCodes]
-  return copy
+  return Object.fromEntries(
+    Object.entries(retry).map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]),
+  )
 }
 
 /** Header names in lower case, so that merging replaces a header of any spelling. */

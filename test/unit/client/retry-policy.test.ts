@@ -215,7 +215,7 @@ describe('a retry is allowed', () => {
         wait: async () => true,
         random: () => 0,
         remaining: () => 1,
-        patience: 1,
+        maxAskedDelayMs: 1,
         lastAttempt: () => undefined,
       },
     )
