@@ -2,7 +2,6 @@ import type { ResponsePromise, RetryOptions } from 'ky'
 import { MAX_TIMER_MS, type ServiceConfig } from '../config/index.ts'
 import {
   attemptFailure,
-  CUT_MARK,
   callFailure,
   deadlineError,
   type FailingCall,
@@ -16,6 +15,7 @@ import {
   retryRefused,
   ServiceRequestError,
   ServiceResponseError,
+  TRUNCATION_MARK,
   timeoutError,
   tooLargeError,
   toShowable,
@@ -108,8 +108,6 @@ export class ServiceCall implements SignedCall, FailingCall {
   trace: string | undefined
   callerSignal: AbortSignal | undefined
   lastResponse: Response | undefined
-  /** True if the call was aborted at the handler's end. The warning there lists it. */
-  isCut = false
 
   readonly #config: ServiceConfig
   readonly #state: ServiceState
@@ -132,6 +130,8 @@ export class ServiceCall implements SignedCall, FailingCall {
   #isReadByMethod = false
   #failed: { readonly error: unknown; readonly failure: unknown } | undefined
   #hasEnded = false
+  /** Whether the warning at the handler's end lists the call. */
+  #isNamedInWarning = false
   /** Counts the call itself and attempts with an open body. At 0, the call's timers and listeners are removed. */
   #open = 1
   readonly #cleanUps: (() => void)[] = []
@@ -177,15 +177,20 @@ export class ServiceCall implements SignedCall, FailingCall {
 
   /** Logs a failure without a listener. The line leaves out the error's message, which may quote queries and bodies. */
   warnUnawaited(): void {
-    if (this.hasListener || this.isCut) return
+    if (this.hasListener || this.#isNamedInWarning) return
     const status = this.failure instanceof ServiceResponseError ? this.failure.status : undefined
     const line = lineOf(this, status, codeOf(this.failure))
     this.#state.report.warn(`A call failed and was never awaited: ${line}`, { call: nameOf(this) })
   }
 
-  /** Ends the call because its handler has ended. */
-  cut(): void {
-    this.isCut = true
+  /** Records that the warning at the handler's end lists the call. Then its failure is not logged again. */
+  markNamedInWarning(): void {
+    this.#isNamedInWarning = true
+  }
+
+  /** Ends the call because its handler has ended. The warning at the handler's end lists it. */
+  abortAtHandlerEnd(): void {
+    this.markNamedInWarning()
     this.#controller.abort(handlerEndedError(this))
   }
 
@@ -309,7 +314,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
     try {
       const response = await this.#state.sendSigned(request, this, { signal, toError, ...limits })
-      if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, CUT_MARK)
+      if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, TRUNCATION_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()

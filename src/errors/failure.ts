@@ -1,5 +1,4 @@
 import { HTTPError, KyError, SchemaValidationError } from 'ky'
-import { cutText } from './cut.ts'
 import type { RejectedCall } from './hint.ts'
 import { redactCause, redactData, redactHeaders, redactMessage, redactText, withoutControls } from './redact.ts'
 import { classifyRefusal, readRefusalText } from './refusal.ts'
@@ -17,6 +16,7 @@ import {
 } from './service-errors.ts'
 import { messageOf, toShowable } from './thrown.ts'
 import { readTransportError } from './transport-error.ts'
+import { truncateText } from './truncate.ts'
 
 /** The state of a call that its error is made from. */
 export interface FailingCall extends CallInfo, RejectedCall {
@@ -124,7 +124,7 @@ export function notJsonError(
   text: string,
   cause: unknown,
 ): ServiceResponseError {
-  const data = redactText(cutText(text, call.secrets), call.secrets)
+  const data = redactText(truncateText(text, call.secrets), call.secrets)
   const problem = `${response.status}, but the response is not JSON: ${shorten(data)}`
   // The parser's message quotes the text, so it is dropped where the text contains a secret.
   return responseError(call, response, problem, data, data === text ? { cause: redactCause(cause, call.secrets) } : {})
@@ -137,7 +137,7 @@ function httpError(call: FailingCall, response: Response, body: unknown): Servic
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const parts = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
   const problem = redactMessage(parts.filter(Boolean).join(': '), call.secrets)
-  const data = typeof body === 'string' ? cutText(body, call.secrets) : body
+  const data = typeof body === 'string' ? truncateText(body, call.secrets) : body
   const details = describe(call, response, redactData(data, call.secrets))
   const refusal = classifyRefusal(status, { type, message }, call.refusals)
   if (refusal === undefined) return new ServiceResponseError(call, problem, details)

@@ -1,4 +1,3 @@
-export { CUT_MARK, MAX_ERROR_BODY } from './cut.ts'
 export {
   attemptFailure,
   callFailure,
@@ -23,3 +22,4 @@ export { readRetryAfter } from './retry-after.ts'
 export * from './service-errors.ts'
 export { messageOf, readThrown, toShowable } from './thrown.ts'
 export { isOutOfDescriptors, NOT_A_RESPONSE, readTransportError } from './transport-error.ts'
+export { MAX_ERROR_BODY, TRUNCATION_MARK } from './truncate.ts'

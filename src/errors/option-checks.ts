@@ -58,12 +58,7 @@ export function isObject(value: unknown): value is object {
 export function describe(value: unknown): string {
   if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value)) return String(value)
   if (Array.isArray(value)) return 'an array'
+  if (value === '') return 'an empty string'
   const kind = typeof value
-  return kind === 'string'
-    ? value === ''
-      ? 'an empty string'
-      : 'a string'
-    : kind === 'object'
-      ? 'an object'
-      : `a ${kind}`
+  return `${kind === 'object' ? 'an' : 'a'} ${kind}`
 }
