@@ -1,5 +1,5 @@
 import { type CallOptions, CircuitBreaker, createServices, type ServiceClient, STATUS_CODES } from './client/index.ts'
-import { type CircuitBreakerOptions, MAX_TIMER_MS, toVariable } from './config/index.ts'
+import { type CircuitBreakerOptions, defaults, MAX_TIMER_MS, toVariable } from './config/index.ts'
 import {
   messageOf,
   readRetryAfter,
@@ -8,6 +8,7 @@ import {
   ServiceResponseError,
   ServicesConfigurationError,
   ServiceThrottledError,
+  URL_NOT_SET,
 } from './errors/index.ts'
 
 export {
@@ -298,7 +299,7 @@ function createClient(name: string, url: string | undefined, source: string): Se
 
 /** The client's name contains the URL, so that errors of several APIs are distinguishable. */
 function clientAt(apiUrl: string): ServiceClient {
-  if (!apiUrl) throw new ServicesConfigurationError(['apiUrl: API Gateway URL not set'])
+  if (!apiUrl) throw new ServicesConfigurationError([`apiUrl: ${URL_NOT_SET}`])
   return clientOf(URL.canParse(apiUrl) ? nameAt(new URL(apiUrl)) : 'api', apiUrl, 'apiUrl')
 }
 
@@ -307,7 +308,7 @@ function nameAt({ host, pathname }: URL): string {
 }
 
 /** Longest delay that a response may ask for, in milliseconds: the default timeout of an attempt. */
-const MAX_ASKED_DELAY = 30_000
+const MAX_ASKED_DELAY = defaults.timeout
 
 /** Milliseconds to wait before a retry. Undefined if the error must not be retried. */
 function delayOf(error: unknown, backOff: number): number | undefined {

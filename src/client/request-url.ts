@@ -18,7 +18,7 @@ export interface RequestUrl {
  * @throws ServiceRequestError for an input that is not below the service's base URL
  */
 export function resolveRequestUrl(
-  { base, missing }: ServiceConfig,
+  { base, urlMissing }: ServiceConfig,
   call: CallInfo,
   input: unknown,
   allow: { readonly absolute?: boolean } = {},
@@ -27,7 +27,7 @@ export function resolveRequestUrl(
   const named = isPath ? { ...call, path: `/${withoutControls(input.replace(/^\/+|[?#].*/gs, ''))}` } : call
   const refuse = (problem: string) => new ServiceRequestError(named, problem)
   if (base === undefined) {
-    throw new ServiceRequestError(named, missing, { cause: new ServicesConfigurationError([missing]) })
+    throw new ServiceRequestError(named, urlMissing, { cause: new ServicesConfigurationError([urlMissing]) })
   }
   let url: URL
   if (isPath) {

@@ -1,8 +1,7 @@
 import { HTTPError, KyError, SchemaValidationError } from 'ky'
-import { cutText } from './cut.ts'
-import type { Remedy } from './hint.ts'
+import type { RejectedCall } from './hint.ts'
 import { redactCause, redactData, redactHeaders, redactMessage, redactText, withoutControls } from './redact.ts'
-import { classifyRefusal, type RefusalRules, readRefusalText } from './refusal.ts'
+import { classifyRefusal, readRefusalText } from './refusal.ts'
 import { readRetryAfter } from './retry-after.ts'
 import {
   type CallInfo,
@@ -17,11 +16,10 @@ import {
 } from './service-errors.ts'
 import { messageOf, toShowable } from './thrown.ts'
 import { readTransportError } from './transport-error.ts'
+import { truncateText } from './truncate.ts'
 
 /** The state of a call that its error is made from. */
-export interface FailingCall extends CallInfo {
-  /** Texts that no error may show, also where a response repeats them. */
-  readonly secrets: ReadonlySet<string>
+export interface FailingCall extends CallInfo, RejectedCall {
   /** The signal that the caller passed in. */
   readonly callerSignal?: AbortSignal | undefined
   /** The signal of the call. Its abort reason is the error that the call ends with. */
@@ -29,16 +27,6 @@ export interface FailingCall extends CallInfo {
   /** Timeout of an attempt, in milliseconds. */
   readonly timeout: number | false
   readonly lastResponse?: Response | undefined
-  /** The canonical request of the last attempt. */
-  readonly canonicalRequest?: string
-  /** Base URL of the service. */
-  readonly url?: string | undefined
-  /** Region and AWS service that requests are signed for. */
-  readonly scope: { readonly region: string; readonly signingName: string }
-  /** How the service's gateway rejects requests. */
-  readonly refusals: RefusalRules
-  /** What the client changed before it sent a rejected request again. */
-  readonly tried: ReadonlySet<Remedy>
 }
 
 /** Characters of a response that a message quotes at most. */
@@ -136,7 +124,7 @@ export function notJsonError(
   text: string,
   cause: unknown,
 ): ServiceResponseError {
-  const data = redactText(cutText(text, call.secrets), call.secrets)
+  const data = redactText(truncateText(text, call.secrets), call.secrets)
   const problem = `${response.status}, but the response is not JSON: ${shorten(data)}`
   // The parser's message quotes the text, so it is dropped where the text contains a secret.
   return responseError(call, response, problem, data, data === text ? { cause: redactCause(cause, call.secrets) } : {})
@@ -149,7 +137,7 @@ function httpError(call: FailingCall, response: Response, body: unknown): Servic
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const parts = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
   const problem = redactMessage(parts.filter(Boolean).join(': '), call.secrets)
-  const data = typeof body === 'string' ? cutText(body, call.secrets) : body
+  const data = typeof body === 'string' ? truncateText(body, call.secrets) : body
   const details = describe(call, response, redactData(data, call.secrets))
   const refusal = classifyRefusal(status, { type, message }, call.refusals)
   if (refusal === undefined) return new ServiceResponseError(call, problem, details)

@@ -12,8 +12,9 @@ export interface RejectedCall {
   readonly canonicalRequest?: string | undefined
   /** Region and AWS service that requests are signed for. */
   readonly scope: { readonly region: string; readonly signingName: string }
+  /** How the service's gateway rejects requests. */
   readonly refusals: RefusalRules
-  /** Texts that no hint may show. */
+  /** Texts that no error may show, also where a response repeats them. */
   readonly secrets: ReadonlySet<string>
   /** What the client changed before it sent a rejected request again. */
   readonly tried: ReadonlySet<Remedy>

@@ -40,7 +40,7 @@ export interface SignedFetchOptions {
 const checkOptions = members('createSignedFetch', {
   region: regionCheck,
   service: signingNameCheck,
-  credentials: must('credentials, or a provider function', (value: unknown) => isIdentity(value) || isFunction(value)),
+  credentials: must('credentials, or a provider function', (value) => isIdentity(value) || isFunction(value)),
   fetch: must('a function', isFunction),
 })
 

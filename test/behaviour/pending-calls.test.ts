@@ -318,8 +318,9 @@ describe('when the handler ends,', () => {
 
 describe('the calls of an invocation', () => {
   const createCall = () => ({
-    ...{ service: 'ai', method: 'POST', path: '/x', failure: undefined as unknown, hasListener: false, isCut: false },
-    cut: vi.fn(),
+    ...{ service: 'ai', method: 'POST', path: '/x', failure: undefined as unknown, hasListener: false },
+    abortAtHandlerEnd: vi.fn(),
+    markNamedInWarning: vi.fn(),
     warnUnawaited: vi.fn(),
   })
 

@@ -113,7 +113,7 @@ describe('a URL or Request', () => {
 })
 
 it('a service without a URL is named with the variable that is not set', () => {
-  const config = { missing: 'AI_URL: API Gateway URL not set' } as ServiceConfig
+  const config = { urlMissing: 'AI_URL: API Gateway URL not set' } as ServiceConfig
   const error = refusal(() => resolveRequestUrl(config, CALL, 'jobs?a=1'))
   expect(error.message).toBe('ai: GET /jobs: AI_URL: API Gateway URL not set')
   expect(error.cause).toBeInstanceOf(ServicesConfigurationError)
