@@ -82,9 +82,13 @@ function nameOption(problem: string): string {
 /** Names of the services whose URL the environment holds: `AI_SERVICE_API_URL` is that of `ai`. */
 export function findServices(env: NodeJS.ProcessEnv): readonly string[] {
   return Object.keys(env)
-    .flatMap((variable) => /^(.+)_SERVICE_API_URL$/.exec(variable)?.[1] ?? [])
-    .map((words) => words.toLowerCase().replace(/_+([a-z\d])/g, (_, letter: string) => letter.toUpperCase()))
-    .filter((name) => /^[a-z]/.test(name) && env[toVariable(name)] !== undefined)
+    .filter((variable) => env[variable] !== undefined)
+    .flatMap((variable) => {
+      const words = /^([A-Z].*)_SERVICE_API_URL$/.exec(variable)?.[1]?.toLowerCase() ?? ''
+      const camelCase = words.replace(/_+([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
+      // Of `USER_2`, the camel case is `user2`, whose variable begins with `USER2`.
+      return [camelCase, words].find((name) => name !== '' && toVariable(name) === variable) ?? []
+    })
     .toSorted()
 }
 

@@ -100,6 +100,17 @@ describe('the environment', () => {
     ])
   })
 
+  it('names services whose variable has a digit after an underscore', () => {
+    const env = { USER_2_SERVICE_API_URL: API, A_1_B_SERVICE_API_URL: API, A__B_SERVICE_API_URL: API }
+    const names = findServices({ ...env, USER2_SERVICE_API_URL: API })
+    expect(names).toEqual(['a_1_b', 'user2', 'user_2'])
+    expect(names.map((name) => resolve(name, { ...env, USER2_SERVICE_API_URL: API }).variable)).toEqual([
+      'A_1_B_SERVICE_API_URL',
+      'USER2_SERVICE_API_URL',
+      'USER_2_SERVICE_API_URL',
+    ])
+  })
+
   it('gets the variables of a file that are not set', () => {
     const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-env-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
