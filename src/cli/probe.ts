@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import tls from 'node:tls'
 import type { BaseUrl } from '../config/index.ts'
+import { serverName, withoutBrackets } from '../transport/index.ts'
 
 /** What was measured, or why it failed. */
 export type Measured<T> =
@@ -45,17 +46,19 @@ export async function findAddresses({ hostname }: BaseUrl): Promise<readonly str
   return found.map(({ address }) => address)
 }
 
-/** Connects as a call would, and closes the connection. `serverName` is what the certificate must be for. */
-export function connect(base: BaseUrl, serverName: string | undefined, timeout: Bound): Promise<Connection> {
+/** Connects as a call would, and closes the connection. `host` replaces the host that the certificate must be for. */
+export function connect(base: BaseUrl, host: string | undefined, timeout: Bound): Promise<Connection> {
   const { protocol, port } = new URL(base.origin)
-  const host = withoutBrackets(base.hostname)
   const isTls = protocol === 'https:'
-  const name = (serverName ?? host).replace(/:\d+$/, '')
-  const target = { host, port: Number(port || (isTls ? 443 : 80)), ...(timeout !== false && { timeout }) }
+  const address = {
+    host: withoutBrackets(base.hostname),
+    port: Number(port || (isTls ? 443 : 80)),
+    ...(timeout !== false && { timeout }),
+  }
   return new Promise((resolve, reject) => {
     const socket = isTls
-      ? tls.connect({ ...target, ...(net.isIP(name) === 0 && { servername: name }) })
-      : net.connect(target)
+      ? tls.connect({ ...address, servername: serverName(host ?? base.hostname) })
+      : net.connect(address)
     socket
       .once(isTls ? 'secureConnect' : 'connect', () => {
         resolve(socket instanceof tls.TLSSocket ? describeTls(socket) : { protocol: null, certificateEnd: undefined })
@@ -71,9 +74,4 @@ function describeTls(socket: tls.TLSSocket): Connection {
     protocol: socket.getProtocol(),
     certificateEnd: new Date(socket.getPeerCertificate().valid_to),
   }
-}
-
-/** As URLs have IPv6 addresses, and no lookup has. */
-function withoutBrackets(hostname: string): string {
-  return hostname.replace(/^\[|\]$/g, '')
 }

@@ -3,7 +3,13 @@ import { createNodeTransport, type SendOptions, type WireRequest } from './node-
 import type { ReceivedResponse } from './received-response.ts'
 
 export { type Fetch, unlessAborted } from './fetch-transport.ts'
-export type { RequestTarget, SendOptions, WireRequest } from './node-transport.ts'
+export {
+  type RequestTarget,
+  type SendOptions,
+  serverName,
+  type WireRequest,
+  withoutBrackets,
+} from './node-transport.ts'
 export { type IdleLimit, ReceivedResponse, type SizeLimit, type ToError } from './received-response.ts'
 
 export interface TransportOptions extends SendOptions {

@@ -149,12 +149,12 @@ function exchange(
 }
 
 /** TLS servers are named by names alone (RFC 6066, section 3). */
-function serverName(host: string): string {
+export function serverName(host: string): string {
   const name = withoutBrackets(host.replace(/:\d+$/, ''))
   return isIP(name) === 0 ? name : ''
 }
 
-function withoutBrackets(hostname: string): string {
+export function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
