@@ -1,4 +1,5 @@
 import { messageOf, redactText, ServiceResponseError } from '../errors/index.ts'
+import { findKind } from '../signing/index.ts'
 import { adviseCall } from './advice.ts'
 import type { CallCommand } from './arguments.ts'
 import { type ConnectionLog, watchConnections } from './connection-log.ts'
@@ -15,7 +16,8 @@ import { describeAttempt, describeHead } from './verbose.ts'
  */
 export async function runCall(command: CallCommand, context: Context): Promise<number> {
   const target = resolveTarget(command.target, command, context.env)
-  const body = command.data === undefined ? undefined : await readData(command.data, context.stdin)
+  const { maxBodySize } = findKind(target.service.signingName)
+  const body = command.data === undefined ? undefined : await readData(command.data, context.stdin, maxBodySize)
   const sink = command.output === undefined ? openStream(context.stdout) : await openFile(command.output)
   const connections = command.verbose ? watchConnections() : undefined
   try {
