@@ -198,7 +198,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   locate(input: unknown, allow?: { readonly absolute?: boolean }): URL | Request {
     this.#requestUrl = resolveRequestUrl(this.#config, this, input, allow)
     this.path = this.#requestUrl.path
-    return this.#requestUrl.target
+    return this.#requestUrl.input
   }
 
   /**

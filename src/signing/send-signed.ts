@@ -37,7 +37,7 @@ export interface SignedCall extends CallInfo {
 }
 
 /** How requests are signed and sent. */
-export interface SigningTarget {
+export interface SigningOptions {
   readonly credentials: CredentialSource
   readonly region: string
   readonly signingName: string
@@ -67,7 +67,7 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
 
 type Refuse = (problem: string, details?: { cause: unknown }) => ServiceRequestError
 
-export function createSendSigned({ credentials, region, signingName, fetch, clock, host }: SigningTarget): SendSigned {
+export function createSendSigned({ credentials, region, signingName, fetch, clock, host }: SigningOptions): SendSigned {
   const sign = createSign({ region, service: signingName })
   const kind = findKind(signingName)
   const { pathEncoding, payload, maxBodySize = Number.POSITIVE_INFINITY } = kind

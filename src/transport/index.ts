@@ -4,7 +4,7 @@ import type { ReceivedResponse } from './received-response.ts'
 
 export { type Fetch, unlessAborted } from './fetch-transport.ts'
 export {
-  type RequestTarget,
+  type RequestAddress,
   type SendOptions,
   serverName,
   type WireRequest,

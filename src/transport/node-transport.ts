@@ -18,7 +18,7 @@ import {
 } from './received-response.ts'
 
 /** Where a request goes, and its request line. */
-export interface RequestTarget {
+export interface RequestAddress {
   readonly href: string
   /** `https:` or `http:` */
   readonly protocol: string
@@ -28,13 +28,13 @@ export interface RequestTarget {
   /** Sent as `Host`, and without its port as TLS server name. */
   readonly host: string
   /** Path and query, sent as they are. */
-  readonly target: string
+  readonly pathAndQuery: string
 }
 
 /** A request as it goes on the wire. */
 export interface WireRequest {
   readonly method: string
-  readonly url: RequestTarget
+  readonly url: RequestAddress
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array<ArrayBuffer> | undefined
@@ -99,7 +99,7 @@ function exchange(
     hostname: withoutBrackets(url.hostname),
     port: url.port,
     servername: serverName(url.host),
-    path: url.target,
+    path: url.pathAndQuery,
     headers: { host: url.host, ...completeHeaders(headers, body) },
     agent,
   })
@@ -168,7 +168,7 @@ function completeHeaders(headers: WireRequest['headers'], body: WireRequest['bod
 }
 
 /** Node.js itself waits for a connection as long as the operating system does. */
-function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestTarget): void {
+function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestAddress): void {
   if (!socket.connecting) return
   const expire = () => {
     const error = networkError('ETIMEDOUT', `no connection to ${host} within ${CONNECT_TIMEOUT_MS} ms`)
@@ -187,7 +187,7 @@ function networkError(code: string, message: string): NodeJS.ErrnoException {
 function toResponse(
   message: IncomingMessage,
   method: string,
-  url: RequestTarget,
+  url: RequestAddress,
   limits: ResponseLimits,
 ): ReceivedResponse {
   const { rawHeaders, statusMessage = '' } = message
