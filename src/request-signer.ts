@@ -8,6 +8,7 @@ import {
   ServiceResponseError,
   ServicesConfigurationError,
   ServiceThrottledError,
+  URL_NOT_SET,
 } from './errors/index.ts'
 
 export {
@@ -298,7 +299,7 @@ function createClient(name: string, url: string | undefined, source: string): Se
 
 /** The client's name contains the URL, so that errors of several APIs are distinguishable. */
 function clientAt(apiUrl: string): ServiceClient {
-  if (!apiUrl) throw new ServicesConfigurationError(['apiUrl: API Gateway URL not set'])
+  if (!apiUrl) throw new ServicesConfigurationError([`apiUrl: ${URL_NOT_SET}`])
   return clientOf(URL.canParse(apiUrl) ? nameAt(new URL(apiUrl)) : 'api', apiUrl, 'apiUrl')
 }
 

@@ -1,5 +1,5 @@
 import type { BaseUrl } from '../config/index.ts'
-import { redactText, ServicesConfigurationError, withoutControls } from '../errors/index.ts'
+import { redactText, ServicesConfigurationError, URL_NOT_SET, withoutControls } from '../errors/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
 import type { DoctorCommand } from './arguments.ts'
 import {
@@ -43,9 +43,7 @@ interface Located {
   readonly problems: readonly string[]
 }
 
-const NO_SERVICES: readonly Located[] = [
-  { name: '<name>', problems: ['<NAME>_SERVICE_API_URL: API Gateway URL not set'] },
-]
+const NO_SERVICES: readonly Located[] = [{ name: '<name>', problems: [`<NAME>_SERVICE_API_URL: ${URL_NOT_SET}`] }]
 
 function locate(name: string, command: DoctorCommand, env: NodeJS.ProcessEnv): Located {
   try {

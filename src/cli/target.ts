@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { resolveConfig, type ServiceConfig, toVariable } from '../config/index.ts'
-import { messageOf, nearestName, ServicesConfigurationError } from '../errors/index.ts'
+import {
+  messageOf,
+  nearestName,
+  OPTION_ALLOW_HTTP,
+  SET_REGION_AND_SIGNING_NAME,
+  ServicesConfigurationError,
+} from '../errors/index.ts'
 import { type CredentialSource, createCredentialSource } from '../signing/index.ts'
 import type { TargetOptions } from './arguments.ts'
 import { UsageError } from './context.ts'
@@ -75,8 +81,8 @@ function nameOption(problem: string): string {
     .replace(/^services\.[^:]*?(?:\.(region|signingName|host|url))?: /, (_, option?: string) =>
       option === undefined ? '' : `${NAMES[option]}: `,
     )
-    .replace('the option allowHttp', '--allow-http')
-    .replace('set region and signingName', 'give --region and --signing-name')
+    .replace(OPTION_ALLOW_HTTP, '--allow-http')
+    .replace(SET_REGION_AND_SIGNING_NAME, 'give --region and --signing-name')
 }
 
 /** Names of the services whose URL the environment holds: `AI_SERVICE_API_URL` is that of `ai`. */

@@ -1,9 +1,9 @@
 import { HTTPError, type RetryOptions } from 'ky'
 import { MAX_TIMER_MS } from '../config/index.ts'
 import {
+  isGatewayThrottling,
   isQuotaExhausted,
   type RefusalRules,
-  readErrorType,
   readRetryAfter,
   ServiceNetworkError,
   ServiceTimeoutError,
@@ -76,7 +76,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
     if (outcome instanceof ServiceNetworkError) return mayRunAgain || outcome.neverConnected
     if (outcome instanceof Error) return false
     if (!statusCodes.includes(outcome.status) || isQuotaExhausted(outcome.headers, context.refusals())) return false
-    return mayRunAgain || isGatewaysThrottling(outcome)
+    return mayRunAgain || isGatewayThrottling(outcome)
   }
 
   /** Milliseconds to wait. Undefined if the wait does not fit the time left. */
@@ -132,12 +132,6 @@ function backOff(
   const full = delay?.(retryCount) ?? 300 * 2 ** (retryCount - 1)
   const jittered = typeof jitter === 'function' ? jitter(full) : jitter ? random() * full : full
   return Math.min(backoffLimit, Math.max(0, jittered))
-}
-
-/** Whether the gateway throttled the request: it does so before any code runs. */
-function isGatewaysThrottling({ status, headers }: Response): boolean {
-  const type = readErrorType(headers)
-  return type === 'TooManyRequestsException' || (status === 429 && type === 'LimitExceededException')
 }
 
 function isOneOf(methods: readonly string[], method: string): boolean {

@@ -107,7 +107,7 @@ function createClient(
     fetch: ((input, init) => {
       const call = new ServiceCall(service, state, invocation)
       forFetch ??= mergeOptions(defaults)
-      return call.run(async () => sendFetch(call, forFetch as Options, input, init))
+      return call.run(async () => sendFetch(call, forFetch as Options, input, init ?? {}))
     }) satisfies ServiceClient['fetch'],
     url: service.base?.href ?? '',
   })
@@ -115,17 +115,18 @@ function createClient(
 
 function sendFetch(
   call: ServiceCall,
-  { headers, timeout }: Options,
+  { headers, signal, timeout, totalTimeout }: Options,
   input: string | URL | Request,
-  init: RequestInit | undefined,
+  init: RequestInit,
 ): Promise<Response> {
-  call.nameMethod(init?.method)
+  call.nameMethod(init.method)
   const target = call.locate(input, { absolute: true })
   const request = readRequest(target, init)
   for (const [name, value] of new Headers(headers as Record<string, string>)) {
     if (!request.headers.has(name)) request.headers.set(name, value)
   }
-  call.bound({ signal: init?.signal ?? (target instanceof Request ? target.signal : undefined), timeout })
+  const own = init.signal ?? (target instanceof Request ? target.signal : undefined)
+  call.bound({ signal: signal && own ? AbortSignal.any([signal, own]) : (signal ?? own), timeout, totalTimeout })
   return call.send(request)
 }
 

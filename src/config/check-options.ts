@@ -9,7 +9,7 @@ import {
   orObject,
   withoutControls,
 } from '../errors/index.ts'
-import { isIdentity, isSigned, regionCheck, signingNameCheck } from '../signing/index.ts'
+import { CONNECTION_HEADERS, isIdentity, isSigned, regionCheck, signingNameCheck } from '../signing/index.ts'
 import { MAX_TIMER_MS, type ServiceOptions, type SignedServicesOptions } from './options.ts'
 
 /**
@@ -80,6 +80,8 @@ const headers: Check = (value, path, problems) => {
   for (const [name, header] of Object.entries(value)) {
     const at = `${path}.${name}`
     if (/^(authorization|host)$/i.test(name)) problems.push(`${at}: must not be set: signing sets it`)
+    else if (CONNECTION_HEADERS.has(name.toLowerCase()))
+      problems.push(`${at}: must not be set: it controls the connection`)
     else if (typeof header !== 'string') problems.push(`${at}: must be a string; got ${describe(header)}`)
     else if (!isHeader(name, header)) problems.push(`${at}: is not a valid header`)
   }

@@ -1,5 +1,5 @@
 import type { RetryOptions } from 'ky'
-import { ServicesConfigurationError } from '../errors/index.ts'
+import { ServicesConfigurationError, URL_NOT_SET } from '../errors/index.ts'
 import {
   type AwsCredentialIdentity,
   type CredentialSource,
@@ -176,7 +176,7 @@ function locate(
       : own.url !== undefined
         ? [`services.${name}.url`, own.url]
         : [variable, env[variable]]
-  const missing = `${source}: API Gateway URL not set`
+  const missing = `${source}: ${URL_NOT_SET}`
   const nowhere = { missing, region: '', signingName: '' }
   if (typeof value !== 'string' || value.trim() === '') {
     const isMissed = !own.optional && (internal === undefined || values !== undefined)

@@ -114,6 +114,12 @@ export function isQuotaExhausted(headers: Headers, rules: RefusalRules): boolean
   return rules.limitExceeded === 'quota' && readErrorType(headers) === 'LimitExceededException'
 }
 
+/** Whether the gateway throttled the request: it does so before any code runs. */
+export function isGatewayThrottling({ status, headers }: Response): boolean {
+  const type = readErrorType(headers)
+  return type === 'TooManyRequestsException' || (status === 429 && type === 'LimitExceededException')
+}
+
 /**
  * Whether a second attempt may succeed: with another token, or with another time. Only a rejection with an error type
  * counts, because an integration may send a body with the same message.

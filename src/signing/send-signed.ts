@@ -1,6 +1,7 @@
 import {
   type CallInfo,
   messageOf,
+  NO_CREDENTIALS,
   type Remedy,
   readHealable,
   redactCause,
@@ -56,7 +57,7 @@ export type SendSigned = (request: UnsignedRequest, call: SignedCall, options: S
 const NOT_SENT: ReadonlySet<string> = new Set(['connection', 'content-length', 'host', 'x-amz-security-token'])
 
 /** Headers that control the connection. `fetch` rejects them, too. */
-const OF_CONNECTION: ReadonlySet<string> = new Set([
+export const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   'expect',
   'keep-alive',
   'te',
@@ -160,7 +161,7 @@ function collectHeaders(given: Headers, url: WireUrl, refuse: Refuse): Record<st
   const headers: Record<string, string> = Object.create(null)
   for (const [name, value] of given) {
     if (NOT_SENT.has(name)) continue
-    if (OF_CONNECTION.has(name)) throw refuse(`the header '${name}' must not be set: it controls the connection`)
+    if (CONNECTION_HEADERS.has(name)) throw refuse(`the header '${name}' must not be set: it controls the connection`)
     if (isSigned(name) && !/^[\x20-\x7e]*$/.test(value)) {
       throw refuse(`the header '${name}' is signed and must be printable ASCII`)
     }
@@ -186,7 +187,7 @@ function getIdentity(
 ): AwsCredentialIdentity | Promise<AwsCredentialIdentity> {
   const fail = (cause: unknown): never => {
     signal.throwIfAborted()
-    throw refuse(`no credentials: ${messageOf(cause)}`, { cause })
+    throw refuse(NO_CREDENTIALS + messageOf(cause), { cause })
   }
   try {
     const identity = credentials.get(signal)

@@ -1,4 +1,4 @@
-import { type Check, must } from '../errors/index.ts'
+import { type Check, must, OPTION_DIFFERS, SET_REGION_AND_SIGNING_NAME } from '../errors/index.ts'
 
 /** Signing rules and limits of one kind of AWS service. */
 export interface ServiceKind {
@@ -143,12 +143,12 @@ export function resolveEndpoint(hostname: string, options: EndpointOptions): End
   for (const key of ['region', 'signingName'] as const) {
     const [ofHost, ofOption] = [known?.[key], options[key]]
     if (ofHost !== undefined && ofOption !== undefined && ofHost !== ofOption) {
-      return `the host's ${key} is '${ofHost}', but the option says '${ofOption}'`
+      return `the host's ${key} is '${ofHost}', ${OPTION_DIFFERS} '${ofOption}'`
     }
   }
   const isComplete = options.region !== undefined && options.signingName !== undefined
   if (known === undefined && isAwsHost(hostname) && !isComplete) {
-    return 'an AWS host of an unknown service: set region and signingName'
+    return `an AWS host of an unknown service: ${SET_REGION_AND_SIGNING_NAME}`
   }
   const found = known?.region ?? options.region ?? options.defaultRegion
   if (found === undefined) return 'the host name contains no region, and AWS_REGION is not set'
