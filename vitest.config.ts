@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 
 const source = (file: string) => join(import.meta.dirname, 'src', file)
 
-/** As in a project that has the package installed. */
+/** Resolves imports of the package to its sources, so that tests and examples import it like an installed package. */
 export const resolve = {
   alias: [
     { find: /^middy-signed-services$/, replacement: source('index.ts') },

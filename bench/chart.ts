@@ -11,7 +11,7 @@ export interface Bar {
 export interface Line {
   readonly label: string
   readonly tone: Tone
-  /** Both axes are logarithmic; an x of 0 stands before the others. */
+  /** Both axes are logarithmic. An x of 0 comes first. */
   readonly points: readonly (readonly [x: number, y: number])[]
 }
 
@@ -51,7 +51,7 @@ export function barChart(
   return svg(title, top + bars.length * step + 8, [text(0, 20, title, { isBold: true }), ...keys, ...rows.flat()])
 }
 
-/** Panels side by side, each with its own axes. */
+/** Draws panels side by side, each with its own axes. */
 export function lineChart(title: string, panels: readonly Panel[]): string {
   const gap = 24
   const width = (WIDTH - gap * (panels.length - 1)) / panels.length
@@ -67,7 +67,7 @@ function drawPanel({ title, xLabel, lines }: Panel, x0: number, width: number): 
   const xs = points.map(([x]) => x).filter((x) => x > 0)
   const smallest = Math.min(...xs)
   const hasZero = points.some(([x]) => x === 0)
-  // Zero has no logarithm: it stands a power of ten before the smallest other x.
+  // Zero has no logarithm, so it is drawn one power of ten before the next x.
   const position = (x: number) => Math.log10(x === 0 ? smallest / 10 : x)
   const [xMin, xMax] = [position(hasZero ? 0 : smallest), position(Math.max(...xs))]
   const ys = points.map(([, y]) => Math.log10(y))
@@ -107,7 +107,7 @@ function powersOfTen(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => 10 ** (from + index))
 }
 
-/** 10000 as `10K`. */
+/** Formats 10000 as `10K`. */
 function short(value: number): string {
   return value.toLocaleString('en-US', { notation: 'compact', maximumSignificantDigits: 3 })
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:check` measures everything that has a bound, and exits with 1 if one does not hold.
- * `npm run bench:check -- --only tls` measures one suite; the option can be repeated.
+ * `npm run bench:check` measures everything with a bound, and exits with 1 if a bound is exceeded.
+ * `npm run bench:check -- --only tls` measures one suite. The option can be repeated.
  */
 import { parseArgs } from 'node:util'
 import { measureCold } from './cold.ts'
@@ -11,7 +11,7 @@ interface Bound {
   readonly what: string
   readonly measured: number
   readonly bound: number
-  /** The medians behind it. */
+  /** The medians that `measured` was computed from. */
   readonly of: string
 }
 
@@ -95,7 +95,7 @@ const { only = Object.keys(suites) } = parseArgs({ options: { only: { type: 'str
 const bounds: Bound[] = []
 for (const name of only) {
   const suite = suites[name]
-  if (suite === undefined) throw new Error(`no suite ${name}; there are ${Object.keys(suites).join(', ')}`)
+  if (suite === undefined) throw new Error(`no suite ${name}; the suites are ${Object.keys(suites).join(', ')}`)
   bounds.push(...(await suite()))
 }
 

@@ -1,4 +1,4 @@
-/** One JSON POST by each client, written as its documentation shows; only the chosen client is loaded. */
+/** One JSON POST by each client, written as in its documentation. Only the chosen client is loaded. */
 import { type Body, context, credentials, payload, region, service } from './fixture.ts'
 
 type Call = (body?: Body) => Promise<unknown>

@@ -1,6 +1,6 @@
 /**
- * Counts TLS handshakes of calls with pauses between them, in real time: about 35 s. Fails if our calls 6 s and 25 s apart
- * need more than one connection, or if a call after a freeze of 31 s reuses one.
+ * Counts TLS handshakes of calls with pauses, in real time (about 35 s). Fails if our calls after pauses of 6 s and 25
+ * s use more than one connection, or if a call after a freeze of 31 s reuses a connection.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ const [client, url = ''] = process.argv.slice(2)
 if (client === undefined) await measure()
 else await serve(client as Client)
 
-/** Calls the service at each message of the parent process. */
+/** Calls the service for each message of the parent process. */
 async function serve(client: Client): Promise<void> {
   const { createServices } = await import('../src/index.ts')
   const { ai } = createServices({

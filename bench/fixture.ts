@@ -1,4 +1,4 @@
-/** The request that all contenders send, their credentials and their environment. */
+/** Request, credentials and environment variables of all contenders. */
 import { join } from 'node:path'
 
 export const region = 'us-east-1'
@@ -26,7 +26,7 @@ export const certificate = join(import.meta.dirname, 'localhost.pem')
 
 const trace = 'Root=1-67f1a2b3-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1'
 
-/** The variables that Lambda sets for a function, and its service's base URL. */
+/** The environment variables that Lambda sets, and the base URL of the service. */
 export const environment = (url: string): NodeJS.ProcessEnv => ({
   ...process.env,
   AI_SERVICE_API_URL: url,
@@ -45,5 +45,5 @@ export const context = () => ({
   getRemainingTimeInMillis: () => 30_000,
 })
 
-/** A module of the built package that the package does not export. */
+/** Imports a module of the built package that the package does not export. */
 export const loadBuilt = (name: string) => import(new URL(`../dist/${name}.js`, import.meta.url).href)

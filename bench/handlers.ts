@@ -3,7 +3,7 @@ import middy from '@middy/core'
 import signedServices from 'middy-signed-services'
 import { context } from './fixture.ts'
 
-/** A handler that reads the client of each service; without services, an empty handler without the middleware. */
+/** A handler that reads the client of each service. Without services, an empty handler without the middleware. */
 export function createInvocation(count: number): () => unknown {
   if (count === 0) {
     const handler = middy().handler(async () => ({ statusCode: 204 }))
@@ -20,7 +20,7 @@ export function createInvocation(count: number): () => unknown {
   return () => handler({}, context() as never)
 }
 
-/** What a cold start does once. */
+/** The work of a cold start. */
 export function createSetup(count: number): () => unknown {
   const services = urls(count)
   return () => signedServices({ services })

@@ -1,6 +1,6 @@
 /**
- * Signing without sending. 'Signing alone' starts from method, URL, headers and body, with a cached signing key: hash of
- * the body, date and scope, canonical request, string to sign, signature, and the headers that carry it.
+ * Signing without sending. 'Signing alone' starts from method, URL, headers and body, with a cached signing key. It
+ * computes the body's hash, date and scope, canonical request, string to sign, signature, and the headers.
  */
 import { createHash, createHmac } from 'node:crypto'
 import { credentials, loadBuilt, region, service } from './fixture.ts'
@@ -11,7 +11,7 @@ const path = '/prod/jobs'
 const url = `https://${host}${path}`
 const contentType = 'application/json'
 
-/** As long as the canonical request and the string to sign of these requests. */
+/** Texts as long as the canonical request and the string to sign of these requests. */
 const CANONICAL_REQUEST = 'x'.repeat(767)
 const STRING_TO_SIGN = 'x'.repeat(142)
 const KEY = Buffer.alloc(32, 1)
@@ -27,7 +27,7 @@ export const signers = {
     return () => sign({ method: 'POST', wire, headers, payloadHash: sha256Hex(body) }, credentials, new Date())
   },
 
-  /** The three hashes that every signature needs, as a thin signer makes them. */
+  /** Only the three hashes that every signature needs. */
   'bare hashes': async (body: Uint8Array) => () => [
     createHash('sha256').update(body).digest('hex'),
     createHash('sha256').update(CANONICAL_REQUEST).digest('hex'),
@@ -52,7 +52,7 @@ export const signers = {
     return () => new AwsV4Signer({ method: 'POST', url, headers, body, ...credentials, service, region, cache }).sign()
   },
 
-  /** The signer inside aws-sigv4-fetch, with the same hash. */
+  /** The signer that aws-sigv4-fetch uses, with the same hash function. */
   '@smithy/signature-v4': async (body: Uint8Array) => {
     const { SignatureV4 } = await import('@smithy/signature-v4')
     const { Sha256 } = await import('@aws-crypto/sha256-js')

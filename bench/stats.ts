@@ -10,17 +10,17 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** What each contender's rounds measured. */
+/** Measurements of each contender's rounds. */
 export type Rounds<Name extends string, What extends string> = Record<Name, Readonly<Record<What, number>>[]>
 
-/** Medians of a contender's rounds, or of its rounds' ratios to a reference's, or of their differences. */
+/** Medians of a contender's rounds, and medians of their ratios and differences to a reference's rounds. */
 export interface Summary<Name extends string, What extends string> {
   readonly of: (name: Name, what: What) => number
   readonly ratio: (name: Name, reference: Name, what: What) => number
   readonly difference: (name: Name, reference: Name, what: What) => number
 }
 
-/** Compares round by round, because a disturbance of the machine in one round affects both terms. */
+/** Compares round by round, because a disturbance of the machine affects both contenders of a round. */
 export function summarize<Name extends string, What extends string>(rounds: Rounds<Name, What>): Summary<Name, What> {
   const values = (name: Name, what: What) => rounds[name].map((round) => round[what])
   const compare = (combine: (a: number, b: number) => number) => (name: Name, reference: Name, what: What) => {

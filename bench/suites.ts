@@ -1,21 +1,21 @@
-/** What is measured, and how often. */
+/** The measurements, and their numbers of rounds and runs. */
 import type { ClientName } from './clients.ts'
 import { type Contender, type Measured, measure } from './rounds.ts'
 import type { SignerName } from './signing.ts'
 import { byName } from './stats.ts'
 
-/** One JSON POST after the other over loopback. Long rounds, because a shared machine changes its pace within 0.1 s. */
+/** Sequential JSON POSTs over loopback. Rounds are long, because the speed of a shared machine changes within 0.1 s. */
 export function measureCalls<Name extends ClientName>(names: readonly Name[]): Promise<Measured<Name>> {
   return measure('calls', callers(names), { rounds: 16, count: 500, warmUp: 5_000, starts: 2 })
 }
 
-/** 1,000 JSON POSTs at once over TLS, each time in fresh processes: every connection is new. */
+/** 1,000 parallel JSON POSTs over TLS, each time in new processes, so that every connection is new. */
 export function measureCrowds<Name extends ClientName>(names: readonly Name[]): Promise<Measured<Name>> {
   const plan = { rounds: 1, count: 1_000, concurrency: 1_000, starts: 7, isTls: true }
   return measure('1,000 calls at once over TLS', callers(names), plan)
 }
 
-/** How many runs a round of signing has, for each size of body. */
+/** Runs in a round of signing, by the size of the body. */
 const SIGNATURES: Readonly<Record<number, number>> = { 0: 2_000, 256: 2_000, 65536: 500, 1048576: 40 }
 
 export const sizes: readonly number[] = Object.keys(SIGNATURES).map(Number)
@@ -37,8 +37,8 @@ export function measureInvocations(): Promise<Measured<'without' | 'with'>> {
 export const LARGE = 5_000_000
 
 /**
- * Growth of a process's memory by one call with a large body: the caller's own body, every copy of it, and garbage that
- * is not yet collected.
+ * Growth of a process's memory by one call with a large body. It includes the caller's body, every copy of it, and
+ * uncollected garbage.
  */
 export function measureMemory(): Promise<Measured<'bytes' | 'text'>> {
   const contenders = {

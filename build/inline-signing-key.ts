@@ -1,9 +1,9 @@
 /**
- * Bundles the part of `@aws-sdk/signature-v4` that derives signing keys into `dist/signing/signing-key.js`, and writes the
- * licences of that code to `dist/THIRD-PARTY-NOTICES.txt`.
+ * Bundles the part of `@aws-sdk/signature-v4` that derives signing keys into `dist/signing/signing-key.js`, and writes
+ * the licences of that code to `dist/THIRD-PARTY-NOTICES.txt`.
  *
- * The published package must not import `@aws-sdk/signature-v4`. CDK's NodejsFunction and other bundlers leave `@aws-sdk/*`
- * and `@smithy/*` to the Lambda runtime, which does not have this package, so that the function would not load.
+ * The published package must not import `@aws-sdk/signature-v4`. CDK's NodejsFunction and other bundlers do not bundle
+ * `@aws-sdk/*` and `@smithy/*`, but the Lambda runtime does not have this package, so the function would not load.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,8 +19,8 @@ const target = 'dist/signing/signing-key.js'
 const notices = 'dist/THIRD-PARTY-NOTICES.txt'
 
 /**
- * Makes esbuild drop each module whose exports are not used. The signer's package imports an event stream codec and a CRC32
- * that signing keys do not need, in CommonJS, which esbuild keeps by default: 16.4 KB minified instead of 1.7 KB.
+ * Lets esbuild drop modules with unused exports. The signer's package imports an event stream codec and a CRC32, which
+ * signing keys do not need. Both are CommonJS, which esbuild keeps by default: 16.4 KB minified instead of 1.7 KB.
  */
 const inlineWhatIsUsed: Plugin = {
   name: 'inline-what-is-used',
@@ -28,7 +28,7 @@ const inlineWhatIsUsed: Plugin = {
     const resolving = Symbol('resolving')
     onResolve({ filter: /./ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
       if (kind === 'entry-point' || pluginData === resolving) return undefined
-      // Other files of `dist` stay imports: inlined, they would exist twice.
+      // Other files of `dist` stay imports: bundled, they would exist twice.
       if (path.startsWith('.') && importer === join(root, target)) return { path, external: true }
       const resolved = await resolve(path, { kind, importer, resolveDir, pluginData: resolving })
       return { ...resolved, sideEffects: false }
@@ -54,12 +54,12 @@ const packages = findInlined(metafile)
 const code = outputFiles[0]?.text
 if (code === undefined || packages.length === 0) throw new Error(`nothing was inlined in ${target}`)
 const list = packages.map(({ title }) => title).join(', ')
-// The `!` makes it a legal comment, which the bundlers of the package's users keep.
+// The `!` marks a legal comment, which bundlers keep.
 const comment = `/*! Bundled from ${list}. Licences: middy-signed-services/${notices} */`
 writeFileSync(join(root, target), `${comment}\n${code}`)
 writeFileSync(join(root, notices), describeLicenses(packages))
 
-/** The packages that code in the output comes from. */
+/** The packages whose code is in the output. */
 function findInlined({ outputs }: Metafile): InlinedPackage[] {
   const files = Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs))
   const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [])
@@ -73,7 +73,7 @@ function read(...path: string[]): string {
   return readFileSync(join(root, ...path), 'utf8')
 }
 
-/** Each licence text once, below the packages that it belongs to. */
+/** Writes each licence text once, below its packages. */
 function describeLicenses(packages: readonly InlinedPackage[]): string {
   const byText = Object.groupBy(packages, ({ license }) => license)
   const sections = Object.entries(byText).map(([text, group = []]) => {

@@ -14,7 +14,7 @@ import {
   URL_NOT_SET,
 } from '../errors/index.ts'
 
-/** What a person at a terminal can do, after the hint that the error itself has. */
+/** Advice for the command line, in addition to the hint of the error. */
 const NEXT_STEPS: Readonly<Record<AuthReason, string>> = {
   'access-denied': 'A policy change takes up to a minute to apply. `doctor --whoami` shows who the caller is.',
   'signature-mismatch':
@@ -32,7 +32,7 @@ const NEXT_STEPS: Readonly<Record<AuthReason, string>> = {
 
 const DNS =
   'DNS: check the host name, whether the API still exists, and the DNS support of the VPC. For a private API, check that this machine is in its VPC.'
-const NO_WAY =
+const NO_ROUTE =
   'No route to the host: a function in a VPC needs a NAT gateway or an interface endpoint for execute-api, and its security group must allow outbound port 443.'
 const CERTIFICATE =
   "The host's certificate is not trusted for this host name: check the custom domain and its DNS records. Behind a tunnel, set --host."
@@ -43,10 +43,10 @@ const OTHER_NETWORK = 'Check the VPC configuration, security groups, and the net
 const BY_NETWORK_CODE: Readonly<Record<string, string>> = {
   ENOTFOUND: DNS,
   EAI_AGAIN: DNS,
-  ETIMEDOUT: NO_WAY,
-  UND_ERR_CONNECT_TIMEOUT: NO_WAY,
-  EHOSTUNREACH: NO_WAY,
-  ENETUNREACH: NO_WAY,
+  ETIMEDOUT: NO_ROUTE,
+  UND_ERR_CONNECT_TIMEOUT: NO_ROUTE,
+  EHOSTUNREACH: NO_ROUTE,
+  ENETUNREACH: NO_ROUTE,
   ECONNREFUSED: 'Nothing listens on this port: check host and port, and whether a local gateway was closed.',
   ECONNRESET: CUT,
   EPIPE: CUT,
@@ -54,13 +54,13 @@ const BY_NETWORK_CODE: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "The host's certificate has expired: renew it, or have ACM renew it.",
 }
 
-/** What to do about a connection that failed with a code of Node.js or the system. */
+/** Advice for a failed connection, by its error code. */
 export function adviseNetwork(code: string): string {
   const known = Object.hasOwn(BY_NETWORK_CODE, code) ? BY_NETWORK_CODE[code] : undefined
   return known ?? (/CERT|SELF_SIGNED|TLS|ISSUER|SSL/.test(code) ? CERTIFICATE : OTHER_NETWORK)
 }
 
-/** What to do about a variable or option that is wrong. */
+/** Advice for an invalid variable or option. */
 export function adviseConfiguration(problem: string): string {
   if (problem.endsWith(URL_NOT_SET)) {
     const [variable] = problem.split(':')
@@ -74,7 +74,7 @@ export function adviseConfiguration(problem: string): string {
     : 'Correct the variable: it must be the base URL of the service, with its stage.'
 }
 
-/** What to do about a failed call, beside what its message says; undefined where that is all. */
+/** Advice for a failed call, in addition to its message. Undefined without any. */
 export function adviseCall(error: unknown): string | undefined {
   if (error instanceof ServiceAuthError) return NEXT_STEPS[error.reason]
   if (error instanceof ServiceThrottledError) {

@@ -3,24 +3,24 @@ import { MAX_TIMER_MS } from '../config/index.ts'
 import { nearestName } from '../errors/index.ts'
 import { UsageError } from './context.ts'
 
-/** Where requests go and what signs them. */
+/** Options for the target of requests and for signing. */
 export interface TargetOptions {
   readonly region: string | undefined
   readonly signingName: string | undefined
   readonly host: string | undefined
   readonly profile: string | undefined
   readonly envFile: string | undefined
-  /** Milliseconds; false for no bound. */
+  /** Milliseconds. False: no timeout. */
   readonly timeout: number | false
   readonly allowHttp: boolean
 }
 
 export interface CallCommand extends TargetOptions {
   readonly kind: 'call'
-  /** Name of a service, or URL. */
+  /** Name of a service, or a URL. */
   readonly target: string
   readonly method: string
-  /** Path below the service's URL; empty for the URL itself. */
+  /** Path below the service's URL. Empty for the URL itself. */
   readonly path: string
   /** Text, `@file` or `-`. */
   readonly data: string | undefined
@@ -34,7 +34,7 @@ export interface CallCommand extends TargetOptions {
 
 export interface DoctorCommand extends TargetOptions {
   readonly kind: 'doctor'
-  /** Names of services, or URLs; none for those of the environment. */
+  /** Names of services, or URLs. Empty: all services with an environment variable. */
   readonly targets: readonly string[]
   readonly path: string
   readonly whoami: boolean
@@ -79,8 +79,8 @@ const doctorOptions = {
 } as const satisfies ParseArgsOptionsConfig
 
 /**
- * Reads a command line once, into data.
- * @throws UsageError
+ * Parses a command line.
+ * @throws UsageError for an invalid command line
  */
 export function readArguments(args: readonly string[]): Command {
   const [name, ...rest] = args
@@ -155,7 +155,7 @@ function readTargetOptions(values: CommonValues, defaultTimeout: string): Target
   }
 }
 
-/** `parseArgs` checks nothing here, because its own messages suggest no name. */
+/** Parses options. `strict` is false at first, because the messages of `parseArgs` suggest no similar option. */
 function parse<O extends ParseArgsOptionsConfig>(args: readonly string[], options: O) {
   const { tokens } = parseArgs({ args: [...args], options, allowPositionals: true, strict: false, tokens: true })
   for (const token of tokens) {
@@ -168,7 +168,7 @@ function parse<O extends ParseArgsOptionsConfig>(args: readonly string[], option
       throw new UsageError(`no such option: ${rawName}${advice}`)
     }
     if (option.type === 'boolean' && value !== undefined) throw new UsageError(`${rawName} takes no value`)
-    // `-` stands for standard input; what looks like an option is most likely one.
+    // `-` means standard input. A value that looks like an option is probably one.
     if (option.type === 'string' && (value === undefined || (!inlineValue && /^--?[a-z]/i.test(value)))) {
       throw new UsageError(`${rawName} needs a value`)
     }
@@ -188,7 +188,7 @@ function readMethodAndPath(
   throw new UsageError(`no such method: ${first}${didYouMean(first, METHODS)}`)
 }
 
-/** Values are not shown: they may be secrets. */
+/** Parses headers. Messages do not quote values, which may be secrets. */
 function readHeaders(lines: readonly string[]): Headers {
   const headers = new Headers()
   for (const line of lines) {

@@ -11,8 +11,8 @@ import { findCredentials, resolveTarget, type Target } from './target.ts'
 import { describeAttempt, describeHead } from './verbose.ts'
 
 /**
- * Sends one signed request. The body goes to standard output or a file, everything else to standard error.
- * @returns The exit code: 0 for a status 2xx, 1 for another one and for a failed call.
+ * Sends one signed request. Writes the body to standard output or a file, and everything else to standard error.
+ * @returns Exit code: 0 for a status 2xx, 1 for another status and for a failed call
  */
 export async function runCall(command: CallCommand, context: Context): Promise<number> {
   const target = resolveTarget(command.target, command, context.env)
@@ -78,7 +78,7 @@ class Call {
     return 0
   }
 
-  /** Query parameters of the URL, of the path and of `-q`, in this order. */
+  /** Adds the query parameters of the URL, of the path and of `-q`, in this order. */
   #withQuery(path: string): string {
     const [, before = '', own = ''] = /^([^?#]*)(?:\?([^#]*))?/.exec(path) as RegExpExecArray
     const pairs = this.#command.query.map((pair) => pair.map(encodeURIComponent).join('='))
@@ -103,12 +103,14 @@ class Call {
 
   async #writeFailure({ headers }: ServiceResponseError, bytes: Uint8Array): Promise<void> {
     const text = Buffer.from(bytes)
-    // A gateway's refusal may echo the token in the spelling of JSON, which only a text's redaction finds.
+    // A gateway's response may contain the token with JSON escapes, which only the redaction of text finds.
     const isText = Buffer.from(text.toString()).equals(text)
-    const shown = isText ? Buffer.from(redactText(text.toString(), this.#caller.secrets)) : text
-    await this.#write({ chunks: toChunks(shown), contentType: headers.get('content-type') }).catch((error: unknown) => {
-      if (!(error instanceof ClosedPipeError)) throw error
-    })
+    const redacted = isText ? Buffer.from(redactText(text.toString(), this.#caller.secrets)) : text
+    await this.#write({ chunks: toChunks(redacted), contentType: headers.get('content-type') }).catch(
+      (error: unknown) => {
+        if (!(error instanceof ClosedPipeError)) throw error
+      },
+    )
   }
 
   async #write(body: Body): Promise<void> {
@@ -126,7 +128,7 @@ class Call {
     if (this.#command.include && response !== undefined) this.#log(describeHead(response))
   }
 
-  /** Whatever is shown beside the body, without secrets. */
+  /** Writes a line to standard error, without secrets. */
   #log(text: string): void {
     this.#context.stderr.write(`${redactText(text, this.#caller.secrets)}\n`)
   }

@@ -6,7 +6,7 @@ import type { Connection, Measured } from './probe.ts'
 import type { Attempt } from './signed-call.ts'
 import type { Caller } from './who-am-i.ts'
 
-/** What one check has found. A warning is of what works still. */
+/** Result of one check. `warn` means that calls still work. */
 export interface CheckResult {
   readonly name: string
   readonly status: 'ok' | 'warn' | 'fail'
@@ -19,12 +19,12 @@ const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const DAY = 24 * 60 * MINUTE
 
-/** ACM renews a certificate 60 days before its end, and others mostly 30 days before. */
+/** ACM renews a certificate 60 days before it expires, other issuers usually 30 days before. */
 const CERTIFICATE_WARNING = 14 * DAY
 const CREDENTIALS_WARNING = 5 * MINUTE
-/** Responses name whole seconds, and take some time. */
+/** The `Date` of a response has whole seconds, and the response takes some time. */
 const CLOCK_WARNING = MINUTE
-/** From here on, the client corrects the clock after a refusal. */
+/** From this difference on, the client corrects the clock after a rejection. */
 const CLOCK_FAILURE = 4 * MINUTE
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -35,7 +35,7 @@ const KINDS: Readonly<Record<string, string>> = {
   s3: 'S3',
 }
 
-/** Where a service's URL comes from; `problems` are those of the configuration. */
+/** Checks the variable with a service's URL. `problems` are those of the configuration. */
 export function checkVariable(source: string, problems: readonly string[], url = ''): CheckResult {
   if (problems.length === 0) return { name: 'variable', status: 'ok', detail: `${source} = ${url}` }
   return {
@@ -64,7 +64,7 @@ export function checkConnection(made: Measured<Connection>): CheckResult {
   return { name, status: 'ok', detail: `${made.value.protocol ?? 'plain http'} (${inMs(made)})` }
 }
 
-/** Undefined for a connection without a certificate. */
+/** Checks a certificate. Undefined for a connection without one. */
 export function checkCertificate(made: Measured<Connection>, now: number): CheckResult | undefined {
   const end = made.ok ? made.value.certificateEnd : undefined
   if (end === undefined) return undefined
@@ -78,13 +78,13 @@ export function checkCertificate(made: Measured<Connection>, now: number): Check
   }
 }
 
-/** How far the clock is off, by the `Date` of a response; undefined where none says so. */
+/** Checks the clock against the `Date` of a response. Undefined without a `Date`. */
 export function checkClock({ response, durationMs, endedAt }: Attempt): CheckResult | undefined {
   const headers = response?.headers
   const date = Date.parse(headers?.get('date') ?? '')
-  // The response of a cache has the date at which it was stored.
+  // A cached response has the date at which it was stored.
   if (Number.isNaN(date) || headers?.has('age')) return undefined
-  // A second's middle, at the middle of the request.
+  // Compares the middle of the request with the middle of the second in `Date`.
   const ahead = endedAt - durationMs / 2 - (date + SECOND / 2)
   const seconds = Math.round(Math.abs(ahead) / SECOND)
   const detail = seconds < 2 ? 'same as the gateway' : `${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} the gateway`
@@ -94,7 +94,7 @@ export function checkClock({ response, durationMs, endedAt }: Attempt): CheckRes
   return { ...result, status: Math.abs(ahead) < CLOCK_FAILURE ? 'warn' : 'fail', advice }
 }
 
-/** Where credentials come from, and when they end. */
+/** Checks the source and the expiration of credentials. */
 export function checkCredentials(
   source: string,
   found: Measured<AwsCredentialIdentity>,
@@ -135,12 +135,12 @@ export function checkCaller(found: Measured<Caller>): CheckResult {
   return { name, status: 'fail', detail, advice }
 }
 
-/** How the signed request ended. */
+/** Checks the response to the signed request. */
 export function checkHealth(path: string, called: Measured<Response>): CheckResult {
   const name = 'health'
   const request = `GET ${path}`
   if (called.ok) return { name, status: 'ok', detail: `${request}: ${called.value.status} (${inMs(called)})` }
-  // The first line says what happened, the others are the error's hint.
+  // The first line is the error, the other lines are its hint.
   const [first = '', ...hint] = messageOf(called.error).split('\n')
   const problem = first.replace(/^.*?: [A-Z]+ \S*: /, '')
   const advice = [...hint, adviseCall(called.error)].filter((line) => line !== undefined).join('\n')
@@ -158,7 +158,7 @@ function failedNetwork(name: string, failed: Measured<unknown> & { readonly ok: 
   return { name, status: 'fail', detail: `${detail} (${inMs(failed)})`, advice: adviseNetwork(code) }
 }
 
-/** What a nested error says, as `fetch` and aggregate errors have it. */
+/** The messages of nested errors, as in `fetch` and aggregate errors. */
 function deepestMessage(error: unknown): string {
   return readTransportError(error).message || messageOf(error)
 }

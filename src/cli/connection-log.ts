@@ -1,13 +1,13 @@
 import { type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 
-/** What Node.js's client has done to reach a host. */
+/** DNS lookups and connections of Node.js's client. */
 export interface ConnectionLog {
-  /** One line for each DNS lookup and connection since the last time. */
+  /** Returns one line for each DNS lookup and connection since the last call. */
   readonly take: () => readonly string[]
   readonly stop: () => void
 }
 
-/** What Node.js says of a DNS lookup or a connection, beside its duration. */
+/** Details of a DNS lookup or a connection. */
 interface Detail {
   readonly hostname?: string
   readonly addresses?: readonly { readonly address: string }[]
@@ -20,11 +20,11 @@ export function watchConnections(): ConnectionLog {
   const lines: string[] = []
   const collect = (entries: readonly PerformanceEntry[]) => {
     for (const { entryType, detail, duration } of entries as readonly (PerformanceEntry & { detail: Detail })[]) {
-      const what =
+      const event =
         entryType === 'dns'
           ? `DNS lookup of ${detail.hostname}: ${detail.addresses?.map(({ address }) => address).join(', ')}`
           : `connected to ${detail.host}:${detail.port}`
-      lines.push(`${what}, ${duration.toFixed(1)} ms`)
+      lines.push(`${event}, ${duration.toFixed(1)} ms`)
     }
   }
   const observer = new PerformanceObserver((list) => collect(list.getEntries()))

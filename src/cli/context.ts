@@ -1,9 +1,9 @@
 /** A stream that a command writes to. */
 export type OutputStream = NodeJS.WritableStream & { readonly isTTY?: boolean }
 
-/** What a command knows of the process that it runs in. */
+/** The members of the process that a command uses. */
 export interface Context {
-  /** Variables; those of `--env-file` are added to it. */
+  /** Environment variables. Those of `--env-file` are added. */
   readonly env: NodeJS.ProcessEnv
   readonly stdin: AsyncIterable<Uint8Array>
   readonly stdout: OutputStream
@@ -12,7 +12,7 @@ export interface Context {
   readonly now: () => number
 }
 
-/** The command line is wrong: exit code 2. Nothing was sent. */
+/** The command line is invalid, and nothing was sent. The exit code is 2. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError'
 }

@@ -22,8 +22,8 @@ import { type Credentials, findCredentials, findServices, resolveTarget, type Ta
 import { stsUrl, whoAmI } from './who-am-i.ts'
 
 /**
- * Checks what calls need: credentials and, side by side, each service.
- * @returns The exit code: 0 where all is well, 1 where a check warns or fails.
+ * Checks the credentials, and all services in parallel.
+ * @returns Exit code: 0 if all checks passed, 1 if a check warns or fails
  */
 export async function runDoctor(command: DoctorCommand, context: Context): Promise<number> {
   const { env, stdout } = context
@@ -36,7 +36,7 @@ export async function runDoctor(command: DoctorCommand, context: Context): Promi
   return report.ok ? 0 : 1
 }
 
-/** A target that was found, or what is wrong with its configuration. */
+/** A target, or the problems of its configuration. */
 interface Located {
   readonly name: string
   readonly target?: Target
@@ -75,10 +75,10 @@ async function examine(
       }),
     ),
   ])
-  const shown = (checks: readonly CheckResult[]) => checks.map((result) => redact(result, secrets))
-  const reports = services.map(({ checks, ...service }) => ({ ...service, checks: shown(checks) }))
+  const redactAll = (checks: readonly CheckResult[]) => checks.map((result) => redact(result, secrets))
+  const reports = services.map(({ checks, ...service }) => ({ ...service, checks: redactAll(checks) }))
   const all = [account, ...services.map(({ checks }) => checks)].flat()
-  return { ok: all.every(({ status }) => status === 'ok'), account: shown(account), services: reports }
+  return { ok: all.every(({ status }) => status === 'ok'), account: redactAll(account), services: reports }
 }
 
 async function examineAccount(
@@ -100,7 +100,7 @@ async function examineAccount(
   return [...checks, checkCaller(caller)]
 }
 
-/** When credentials end; those of the environment may have a variable for it, as the AWS CLI exports them. */
+/** Expiration of credentials. For those in environment variables, the AWS CLI exports a variable with it. */
 function endOf(identity: Measured<AwsCredentialIdentity>, env: NodeJS.ProcessEnv): Date | undefined {
   if (!identity.ok) return undefined
   const { expiration, accessKeyId } = identity.value
@@ -133,7 +133,7 @@ async function examineService(
     if (check !== undefined) checks.push(check)
   }
 
-  /** Whether a connection can be made; what comes after needs one. */
+  /** Whether a connection can be made. Further checks need one. */
   async function reach(): Promise<boolean> {
     const { timeout } = command
     const addresses = await measure(timeout, () => findAddresses(base))
@@ -146,7 +146,7 @@ async function examineService(
   }
 }
 
-/** One attempt: a check that a retry heals would hide what is wrong. */
+/** Sends one attempt: a successful retry would hide the problem. */
 function callHealth({ client }: Caller, { path, timeout }: DoctorCommand): Promise<Measured<Response>> {
   return measure(false, async () => {
     const response = await client(path, { method: 'GET', retry: 0, timeout })
@@ -159,7 +159,7 @@ function secretsOf({ accessKeyId, secretAccessKey, sessionToken = '' }: AwsCrede
   return [accessKeyId, secretAccessKey, sessionToken]
 }
 
-/** A result for a terminal: without secrets, and without controls, which a response may hold. */
+/** Removes secrets and control characters, which a response may contain, for the terminal. */
 function redact({ name, status, detail, advice }: CheckResult, secrets: ReadonlySet<string>): CheckResult {
   const clean = (text: string) => redactText(text, secrets).split('\n').map(withoutControls).join('\n')
   return { name, status, detail: clean(detail), ...(advice !== undefined && { advice: clean(advice) }) }

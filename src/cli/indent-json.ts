@@ -1,9 +1,9 @@
-/** Strings, punctuation, and what stands between: numbers and words. */
+/** Strings, punctuation, and literals such as numbers. */
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g
 
 /**
- * Indents JSON and leaves its values as they are written: a parser would round long numbers.
- * Undefined for what is not JSON.
+ * Indents JSON without changing its values: a parser would round long numbers. Returns undefined for a text that is not
+ * JSON.
  */
 export function indentJson(text: string): string | undefined {
   try {

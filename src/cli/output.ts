@@ -4,16 +4,16 @@ import { type OutputStream, UsageError } from './context.ts'
 import { indentJson } from './indent-json.ts'
 import { createByteRedactor } from './redact-bytes.ts'
 
-/** Takes a body's bytes; resolves when more may come. */
+/** Destination of a body. `write` resolves when more bytes may be written. */
 export interface Sink {
   readonly write: (bytes: Uint8Array) => Promise<void>
   readonly close: () => Promise<void>
 }
 
-/** Whoever read standard output has seen enough, as `head` does. */
+/** The reader of standard output closed it, as `head` does. */
 export class ClosedPipeError extends Error {}
 
-/** Longest JSON that is indented; more than a terminal's reader can take in. */
+/** Longest JSON that is indented, in bytes. */
 const MAX_INDENTED = 10_485_760
 
 const NEW_LINE = 10
@@ -37,7 +37,8 @@ function isClosedPipe({ code }: { code?: string }): boolean {
 }
 
 /**
- * Opens a file before anything is sent, so that a request is not made in vain. Its old content stays until there is new one.
+ * Opens a file before anything is sent: if that fails, nothing is sent. The file keeps its content until the first
+ * write.
  * @throws UsageError for a file that cannot be written
  */
 export async function openFile(file: string): Promise<Sink> {
@@ -57,13 +58,13 @@ export async function openFile(file: string): Promise<Sink> {
   }
 }
 
-/** A body as it goes to its sink. */
+/** A body to write. */
 export interface Body {
   readonly chunks: AsyncIterable<Uint8Array>
   readonly contentType: string | null
 }
 
-/** Writes a body as it comes; JSON for a terminal is collected and indented. */
+/** Writes a body chunk by chunk. JSON for a terminal is collected and indented. */
 export async function writeBody(
   { chunks, contentType }: Body,
   sink: Sink,
@@ -90,7 +91,7 @@ export async function writeBody(
   }
   const text = Buffer.concat(collected ?? []).toString()
   await write(collected === undefined ? redactor.end() : Buffer.from(redactText(indentJson(text) ?? text, secrets)))
-  // What follows on a terminal, the shell's prompt among it, has a line of its own.
+  // The next output on a terminal, such as the shell's prompt, starts on a new line.
   if (isTerminal && isLineOpen && isText(contentType)) await write(Buffer.from([NEW_LINE]))
 }
 
@@ -98,12 +99,12 @@ function isText(contentType: string | null): boolean {
   return /^text\//i.test(contentType ?? '') || isJson(contentType)
 }
 
-/** `application/problem+json` too, but not streams of JSON texts. */
+/** Also `application/problem+json`, but not streams of JSON texts. */
 function isJson(contentType: string | null): boolean {
   return /^[^;]*[/+]json\s*(;|$)/i.test(contentType ?? '')
 }
 
-/** One chunk, as a stream. */
+/** A stream of one chunk. */
 export async function* toChunks(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes
 }

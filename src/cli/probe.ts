@@ -4,23 +4,23 @@ import tls from 'node:tls'
 import type { BaseUrl } from '../config/index.ts'
 import { serverName, withoutBrackets } from '../transport/index.ts'
 
-/** What was measured, or why it failed. */
+/** Result or error of a step, with its duration. */
 export type Measured<T> =
   | { readonly ok: true; readonly value: T; readonly durationMs: number }
   | { readonly ok: false; readonly error: unknown; readonly durationMs: number }
 
-/** A connection that was made, and closed again. */
+/** Information about a connection. */
 export interface Connection {
-  /** Such as `TLSv1.3`; null for plain http. */
+  /** For example `TLSv1.3`. Null for plain http. */
   readonly protocol: string | null
-  /** When the host's certificate ends; absent for plain http. */
+  /** Expiration of the host's certificate. Undefined for plain http. */
   readonly certificateEnd: Date | undefined
 }
 
-/** Milliseconds that each step may take; false for no bound. */
+/** Timeout of a step in milliseconds. False: none. */
 export type Bound = number | false
 
-/** Runs a step and measures it; never rejects. */
+/** Runs a step and measures its duration. Never rejects. */
 export async function measure<T>(timeout: Bound, step: () => Promise<T>): Promise<Measured<T>> {
   const startedAt = performance.now()
   const durationMs = () => performance.now() - startedAt
@@ -40,13 +40,13 @@ export async function measure<T>(timeout: Bound, step: () => Promise<T>): Promis
   }
 }
 
-/** The addresses that a connection to the host would try. */
+/** Resolves the addresses of a host. */
 export async function findAddresses({ hostname }: BaseUrl): Promise<readonly string[]> {
   const found = await lookup(withoutBrackets(hostname), { all: true })
   return found.map(({ address }) => address)
 }
 
-/** Connects as a call would, and closes the connection. `host` replaces the host that the certificate must be for. */
+/** Connects like a call, then closes the connection. The certificate must be valid for `host`, or for the URL's host. */
 export function connect(base: BaseUrl, host: string | undefined, timeout: Bound): Promise<Connection> {
   const { protocol, port } = new URL(base.origin)
   const isTls = protocol === 'https:'

@@ -3,7 +3,8 @@ import { messageOf } from '../errors/index.ts'
 import { UsageError } from './context.ts'
 
 /**
- * Bytes of a body: a text, `@file`, or `-` for standard input. Reading stops at `maxBytes`, because the client refuses larger bodies.
+ * Reads the bytes of a body: a text, `@file`, or `-` for standard input. Stops at `maxBytes`, because the client refuses
+ * larger bodies.
  * @throws UsageError for a file that cannot be read, Error for more than `maxBytes`
  */
 export async function readData(
@@ -40,7 +41,7 @@ async function collect(
   return new Uint8Array(Buffer.concat(chunks))
 }
 
-/** Content type of a body that the command line gives none for. */
+/** Content type of a body if the command line sets none. */
 export function contentTypeOf(bytes: Uint8Array): string {
   try {
     JSON.parse(Buffer.from(bytes).toString())

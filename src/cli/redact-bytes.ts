@@ -1,16 +1,16 @@
-/** Takes secrets out of a stream of bytes, wherever its chunks end. */
+/** Removes secrets from a stream of bytes, also secrets that span chunks. */
 export interface ByteRedactor {
   readonly push: (chunk: Uint8Array) => Uint8Array
-  /** What was held back. */
+  /** Returns the bytes that were held back. */
   readonly end: () => Uint8Array
 }
 
 const MARK = Buffer.from('[redacted]')
 
-/** As in messages: a shorter text is no secret. */
+/** Shortest secret, as for messages. */
 const MIN_LENGTH = 8
 
-/** Holds back only those bytes at a chunk's end that a secret starts with, so that streams of events are not delayed. */
+/** Holds back only bytes at the end of a chunk that may start a secret, so that event streams are not delayed. */
 export function createByteRedactor(secrets: ReadonlySet<string>): ByteRedactor {
   const needles = [...secrets].filter(({ length }) => length >= MIN_LENGTH).map((secret) => Buffer.from(secret))
   let held: Uint8Array = Buffer.alloc(0)
@@ -37,7 +37,7 @@ function replaceAll(bytes: Buffer, needles: readonly Buffer[]): Buffer {
   }, bytes)
 }
 
-/** How many bytes at the end may be the start of a secret. */
+/** Counts the bytes at the end that may start a secret. */
 function countHeld(bytes: Buffer, needles: readonly Buffer[]): number {
   let most = 0
   for (const needle of needles) {

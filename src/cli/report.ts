@@ -8,9 +8,9 @@ export interface ServiceReport {
   readonly checks: readonly CheckResult[]
 }
 
-/** What the doctor has found. */
+/** Results of all checks. */
 export interface Report {
-  /** Whether every check is ok. */
+  /** True if every check is ok. */
   readonly ok: boolean
   /** Checks of the credentials, which all services share. */
   readonly account: readonly CheckResult[]
@@ -23,7 +23,7 @@ export function formatJson(report: Report): string {
   return `${JSON.stringify(report, null, 2)}\n`
 }
 
-/** Colour is for terminals, unless somebody does not want it. @see https://no-color.org */
+/** Whether to use colours: on a terminal, unless they are disabled. @see https://no-color.org */
 export function usesColor(stream: OutputStream, env: NodeJS.ProcessEnv): boolean {
   return stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
 }
@@ -40,19 +40,19 @@ export function formatTable({ account, services }: Report, withColor: boolean): 
     return lines
   }
   const section = (title: string, checks: readonly CheckResult[]) => [paint(1, title), ...checks.flatMap(row), '']
-  const unwell = [
+  const failed = [
     ...(account.every(({ status }) => status === 'ok') ? [] : ['account']),
     ...services.filter(({ ok }) => !ok).map(({ name }) => name),
   ]
   return [
     ...section('account', account),
     ...services.flatMap(({ name, checks }) => section(name, checks)),
-    unwell.length === 0 ? 'All checks passed.' : `Problems in: ${unwell.join(', ')}`,
+    failed.length === 0 ? 'All checks passed.' : `Problems in: ${failed.join(', ')}`,
     '',
   ].join('\n')
 }
 
-/** A line that says how far the checks are, on a terminal; it is gone when they have ended. */
+/** A progress line on a terminal. It is removed at the end. */
 export interface Progress {
   readonly done: (name: string) => void
   readonly end: () => void
@@ -62,15 +62,15 @@ export function createProgress(stream: OutputStream, names: readonly string[], i
   if (isQuiet || stream.isTTY !== true) return { done: () => {}, end: () => {} }
   const waiting = new Set(names)
   const show = (text: string) => stream.write(`\r\u001b[K${text}`)
-  const tell = () => {
+  const update = () => {
     const text = `checked ${names.length - waiting.size} of ${names.length}, waiting for ${[...waiting].join(', ')}`
     show(text.slice(0, 79))
   }
-  tell()
+  update()
   return {
     done(name) {
       waiting.delete(name)
-      tell()
+      update()
     },
     end: () => {
       show('')

@@ -8,7 +8,7 @@ import { runDoctor } from './doctor.ts'
 import { HELP } from './help.ts'
 import { loadEnvFile } from './target.ts'
 
-/** Runs a command line, and gives the exit code: 0 success, 1 a failed call or check, 2 wrong usage. Never throws. */
+/** Runs a command line. Returns the exit code: 0 success, 1 a failed call or check, 2 wrong usage. Never throws. */
 export async function run(args: readonly string[], context: Context): Promise<number> {
   const { stdout, stderr, env } = context
   try {

@@ -4,29 +4,29 @@ import type { ServiceConfig } from '../config/index.ts'
 import { type CredentialSource, createClockSkew, createSendSigned, type SendSigned } from '../signing/index.ts'
 import { ReceivedResponse } from '../transport/index.ts'
 
-/** One request that went out, with the second one that follows a refused token or clock. */
+/** An attempt of a call. The second request after a rejected token or time belongs to the same attempt. */
 export interface Attempt {
   readonly method: string
   readonly url: string
-  /** What was signed last; absent where nothing could be signed. */
+  /** The last canonical request. Undefined if signing failed. */
   readonly canonicalRequest: string | undefined
-  /** What was tried after a refusal. */
+  /** What the client changed after a rejection. */
   readonly tried: readonly string[]
-  /** Absent where there was no response. */
+  /** Undefined without a response. */
   readonly response: Response | undefined
-  /** Milliseconds until the response's head. */
+  /** Milliseconds until the response's head or the failure. */
   readonly durationMs: number
-  /** Milliseconds since the epoch, when the response's head or the failure came. */
+  /** Time of the response's head or of the failure, in milliseconds since the epoch. */
   readonly endedAt: number
 }
 
-/** Calls one service by the client of the library, and sees what goes out. */
+/** The library's client of one service, with a record of its attempts. */
 export interface Caller {
   readonly client: ServiceClient
-  /** What must not be shown. */
+  /** Texts that must not be shown. */
   readonly secrets: ReadonlySet<string>
   readonly attempts: readonly Attempt[]
-  /** Bytes of the last response that was not a success. */
+  /** Body of the last response with an error status. */
   readonly failureBody: () => Uint8Array | undefined
 }
 
@@ -67,7 +67,7 @@ export function createCaller(service: ServiceConfig, { credentials, now, onAttem
     }
     record(response)
     if (response.ok) return response
-    // The client keeps of a failed response only what it can parse.
+    // The client parses and cuts the body of an error response. The command prints the whole body.
     failureBody = await response.bytes()
     const { status, statusText, headers, url } = response
     const body = failureBody.length > 0 ? Readable.from([Buffer.from(failureBody)]) : null
@@ -76,7 +76,7 @@ export function createCaller(service: ServiceConfig, { credentials, now, onAttem
 
   const maker = createClientMaker(service, {
     sendSigned,
-    // A call by hand is the only one of its process, so that no budget need bound its retries.
+    // The process makes only one call, so its retries need no budget.
     retryBudget: createRetryBudget(Number.POSITIVE_INFINITY),
     breaker: undefined,
     report: createReporter(),

@@ -12,19 +12,19 @@ import { type CredentialSource, createCredentialSource } from '../signing/index.
 import type { TargetOptions } from './arguments.ts'
 import { UsageError } from './context.ts'
 
-/** A service or URL to call, ready to be called. */
+/** A service or URL to call. */
 export interface Target {
   readonly service: ServiceConfig
-  /** What the URL was read from: a variable, or undefined for a URL that was given. */
+  /** Environment variable with the URL. Undefined for a URL from the command line. */
   readonly variable: string | undefined
-  /** Query of a URL that was given, with its question mark. */
+  /** Query of a URL from the command line, with its question mark. */
   readonly query: string
 }
 
-/** Name of a target that was given as a URL, in messages. */
+/** Name of a URL from the command line, in messages. */
 const URL_NAME = 'api'
 
-/** Options of the configuration, by the names that they have here. */
+/** Names of the library's options on the command line. */
 const NAMES: Readonly<Record<string, string>> = {
   region: '--region',
   signingName: '--signing-name',
@@ -33,7 +33,7 @@ const NAMES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Adds the variables of a file; those that are set already win, as with Node.js's own `--env-file`.
+ * Adds the variables of a file. Existing variables take precedence, as with Node.js's own `--env-file`.
  * @throws UsageError for a file that cannot be read
  */
 export function loadEnvFile(file: string | undefined, env: NodeJS.ProcessEnv): void {
@@ -47,25 +47,25 @@ export function loadEnvFile(file: string | undefined, env: NodeJS.ProcessEnv): v
   for (const [name, value] of Object.entries(parseEnv(text))) env[name] ??= value
 }
 
-/** A URL has a scheme or, mistaken for one, a dot, a colon or a slash. */
+/** Whether a target is a URL and not a name. A text with a dot, colon or slash is meant as a URL. */
 function isUrl(target: string): boolean {
   return /[:./]/.test(target)
 }
 
 /**
- * Finds where a target is, as the middleware does.
- * @throws UsageError for what the command line says, ServicesConfigurationError for what the environment says
+ * Resolves the URL of a target, as the middleware does.
+ * @throws UsageError for an invalid command line, ServicesConfigurationError for invalid environment variables
  */
 export function resolveTarget(target: string, options: TargetOptions, env: NodeJS.ProcessEnv): Target {
-  const isGiven = isUrl(target)
-  const name = isGiven ? URL_NAME : target
+  const isUrlTarget = isUrl(target)
+  const name = isUrlTarget ? URL_NAME : target
   const [, url = '', query = ''] = /^([^?#]*)([^#]*)/.exec(target) as RegExpExecArray
   const { region, signingName, host, allowHttp, timeout } = options
   try {
-    const own = { region, signingName, host, ...(isGiven && { url }) }
+    const own = { region, signingName, host, ...(isUrlTarget && { url }) }
     const { services } = resolveConfig({ services: { [name]: own }, allowHttp, timeout }, 'the command', env)
     const service = services.get(name) as ServiceConfig
-    return { service, variable: isGiven ? undefined : toVariable(name), query: isGiven ? query : '' }
+    return { service, variable: isUrlTarget ? undefined : toVariable(name), query: isUrlTarget ? query : '' }
   } catch (error) {
     if (!(error instanceof ServicesConfigurationError)) throw error
     const isUsage = error.problems.some((problem) => problem.startsWith('services.'))
@@ -75,36 +75,36 @@ export function resolveTarget(target: string, options: TargetOptions, env: NodeJ
   }
 }
 
-/** `services.ai.region: ...` is what the option `--region` says. */
+/** Replaces the library's option by the command's: `services.ai.region: ...` becomes `--region: ...`. */
 function nameOption(problem: string): string {
   return problem
     .replace(/^services\.[^:]*?(?:\.(region|signingName|host|url))?: /, (_, option?: string) =>
       option === undefined ? '' : `${NAMES[option]}: `,
     )
     .replace(OPTION_ALLOW_HTTP, '--allow-http')
-    .replace(SET_REGION_AND_SIGNING_NAME, 'give --region and --signing-name')
+    .replace(SET_REGION_AND_SIGNING_NAME, 'set --region and --signing-name')
 }
 
-/** Names of the services whose URL the environment holds: `AI_SERVICE_API_URL` is that of `ai`. */
+/** Names of the services whose URL is in an environment variable: `AI_SERVICE_API_URL` means `ai`. */
 export function findServices(env: NodeJS.ProcessEnv): readonly string[] {
   return Object.keys(env)
     .filter((variable) => env[variable] !== undefined)
     .flatMap((variable) => {
       const words = /^([A-Z].*)_SERVICE_API_URL$/.exec(variable)?.[1]?.toLowerCase() ?? ''
       const camelCase = words.replace(/_+([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
-      // Of `USER_2`, the camel case is `user2`, whose variable begins with `USER2`.
+      // The camel case of `USER_2` is `user2`, whose variable starts with `USER2`.
       return [camelCase, words].find((name) => name !== '' && toVariable(name) === variable) ?? []
     })
     .toSorted()
 }
 
-/** Where credentials come from, in words. */
+/** A credential source, and its name in messages. */
 export interface Credentials {
   readonly source: CredentialSource
   readonly name: string
 }
 
-/** The credentials of a profile, else of the environment, else of the AWS SDK's provider chain. */
+/** Finds credentials: of the profile, else of environment variables, else of the AWS SDK's provider chain. */
 export function findCredentials(profile: string | undefined, env: NodeJS.ProcessEnv): Credentials {
   if (profile !== undefined) {
     const provide = async () => {

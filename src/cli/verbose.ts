@@ -2,7 +2,7 @@ import type { ServiceConfig } from '../config/index.ts'
 import { createStringToSign } from '../signing/index.ts'
 import type { Attempt } from './signed-call.ts'
 
-/** What `-v` says of an attempt, without its secrets: the token is left out, and the signature is not part of either text. */
+/** Describes an attempt for `-v`, without secrets. The token is redacted, and neither text contains the signature. */
 export function describeAttempt(
   { method, url, canonicalRequest, tried, response, durationMs }: Attempt,
   number: number,

@@ -1,12 +1,12 @@
 import { type AwsCredentialIdentity, createSignedFetch } from '../signing/index.ts'
 
-/** Whom credentials belong to. */
+/** The identity of credentials. */
 export interface Caller {
   readonly arn: string
   readonly account: string
 }
 
-/** Ends of host names by the start of the region's name, where a partition has its own. */
+/** Suffixes of host names in other partitions, by the start of the region's name. */
 const SUFFIXES: readonly (readonly [region: RegExp, suffix: string])[] = [
   [/^cn-/, 'amazonaws.com.cn'],
   [/^eusc-/, 'amazonaws.eu'],
@@ -16,14 +16,14 @@ const SUFFIXES: readonly (readonly [region: RegExp, suffix: string])[] = [
   [/^us-iso-/, 'c2s.ic.gov'],
 ]
 
-/** STS of a region; another one where AWS's own variables name it. */
+/** URL of a region's STS, or the URL from AWS's environment variables. */
 export function stsUrl(region: string, env: NodeJS.ProcessEnv): string {
   const suffix = SUFFIXES.find(([start]) => start.test(region))?.[1] ?? 'amazonaws.com'
   return env.AWS_ENDPOINT_URL_STS || env.AWS_ENDPOINT_URL || `https://sts.${region}.${suffix}`
 }
 
 /**
- * Asks STS whom credentials belong to, which no policy can forbid.
+ * Asks STS for the identity of credentials. No policy can deny this request.
  * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
  */
 export async function whoAmI(
@@ -43,6 +43,6 @@ export async function whoAmI(
   const read = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]
   const [arn, account] = [read('Arn'), read('Account')]
   if (response.ok && arn !== undefined && account !== undefined) return { arn, account }
-  const words = [read('Code'), read('Message')].filter((word) => word !== undefined)
-  throw new Error(`STS returned ${[response.status, ...words].join(': ')}`)
+  const parts = [read('Code'), read('Message')].filter((part) => part !== undefined)
+  throw new Error(`STS returned ${[response.status, ...parts].join(': ')}`)
 }

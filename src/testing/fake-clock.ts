@@ -1,20 +1,20 @@
-// Imported, so that fake timers leave it alone.
+// Imported, because fake timers replace the global function.
 import { setImmediate } from 'node:timers'
 
-/** As `@sinonjs/fake-timers` has it, with which Vitest, Jest and Sinon.JS fake timers. */
+/** The clock of `@sinonjs/fake-timers`, which Vitest, Jest and Sinon.JS use. */
 interface FakeClock {
   readonly tick: (ms: number) => unknown
 }
 
 /**
- * Runs the timer of 0 ms that ky sets before each retry, where a test has faked timers: a test that awaits the call cannot
- * do it. The time stays as it is; other timers that are due by then run as well.
+ * With fake timers, runs the timer of 0 ms that ky sets before each retry: a test that awaits the call cannot advance
+ * the time itself. The time does not change. Other timers that are due run as well.
  */
 export function passRetryTimer(): void {
   const { clock } = globalThis.setTimeout as { readonly clock?: FakeClock }
   if (clock === undefined) return
   let hasPassed = false
-  // Due at the same time as ky's, which is set in the microtasks that follow.
+  // Due at the same time as ky's timer, which is set in the following microtasks.
   setTimeout(() => {
     hasPassed = true
   }, 0)

@@ -3,11 +3,14 @@ import type { Route } from './routes.ts'
 
 /** The faults of a gateway's routes. */
 export interface FaultList {
-  /** Makes a route fail; gives back a function that heals it. @throws TypeError for an unknown route or a bad fault */
+  /**
+   * Makes a route fail. Returns a function that removes the fault. @throws TypeError for an unknown route or an invalid
+   * fault
+   */
   readonly fail: (route: string, fault: Fault) => () => void
-  /** What is to happen to a request of this route; counts it. */
+  /** Returns the effect of a fault on a request to this route, and counts the request. */
   readonly take: (service: string, key: string) => Effect | undefined
-  /** Heals all routes. */
+  /** Removes all faults. */
   readonly clear: () => void
 }
 
@@ -17,7 +20,7 @@ interface Entry {
   left: number
 }
 
-/** Without faults yet; the newest one that fits a request wins until it is used up. */
+/** Creates an empty list. The newest fault that matches a request applies until it is used up. */
 export function createFaultList(services: ReadonlyMap<string, readonly Route[]>): FaultList {
   const known = [...services].flatMap(([service, routes]) => [
     `${service} *`,
@@ -39,8 +42,8 @@ export function createFaultList(services: ReadonlyMap<string, readonly Route[]>)
       }
     },
     take: (service, key) => {
-      const fitting = ['*', `${service} *`, `${service} ${key}`]
-      const entry = [...entries].findLast(({ route }) => fitting.includes(route))
+      const matching = ['*', `${service} *`, `${service} ${key}`]
+      const entry = [...entries].findLast(({ route }) => matching.includes(route))
       if (entry === undefined) return undefined
       entry.left -= 1
       if (entry.left === 0) entries.delete(entry)

@@ -17,11 +17,11 @@ import {
   toAmzDate,
 } from './verify-signature.ts'
 
-/** Responses of API Gateway's own, whatever the request's signature. */
+/** Responses of API Gateway itself. The request's signature makes no difference. */
 const ANSWER_NAMES = [
   'missing-token',
   'incomplete-signature',
-  // Repeats what was signed, the session token included, where the request is signed well enough to tell.
+  // Repeats the canonical request, with the session token, if the request is signed well enough to compute it.
   'signature-mismatch',
   'signature-expired',
   'signature-not-yet-current',
@@ -33,39 +33,39 @@ const ANSWER_NAMES = [
   'access-denied-explicit',
   // A firewall, or a missing API key.
   'forbidden',
-  // 429 for the rate.
+  // 429 for the rate limit.
   'throttled',
   // 429 for a usage plan's quota.
   'quota',
   // 504
   'integration-timeout',
-  // 502, a function's response that is malformed.
+  // 502 for a malformed response of the function.
   'bad-gateway',
   // 500
   'internal-error',
   // 413
   'too-large',
-  // What an HTTP API says to a signature it refuses.
+  // The response of an HTTP API to an invalid signature.
   'http-api-forbidden',
-  // What an HTTP API says to a route it does not know.
+  // The response of an HTTP API to an unknown route.
   'http-api-not-found',
 ] as const
 
-/** What becomes of the connection in place of a response. */
+/** Failures of the connection instead of a response. */
 const BREAK_NAMES = [
-  // A reset once the head is there, the body unread.
+  // A reset after the request's head has arrived, before its body is read.
   'reset-before-read',
-  // A reset once the whole request is there.
+  // A reset after the whole request has arrived.
   'reset-after-read',
-  // Another name for it.
+  // Another name for `reset-after-read`.
   'network',
-  // A 200 whose body ends early, with the connection.
+  // A 200 whose connection is reset in the middle of the body.
   'half-answer',
-  // The request is read and never answered.
+  // The request is read, but no response is sent.
   'hang',
-  // Another name for it.
+  // Another name for `hang`.
   'timeout',
-  // A 200 whose body stops half-way, the connection open.
+  // A 200 whose body stops in the middle. The connection stays open.
   'hang-in-body',
 ] as const
 
@@ -75,15 +75,15 @@ type AnswerName = (typeof ANSWER_NAMES)[number]
 type BreakName = (typeof BREAK_NAMES)[number]
 
 /**
- * A fault by its name: a response of API Gateway's own, or what becomes of the connection. `network` is another name for
+ * Name of a fault: a response of API Gateway itself, or a failure of the connection. `network` is another name for
  * `reset-after-read`, and `timeout` for `hang`.
  */
-// By its list, so that the compiler's messages show the names.
+// Derived from the list, so that compiler messages show the names.
 export type FaultName = (typeof FAULT_NAMES)[number]
 
-/** What a route answers in place of a response; made with `fail`. */
+/** A fault as the answer of a route. Create it with `fail`. */
 export class Failure {
-  /** What happens. */
+  /** Name of the fault. */
   readonly fault: FaultName
 
   constructor(fault: FaultName) {
@@ -92,54 +92,54 @@ export class Failure {
 }
 
 /**
- * Answers with a fault in place of a response, in `mockServices` and in the local gateway.
+ * Makes a route of `mockServices` or of the local gateway fail instead of responding.
  *
- * In `mockServices`, `hang`, `hang-in-body` and `timeout` fail at once with a `ServiceTimeoutError`. As a route's answer,
- * `reset-before-read` is the same as `reset-after-read`, because the request has been read by then.
+ * In `mockServices`, calls fail at once with a `ServiceTimeoutError` for `hang`, `hang-in-body` and `timeout`. As the
+ * answer of a route, `reset-before-read` equals `reset-after-read`, because the request has already been read.
  *
- * @param name A refusal or failure of API Gateway's own, or a connection that breaks or hangs.
- * @throws TypeError for a name that is no fault's
+ * @param name A response of API Gateway itself, or a connection that breaks or hangs.
+ * @throws TypeError for an unknown name
  */
 export function fail(name: FaultName): Failure {
   effectOf(name)
   return new Failure(name)
 }
 
-/** Common to faults that are objects. */
+/** Members of all faults that are objects. */
 interface CountedFault {
-  /** Requests that are to fail, at least 1. Default: all, until the fault is healed. */
+  /** Number of requests that fail, at least 1. Default: all, until the fault is removed. */
   readonly times?: number
 }
 
-/** A fault by its name, for some requests. */
+/** A named fault, optionally for a number of requests. */
 interface NamedFault extends CountedFault {
-  /** What happens in place of the route's response. */
+  /** Name of the fault, which replaces the route's response. */
   readonly fault: FaultName
 }
 
-/** A response of the integration's own: after the signature's check, in place of the route's. */
+/** A response of the integration, which replaces the route's. It is sent after the signature has been verified. */
 interface StatusFault extends CountedFault {
   /** HTTP status, from 200 to 999. */
   readonly status: number
-  /** JSON, unless it is text or bytes; not a stream. Default: none. */
+  /** Sent as JSON. Text and bytes are sent as they are. A stream is not allowed. Default: none. */
   readonly body?: unknown
-  /** Sent beside `content-type` and `content-length`, or in their place. Default: none. */
+  /** Additional headers. They may replace `content-type` and `content-length`. Default: none. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** The normal response, later; the route's function runs at once. */
+/** Delays the route's response. The route's function runs at once. */
 interface DelayFault extends CountedFault {
-  /** Milliseconds that the response is held back. */
+  /** Delay of the response, in milliseconds. */
   readonly delay: number
 }
 
 /**
- * How a route fails, for `times` requests, counted as their heads arrive, or until it is healed. It may be a `fail(name)`,
- * as a route's own answer.
+ * How a route fails: for `times` requests, counted when their heads arrive, or until the fault is removed. `fail(name)`
+ * is allowed, too, as in the answer of a route.
  */
 export type Fault = FaultName | NamedFault | StatusFault | DelayFault | Failure
 
-/** What a response of the gateway's own may depend on. */
+/** The members of a request that a response of the gateway depends on. */
 interface FaultedRequest {
   readonly method: string
   readonly service: string
@@ -150,29 +150,29 @@ interface FaultedRequest {
   readonly now: number
 }
 
-/** What the gateway does about a fault. */
+/** The effect of a fault. */
 export type Effect =
   | NamedEffect
   | { readonly kind: 'route'; readonly reply: Reply }
   | { readonly kind: 'delay'; readonly delay: number }
 
-/** The same for a fault that has a name. */
+/** The effect of a named fault. */
 export type NamedEffect =
   | { readonly kind: 'answer'; readonly answer: (request: FaultedRequest) => GatewayAnswer }
   | ({ readonly kind: 'break' } & Break)
 
-/** What becomes of a connection. */
+/** How a connection fails. */
 export interface Break {
   readonly readsBody: boolean
-  /** Whether half a response goes out first. */
+  /** Whether half a response is sent first. */
   readonly sendsHalf: boolean
   readonly end: 'reset' | 'hang'
 }
 
-/** Well past the gateway's window, either way. */
+/** Well outside the gateway's time window, in milliseconds. */
 const CLOCK_OFFSET_MS = 900_000
 
-/** The longest that a timer can wait. */
+/** Longest time that a timer accepts, in milliseconds. */
 const MAX_DELAY = 2_147_483_647
 
 const ANSWERS: Readonly<Record<AnswerName, (request: FaultedRequest) => GatewayAnswer>> = {
@@ -215,24 +215,24 @@ const BREAKS: Readonly<Record<BreakName, Break>> = {
   'hang-in-body': { ...HANG, sendsHalf: true },
 }
 
-/** What goes out of a response that breaks half-way. It promises as much again. */
+/** The sent half of a response that breaks. Its `content-length` is twice as long. */
 export const HALF_ANSWER: GatewayAnswer & { readonly payload: string } = {
   status: 200,
   payload: '{"items":[1,2,',
   headers: { 'content-type': 'application/json', 'content-length': '28' },
 }
 
-/** What a name stands for. @throws TypeError for a name that is no fault's */
+/** The effect of a name. @throws TypeError for an unknown name */
 export function effectOf(name: unknown): NamedEffect {
   if (isNameIn(ANSWERS, name)) return { kind: 'answer', answer: ANSWERS[name] }
   if (isNameIn(BREAKS, name)) return { kind: 'break', ...BREAKS[name] }
   throw new TypeError(`Unknown fault ${show(name)}: it must be one of ${FAULT_NAMES.join(', ')}`)
 }
 
-/** What may stand beside the member that says which kind of fault it is. */
+/** The other members that each kind of fault may have. */
 const MEMBERS = { fault: ['times'], status: ['body', 'headers', 'times'], delay: ['times'] } as const
 
-/** Checks a fault once. @throws TypeError naming what is wrong with it */
+/** Checks and parses a fault. @throws TypeError for an invalid fault */
 export function parseFault(fault: Fault): { readonly effect: Effect; readonly times: number } {
   const given: Record<string, unknown> = typeof fault === 'string' ? { fault } : { ...fault }
   const kind = (['fault', 'status', 'delay'] as const).find((name) => given[name] !== undefined)
@@ -273,7 +273,7 @@ export function show(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : String(value)
 }
 
-/** With a capital M, unlike every other refusal, and with all but the last digits of the account hidden. */
+/** In `Message`, unlike all other rejections, and with a masked account id, as API Gateway sends it. */
 function accessDenied({ method, service, path, region }: FaultedRequest, reason: string): GatewayAnswer {
   const user = 'arn:aws:sts::123456789012:assumed-role/caller/fn'
   const resource = `arn:aws:execute-api:${region}:********9012:${service}/prod/${method}${path}`

@@ -4,22 +4,22 @@ import { finished, Readable } from 'node:stream'
 import { Reply } from './reply.ts'
 import { isStreamBody, type StreamBody } from './stream-body.ts'
 
-/** An answer as it goes out. */
+/** A response as it is sent. */
 export interface GatewayAnswer {
   readonly status: number
   readonly payload: string | Uint8Array | ReadableStream<Uint8Array>
   readonly headers: Readonly<Record<string, string>>
-  /** REST APIs and HTTP APIs name a request's id differently. Default: a REST API's names. */
+  /** REST APIs and HTTP APIs send the request id in different headers. Default: those of a REST API. */
   readonly api?: 'http'
 }
 
-/** API Gateway's own limit of a request's payload, in bytes. */
+/** API Gateway's limit of a request's body, in bytes. */
 export const MAX_BODY = 10_485_760
 
 /**
- * An answer as bytes.
- * @param open Makes a stream of bytes of a body that comes in chunks.
- * @throws TypeError for one that cannot be sent
+ * Encodes a reply.
+ * @param open Converts a streamed body to a stream of bytes.
+ * @throws TypeError for a reply that cannot be sent
  */
 export function encodeReply(
   { status, body, headers }: Reply,
@@ -52,7 +52,7 @@ export function mayHaveBody(method: string, status: number): boolean {
   return method !== 'HEAD' && ![204, 205, 304].includes(status)
 }
 
-/** Informational statuses end no request. */
+/** Whether a value is a final status: statuses below 200 are informational. */
 export function isStatus(status: unknown): status is number {
   return Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 999
 }
@@ -64,7 +64,7 @@ function toPayload(body: string | ArrayBuffer | ArrayBufferView): string | Uint8
     : new Uint8Array(body.buffer, body.byteOffset, body.byteLength)
 }
 
-/** Of data alone: a Response, an Error or a Map would go out as `{}` without a word. */
+/** Encodes plain data only: a Response, an Error or a Map would be sent as `{}` without an error. */
 function toJson(body: unknown): string {
   const kind = Object.prototype.toString.call(body).slice(8, -1)
   if (!['Object', 'Array', 'Date', 'String', 'Number', 'Boolean', 'Null'].includes(kind)) {
@@ -75,28 +75,28 @@ function toJson(body: unknown): string {
   return JSON.stringify(body)
 }
 
-/** A refusal by the gateway itself. */
+/** A rejection by the gateway itself. */
 export function refusal(errorType: string, message: string, status = 403): GatewayAnswer {
   return encodeReply(new Reply(status, { message }, { 'x-amzn-ErrorType': errorType }))
 }
 
-/** An unsigned request, and a route that is none. */
+/** The response to an unsigned request, and to an unknown route. */
 export function missingToken(): GatewayAnswer {
   return refusal('MissingAuthenticationTokenException', 'Missing Authentication Token')
 }
 
-/** A payload over the limit; this one is plain text. */
+/** The response to a body over the limit. API Gateway sends it as plain text. */
 export function tooLarge(): GatewayAnswer {
   return encodeReply(new Reply(413, `HTTP content length exceeded ${MAX_BODY} bytes.`, {}))
 }
 
-/** A failure behind the gateway, in API Gateway's own spelling: these bodies have a space after the colon. */
+/** A failure behind the gateway. API Gateway writes these bodies with a space after the colon. */
 export function serverError(status: number, message = 'Internal server error'): GatewayAnswer {
   const headers = { 'content-type': 'application/json', 'x-amzn-ErrorType': 'InternalServerErrorException' }
   return encodeReply(new Reply(status, `{"message": ${JSON.stringify(message)}}`, headers))
 }
 
-/** Sends an answer, a stream chunk by chunk. A stream that fails breaks the connection. */
+/** Sends a response, a stream chunk by chunk. If the stream fails, the connection breaks. */
 export function send(response: ServerResponse, answer: GatewayAnswer, now: number): void {
   const { status, payload } = answer
   writeHead(response, answer, now)
@@ -106,7 +106,7 @@ export function send(response: ServerResponse, answer: GatewayAnswer, now: numbe
   }
   const source = Readable.fromWeb(payload)
   source.once('error', () => response.destroy())
-  // The client may have gone away already.
+  // The client may already have disconnected.
   finished(response, () => source.destroy())
   if (!mayHaveBody(response.req.method as string, status)) response.end()
   else {
@@ -115,21 +115,21 @@ export function send(response: ServerResponse, answer: GatewayAnswer, now: numbe
   }
 }
 
-/** Sends the head and the payload of an answer that promises more than that, then calls back. */
+/** Sends the head and half of the body, then calls `sent`. */
 export function sendHalf(response: ServerResponse, answer: GatewayAnswer, now: number, sent: () => void): void {
   writeHead(response, answer, now)
-  // A HEAD's payload is not written, and with it no head.
+  // Needed for HEAD: without a body, `write` does not send the head.
   response.flushHeaders()
   response.write(answer.payload, sent)
 }
 
 function writeHead(response: ServerResponse, answer: GatewayAnswer, now: number): void {
-  // One by one, so that a header given in another case replaces its like.
+  // One by one, so that a header replaces an earlier one in another case.
   for (const [name, value] of headersOf(answer, now)) response.setHeader(name, value)
   response.writeHead(answer.status)
 }
 
-/** All headers of an answer, those of the gateway itself first. */
+/** All headers of a response. Those of the gateway come first. */
 export function headersOf({ headers, api }: GatewayAnswer, now: number): [name: string, value: string][] {
   const ids =
     api === 'http'

@@ -4,7 +4,7 @@ import { type AddressInfo, isIPv6 } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toVariable } from '../config/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
-import { answerRoute, tellFailedRoute } from './answer-route.ts'
+import { answerRoute, logFailedRoute } from './answer-route.ts'
 import { createFaultList } from './fault-list.ts'
 import {
   type Break,
@@ -35,43 +35,43 @@ import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './
 /** Options of `startLocalGateway`. */
 export interface LocalGatewayOptions<R = Record<string, Routes>> {
   /**
-   * Routes by service. A service whose URL the clients read from a variable of another name has that name beside its routes:
+   * Routes by service. If the clients read a service's URL from a variable of another name, add the name to its routes:
    * `{ billing: { env: 'BILLING_URL', 'GET /invoices': [] } }`.
    */
   readonly services: ServiceRoutes<R>
-  /** The identity that may call. Default: one made up for this gateway, session token included. */
+  /** The identity that the gateway accepts. Default: a random one with a session token. */
   readonly credentials?: AwsCredentialIdentity
   /**
    * AWS region that requests must be signed for.
    * @default 'us-east-1'
    */
   readonly region?: string
-  /** The gateway's clock, in milliseconds since the epoch. Default: the machine's. */
+  /** The gateway's clock, in milliseconds since the epoch. Default: the machine's clock. */
   readonly now?: () => number
   /**
-   * TCP port that takes the requests, from 0 to 65535; 0 stands for a free one.
+   * TCP port to listen on, from 0 to 65535. 0 selects a free port for the requests.
    * @default 0
    */
   readonly port?: number
   /**
-   * Host name or IP address to listen on. `0.0.0.0` listens on all addresses of the machine, as containers need; `url` then
-   * has `127.0.0.1`. Over plain http, clients call other hosts than loopback ones only with `allowHttp: true`.
+   * Host name or IP address to listen on. `0.0.0.0` listens on all addresses of the machine, for containers. `url` then
+   * has `127.0.0.1`. Clients call a host other than loopback over plain http only with `allowHttp: true`.
    * @default '127.0.0.1'
    */
   readonly host?: string
 }
 
-/** What the gateway saw of one request, and how it responded. */
+/** Record of a request and its response. */
 export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRequest {
   /** Name of the service that was called: the first segment of the path. */
   readonly service: string
-  /** What the signature is worth; of a request whose body a fault left unread, with an empty body. */
+  /** Result of the signature's verification. If a fault left the body unread, it is verified with an empty body. */
   readonly signature: SignatureVerdict
-  /** HTTP status of the response; 0 where a fault let none out. */
+  /** HTTP status of the response. 0 if a fault prevented the response. */
   readonly status: number
   /**
-   * What a route's function threw, or what is wrong with its answer; the caller gets a 502. For a stream, what it threw; the
-   * caller gets half of the response.
+   * Error of the route's function, or the error of an invalid answer. The client then gets a 502. For a stream, the
+   * error of the stream. The client then gets a part of the response.
    */
   readonly error?: unknown
   /** Milliseconds from the request's head to the head of the response. */
@@ -79,41 +79,41 @@ export interface GatewayRequest extends Omit<RouteRequest, 'params'>, ReceivedRe
 }
 
 /** A request before it is recorded. */
-interface Seen extends Omit<GatewayRequest, 'status' | 'durationMs' | 'error'> {
+interface PendingRecord extends Omit<GatewayRequest, 'status' | 'durationMs' | 'error'> {
   error?: unknown
 }
 
-/** A gateway that listens until it is closed. */
+/** A running gateway. */
 export interface LocalGateway {
-  /** Where it listens: `http://127.0.0.1:<port>`, unless `host` says otherwise. */
+  /** Base URL of the gateway: `http://127.0.0.1:<port>`, unless `host` is set. */
   readonly url: string
-  /** Variables that point the clients at it: URLs, region and credentials. */
+  /** Environment variables for the clients: URLs, region and credentials. */
   readonly env: Readonly<Record<string, string>>
   /** All requests since the start or the last `reset`, in the order of the responses. */
   readonly requests: readonly GatewayRequest[]
   /**
-   * Makes a route fail; gives back a function that heals it. The route is a service and one of its routes, such as
-   * `'ai GET /jobs/:id'`, or all of its routes, `'ai *'`, or every service's, `'*'`. The newest fault that fits wins until
-   * it is used up or healed. What no route fits is refused as ever.
+   * Makes a route fail. Returns a function that removes the fault. The route is a service and one of its routes, such
+   * as `'ai GET /jobs/:id'`, all routes of a service, `'ai *'`, or all routes, `'*'`. The newest fault that matches
+   * applies until it is used up or removed. Faults do not apply to requests without a route.
    *
-   * @throws TypeError for a route that is not defined, or a fault that is none
+   * @throws TypeError for an unknown route or an invalid fault
    */
-  // Not `Fault`, so that the compiler's messages show the names.
+  // Not `Fault`, so that compiler messages show the names.
   readonly fail: (route: string, fault: FaultName | Exclude<Fault, FaultName>) => () => void
-  /** Forgets all requests and faults. `requests` stays the same array. */
+  /** Removes all recorded requests and all faults. `requests` stays the same array. */
   readonly reset: () => void
-  /** Ends it, with all its connections; does nothing the second time. */
+  /** Closes the gateway and its connections. A second call has no effect. */
   readonly close: () => Promise<void>
   /** The same as `close`, for `await using`. */
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
 /**
- * An API Gateway with IAM authorization on loopback: verifies each request's signature from the bytes received, and
- * responds and refuses as API Gateway does. The console shows the errors of routes that fail.
- * @param options The routes, who may call them, and where to listen.
- * @throws TypeError by the promise, for a route that is not `METHOD /path`, and for an `env`, `port` or `host` that is none;
- * the system's error, such as `EADDRINUSE`, where it cannot listen
+ * Starts a local API Gateway with IAM authorization. It verifies each signature from the received bytes, and responds
+ * and rejects as API Gateway does. The console shows errors of routes.
+ * @param options Routes, accepted credentials, and address to listen on.
+ * @throws TypeError as the promise's rejection, for a route that is not `METHOD /path` and for an invalid `env`, `port`
+ * or `host`. An error of the operating system, such as `EADDRINUSE`, if the gateway cannot listen
  */
 export async function startLocalGateway<R extends object>(options: LocalGatewayOptions<R>): Promise<LocalGateway> {
   const { region = 'us-east-1', now = Date.now, port = 0, host = '127.0.0.1' } = options
@@ -138,11 +138,11 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     const received: ReceivedRequest = { method, target, rawHeaders, body }
     const request = { ...received, ...head, service, json: parseJson(body) }
     const signature = verifySignature(received, { credentials: [identity], region, now: now() })
-    // A stream may still fail when the response has been recorded.
-    const seen: Seen = { ...request, signature }
-    // Before the response goes out: whoever has it may look here at once.
+    // Not frozen: a stream may still fail after the response has been recorded.
+    const pending: PendingRecord = { ...request, signature }
+    // Before the response is sent: a test may read the record as soon as it has the response.
     const record = (status: number) =>
-      requests.push(Object.assign(seen, { status, durationMs: performance.now() - startedAt }))
+      requests.push(Object.assign(pending, { status, durationMs: performance.now() - startedAt }))
     const decide = async (): Promise<GatewayAnswer | Break> => {
       const { authorization = '' } = headers
       const actOn = (effect: NamedEffect) =>
@@ -152,8 +152,8 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
       if (route === undefined) return missingToken()
       if (!signature.verified) return refusal(signature.errorType, signature.message)
       const note = (error: unknown) => {
-        tellFailedRoute('startLocalGateway', service, route.key, error)
-        seen.error = error
+        logFailedRoute('startLocalGateway', service, route.key, error)
+        pending.error = error
         return error
       }
       try {
@@ -163,7 +163,7 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
         return encodeReply(given, (stream) => toByteStream(stream, note))
       } catch (error) {
         note(error)
-        // What API Gateway makes of an integration that throws, or that answers what cannot be sent.
+        // API Gateway's response for an integration that throws or returns an invalid response.
         return serverError(502)
       }
     }
@@ -178,10 +178,11 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
   }
 
   const server = createServer((incoming, response) => {
-    // Stryker disable next-line ArrowFunction: what fails has lost its connection already.
+    // Stryker disable next-line ArrowFunction: a request that fails here has already lost its connection.
     handle(incoming, response).catch(() => response.destroy())
   })
-  // As API Gateway, it leaves idle connections open for longer than any test, and says nothing of when it will not.
+  // Like API Gateway, the server keeps idle connections open longer than any test runs, and sends no `keep-alive`
+  // header.
   server.keepAliveTimeout = 0
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
   const url = urlOf(host, (server.address() as AddressInfo).port)
@@ -210,8 +211,8 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
   }
 }
 
-function must(isRight: boolean, option: string, be: string, value: unknown): void {
-  if (!isRight) throw new TypeError(`startLocalGateway: '${option}' must be ${be}, not ${show(value)}`)
+function must(isValid: boolean, option: string, expected: string, value: unknown): void {
+  if (!isValid) throw new TypeError(`startLocalGateway: '${option}' must be ${expected}, not ${show(value)}`)
 }
 
 function isPort(port: unknown): boolean {
@@ -222,19 +223,19 @@ function isHost(host: unknown): boolean {
   return typeof host === 'string' && (isIPv6(host) || /^[a-z\d.-]+$/i.test(host))
 }
 
-/** Hosts that stand for every address of the machine, and one of these. */
+/** Hosts that mean every address of the machine, each with a loopback address. */
 const ANY_ADDRESS: ReadonlyMap<string, string> = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['::', '::1'],
 ])
 
-/** Where clients find what listens on `host`. */
+/** The URL for clients of a server on `host`. */
 function urlOf(host: string, port: number): string {
   const name = ANY_ADDRESS.get(host) ?? host
   return `http://${isIPv6(name) ? `[${name}]` : name}:${port}`
 }
 
-/** The variable that the clients read a service's URL from. */
+/** The variable from which the clients read a service's URL. */
 function readVariable(service: string, { env = toVariable(service) }: Routes): string {
   must(typeof env === 'string' && env !== '', `services.${service}.env`, 'the name of a variable', env)
   return env as string
@@ -255,7 +256,7 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array> {
   return Buffer.concat(chunks)
 }
 
-/** Holds an answer back as a fault asks; false where the client was gone before. */
+/** Waits for the delay of a fault. False if the client has disconnected meanwhile. */
 async function waitOut(fault: Effect | undefined, signal: AbortSignal): Promise<boolean> {
   if (fault?.kind !== 'delay') return true
   // Stryker disable next-line ArrowFunction: undefined would do as well.
@@ -264,6 +265,6 @@ async function waitOut(fault: Effect | undefined, signal: AbortSignal): Promise<
 
 function breakOff(response: ServerResponse, { sendsHalf, end }: Break, now: number): void {
   if (sendsHalf) sendHalf(response, HALF_ANSWER, now, () => end === 'reset' && response.destroy())
-  // A real reset, where an end of the stream might pass for an orderly close.
+  // A real reset: the client could mistake the end of the stream for an orderly close.
   else if (end === 'reset') response.req.socket.resetAndDestroy()
 }

@@ -1,13 +1,15 @@
 import { defaults, type ServiceOptions, type ServicesOption, toVariable } from '../config/index.ts'
 
-/** Where mocks and the variables of `mockEnv` point: a name that never resolves (RFC 2606), so that no call gets far. */
+/**
+ * Origin of mocks, and of the URLs from `mockEnv`. The name never resolves (RFC 2606), so no request leaves the
+ * machine.
+ */
 const MOCK_ORIGIN = 'https://mocked.invalid'
 
 /**
- * The variables that a module with `signedServices()` needs to be imported in a test: harmless URLs, a region, and
- * credentials of nobody, so that no test looks for a developer's own. For vitest's `test.env`. Takes the middleware's own
- * `services`, where it has others than the default four.
- * @param services The option of that name.
+ * Returns the environment variables that a module with `signedServices()` needs when a test imports it: URLs that never
+ * resolve, a region, and invalid credentials, so that no test uses a developer's own. Meant for vitest's `test.env`.
+ * @param services The middleware's option `services`. Default: the four default services.
  */
 export function mockEnv(services: ServicesOption = defaults.services): Record<string, string> {
   const options: Record<string, string | ServiceOptions> = Array.isArray(services)

@@ -7,7 +7,7 @@ import {
   type ServiceNames,
 } from '../client/index.ts'
 import { ServiceRequestError } from '../errors/index.ts'
-import { answerRoute, tellFailedRoute } from './answer-route.ts'
+import { answerRoute, logFailedRoute } from './answer-route.ts'
 import { passRetryTimer } from './fake-clock.ts'
 import { type Break, effectOf, Failure, HALF_ANSWER } from './faults.ts'
 import { encodeReply, type GatewayAnswer, headersOf, mayHaveBody } from './gateway-answer.ts'
@@ -16,36 +16,36 @@ import { locateRoute, parseJson, parseRoutes, type Route, type Routes, type Serv
 import { type StreamBody, toByteStream } from './stream-body.ts'
 import { verifySignature } from './verify-signature.ts'
 
-/** One request that a mock was sent. Retries are requests of their own. */
+/** A request that a mock received. Each retry is a separate request. */
 export interface MockCall {
   /** HTTP method, in upper case. */
   readonly method: string
   /** Path below the service's base URL, decoded. */
   readonly path: string
-  /** The query; of a name that comes more than once, the last value. */
+  /** Query parameters. For a repeated name, the last value. */
   readonly searchParams: Readonly<Record<string, string>>
-  /** The body parsed as JSON; undefined where it is not. */
+  /** The body, parsed as JSON. Undefined if it is not JSON. */
   readonly json: unknown
-  /** Names in lower case; without what signing adds. */
+  /** Names in lower case, without the headers that signing adds. */
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** A client whose requests end in memory. */
+/** A client whose requests stay in memory. */
 export interface MockClient extends ServiceClient {
-  /** What it was sent, in order; by copies made with `.extend`, too. */
+  /** The requests of this client and of its `.extend` copies, in order. */
   readonly calls: readonly MockCall[]
 }
 
-/** One mock a service, by the services' names or by their routes: `MockServices<'ai' | 'integration'>`. */
+/** One mock for each service, by the services' names or by their routes: `MockServices<'ai' | 'integration'>`. */
 export type MockServices<R = Record<string, Routes>> = { readonly [Service in ServiceNames<R>]: MockClient }
 
-/** Of nobody. */
+/** Invalid credentials. */
 const IDENTITY = { accessKeyId: 'AKIAMOCKED', secretAccessKey: 'mocked' }
 const REGION = 'us-east-1'
 
 const SIGNATURE_HEADERS = ['authorization', 'x-amz-content-sha256', 'x-amz-date']
 
-/** Grants every retry: a quota would let one test's failures show in another. */
+/** Creates a budget without a limit: with one, failures in one test would affect another. */
 function createMockBudget(): RetryBudget {
   const budget = createRetryBudget(Number.POSITIVE_INFINITY)
   return {
@@ -58,14 +58,15 @@ function createMockBudget(): RetryBudget {
 }
 
 /**
- * Services for a handler's unit test: the real clients, errors and retries over a transport in memory. Retries wait 0 ms,
- * unless a response asks for more, and have no quota. Fake timers need not be advanced for calls and retries.
+ * Creates services for a handler's unit test: real clients, errors and retries, with a transport in memory. Retries
+ * wait 0 ms, unless a response asks for more, and have no budget. With fake timers, calls and retries work without
+ * advancing the time.
  *
- * A request that no route fits fails with a `ServiceRequestError` that lists the routes. A route's function that throws
- * fails the call with a `ServiceRequestError`, too, and the console shows its error. A chain's own options have no effect
- * on mocks.
+ * A request without a matching route throws a `ServiceRequestError` that lists the routes. If the function of a route
+ * throws, the call throws a `ServiceRequestError`, too, and the console shows the function's error. The options of
+ * `signedServices` have no effect on mocks.
  *
- * @param routes What each service answers, by route. An `env` beside a service's routes has no effect here.
+ * @param routes The answers of each service, by route. An `env` beside the routes has no effect here.
  * @throws TypeError for a route that is not `METHOD /path`
  */
 export function mockServices<R extends object>(routes: ServiceRoutes<R>): MockServices<ServiceNames<R>> {
@@ -84,7 +85,7 @@ export function mockServices<R extends object>(routes: ServiceRoutes<R>): MockSe
   return Object.fromEntries(mocks)
 }
 
-/** What the signed fetch is given in place of the network. */
+/** Creates a `fetch` that responds from the routes. */
 function createTransport(name: string, routes: readonly Route[], calls: MockCall[]): typeof globalThis.fetch {
   const services = new Map([[name, routes]])
   return async (input, init = {}) => {
@@ -96,7 +97,7 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
     const headers = { ...signedHeaders }
     for (const added of SIGNATURE_HEADERS) delete headers[added]
     const { route, head } = locateRoute(services, { method, target, headers })
-    // Copies of its own: a route's function may change what it gets.
+    // A copy, because a route's function may change its request.
     calls.push(structuredClone({ ...head, json: parseJson(body) }))
     const refuse = (problem: string, details?: { cause: unknown }) =>
       new ServiceRequestError({ service: name, method, path: head.path, attempts: 0 }, problem, details)
@@ -106,10 +107,10 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
     }
 
     const now = Date.now()
-    const tell = (error: unknown) => tellFailedRoute('mockServices', name, route.key, error)
+    const log = (error: unknown) => logFailedRoute('mockServices', name, route.key, error)
     const openStream = (stream: StreamBody) =>
       toByteStream(stream, (error) => {
-        tell(error)
+        log(error)
         return breakError('reset')
       })
     const takeSignature = () => {
@@ -133,7 +134,7 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
       return toResponse({ ...own, headers: Object.fromEntries(headersOf(own, now)) }, method)
     }
     const outcome = await decide().catch((cause: unknown) => {
-      tell(cause)
+      log(cause)
       const problem = cause instanceof Error ? cause.message : String(cause)
       throw refuse(`the route '${route.key}' of mockServices failed: ${problem}`, { cause })
     })
@@ -148,13 +149,13 @@ function toResponse({ status, payload, headers }: GatewayAnswer, method: string)
   return new Response(body, { status, headers })
 }
 
-/** A stream of our own also for a whole body: that of `fetch` ends in a microtask, which a test may have faked. */
+/** Streams also a whole body: the stream of a native `Response` ends in a microtask, which fake timers may delay. */
 function toBody(payload: GatewayAnswer['payload']): ReadableStream<Uint8Array> | null {
   if (payload instanceof ReadableStream) return payload
   return payload.length === 0 ? null : ReadableStream.from([Buffer.from(payload)])
 }
 
-/** What becomes of a connection, as `fetch` shows it. */
+/** The result of a `fetch` whose connection fails. */
 function toBroken({ sendsHalf, end }: Break, method: string, now: number): Response | Error {
   const error = breakError(end)
   if (!sendsHalf) return error

@@ -1,10 +1,10 @@
-/** A response with a status of its own; made with `reply`. */
+/** A response with a status. Create it with `reply`. */
 export class Reply {
   /** HTTP status, from 200 to 999. */
   readonly status: number
-  /** JSON, unless it is text, bytes or a stream; undefined for none. */
+  /** Sent as JSON. Text, bytes and streams are sent as they are. Undefined: no body. */
   readonly body: unknown
-  /** Sent beside `content-type` and `content-length`, or in their place. */
+  /** Additional headers. They may replace `content-type` and `content-length`. */
   readonly headers: Readonly<Record<string, string>>
 
   constructor(status: number, body: unknown, headers: Readonly<Record<string, string>>) {
@@ -15,15 +15,16 @@ export class Reply {
 }
 
 /**
- * Responds with `status`. A body that is not text, bytes or a stream is sent as JSON.
+ * Creates a response with `status`. The body is sent as JSON. Text, bytes and streams are sent as they are.
  *
  * A stream is a web `ReadableStream` or an async iterable, of strings or bytes. It is sent chunk by chunk, without a
- * `content-length`. It is read once, so a route that is called more than once makes it in a function. A stream that throws
- * breaks the connection, as the fault `half-answer` does.
+ * `content-length`. A stream can be read only once, so create it in the function of the route. If the stream throws,
+ * the connection breaks, as with the fault `half-answer`.
  *
- * @param status HTTP status, from 200 to 999. Any other status fails the request, as does a body that cannot be sent.
+ * @param status HTTP status, from 200 to 999. With another status, or with a body that cannot be sent, the request
+ * fails.
  * @param body None by default.
- * @param headers Sent beside `content-type` and `content-length`, or in their place; none by default.
+ * @param headers Additional headers, which may replace `content-type` and `content-length`. None by default.
  */
 export function reply(status: number, body?: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
   return new Reply(status, body, headers)

@@ -1,4 +1,4 @@
-/** A request as a route's function gets it. */
+/** The request that a route's function gets. */
 export interface RouteRequest<Param extends string = string> {
   /** HTTP method, in upper case. */
   readonly method: string
@@ -6,13 +6,13 @@ export interface RouteRequest<Param extends string = string> {
   readonly path: string
   /** Values of the route's `:params`, decoded. */
   readonly params: Readonly<Record<Param, string>>
-  /** The query; of a name that comes more than once, the last value. */
+  /** Query parameters. For a repeated name, the last value. */
   readonly searchParams: Readonly<Record<string, string>>
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** The body's bytes, none for an empty one. */
+  /** The body's bytes. Empty without a body. */
   readonly body: Uint8Array
-  /** The body parsed as JSON; undefined where it is not. */
+  /** The body, parsed as JSON. Undefined if it is not JSON. */
   readonly json: unknown
 }
 
@@ -21,15 +21,15 @@ type Data = (object | Readonly<Record<string, unknown>>) & NoFunction
 
 /** Neither a function nor a promise. */
 interface NoFunction {
-  /** What only functions have. */
+  /** A member that only functions have. */
   readonly [Symbol.hasInstance]?: never
-  /** What only promises have. */
+  /** A member that only promises have. */
   readonly then?: never
 }
 
 /**
- * What a route answers: JSON, text, bytes, a `reply(...)`, a `fail(...)`, or a function of the request that returns one of
- * them, a stream, or a promise of it; undefined is a 204.
+ * Answer of a route: JSON, text, bytes, a `reply(...)`, or a `fail(...)`. Undefined is a 204. A function of the request
+ * may return these, a stream, or a promise of them.
  */
 export type RouteAnswer<Param extends string = string> =
   | Data
@@ -41,8 +41,8 @@ export type RouteAnswer<Param extends string = string> =
   | ((request: RouteRequest<Param>) => unknown)
 
 /**
- * Answers by `METHOD /path`, with `:name` for a segment of any value. Literal segments win over those. Beside them, `env`
- * may name the variable that holds the service's URL.
+ * Answers by `METHOD /path`. A segment `:name` matches any value, but literal segments take precedence. The key `env`
+ * may contain the name of the environment variable with the service's URL.
  */
 export type Routes = Readonly<Record<string, RouteAnswer>>
 
@@ -56,8 +56,8 @@ type ParamsOf<Key> = string extends Key
       : never
 
 /**
- * Routes by service; each function's `params` follow the key of its route. Beside its routes, a service may have `env`: the
- * variable that holds its URL, where the clients' `services` option names one.
+ * Routes by service. The type of each function's `params` follows the key of its route. A service may also have `env`:
+ * the environment variable with its URL, if the clients' option `services` sets one.
  */
 export type ServiceRoutes<R = Record<string, Routes>> = {
   readonly [Service in keyof R]: {
@@ -72,14 +72,14 @@ export type ServiceRoutes<R = Record<string, Routes>> = {
 }
 
 export interface Route {
-  /** `METHOD /path`, as it was given. */
+  /** `METHOD /path`, as written in the routes. */
   readonly key: string
   readonly method: string
   readonly segments: readonly string[]
   readonly answer: RouteAnswer
 }
 
-/** Reads a service's routes once, in the order of precedence. @throws TypeError for one that is not `METHOD /path` */
+/** Parses a service's routes, in order of precedence. @throws TypeError for a route that is not `METHOD /path` */
 export function parseRoutes(service: string, routes: Routes): readonly Route[] {
   const { env, ...answers } = routes
   const parsed = Object.entries(answers).map(([key, answer]) => {
@@ -93,7 +93,7 @@ export function parseRoutes(service: string, routes: Routes): readonly Route[] {
 }
 
 function readKey(key: string): Pick<Route, 'method' | 'segments'> | undefined {
-  // What no path can hold would never fit: a query, a fragment, API Gateway's own `{id}` and `*`.
+  // These characters would never match a path: a query, a fragment, API Gateway's `{id}` and `*`.
   const parts = /^([A-Z]+) (\/[^\s?#{}*]*)$/.exec(key)
   if (parts === null) return undefined
   const [, method, path] = parts as string[] as [string, string, string]
@@ -106,7 +106,7 @@ function isParam(segment: string): boolean {
   return segment.startsWith(':')
 }
 
-/** As in API Gateway, a literal segment comes before a param in its place. */
+/** As in API Gateway, a literal segment takes precedence over a param. */
 function compareSegments(a: readonly string[], b: readonly string[]): number {
   const differing = a.findIndex((segment, index) => isParam(segment) !== isParam(String(b[index])))
   return differing === -1 ? 0 : isParam(a[differing] as string) ? 1 : -1
@@ -118,35 +118,35 @@ interface FoundRoute {
   readonly params: Readonly<Record<string, string>>
 }
 
-/** The first route that fits. */
+/** Finds the first matching route. */
 function findRoute(routes: readonly Route[], method: string, rawSegments: readonly string[]): FoundRoute | undefined {
   const actual = ['', ...rawSegments.map(decodeSegment)]
   for (const route of routes) {
     if (route.method !== method || route.segments.length !== actual.length) continue
     const params: Record<string, string> = {}
-    const fits = route.segments.every((segment, index) => {
+    const matches = route.segments.every((segment, index) => {
       const value = actual[index] as string
       if (!isParam(segment)) return segment === value
       params[segment.slice(1)] = value
       return value !== ''
     })
-    if (fits) return { key: route.key, answer: route.answer, params }
+    if (matches) return { key: route.key, answer: route.answer, params }
   }
   return undefined
 }
 
-/** A request as it arrives: `target` is `/service/path?query`, nothing decoded. */
+/** A received request. `target` is `/service/path?query`, not decoded. */
 export interface Arrival {
   readonly method: string
   readonly target: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** What the request's head says: the service, and the route that fits. */
+/** The service and the route of a request, from its head. */
 export interface Located {
   readonly service: string
   readonly route: FoundRoute | undefined
-  /** As much of the request as is known before its body is there. */
+  /** The members of the request that are known without its body. */
   readonly head: Omit<RouteRequest, 'params' | 'body' | 'json'>
 }
 
@@ -175,7 +175,7 @@ export function parseJson(body: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(body).toString())
   } catch {
-    // Something else, or nothing.
+    // Not JSON, or no body.
   }
   return undefined
 }

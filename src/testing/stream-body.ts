@@ -1,20 +1,20 @@
-/** A body that comes in chunks of text or bytes. */
+/** A body in chunks of text or bytes. */
 export type StreamBody = ReadableStream<unknown> | AsyncIterable<unknown>
 
 export function isStreamBody(body: unknown): body is StreamBody {
   return isWebStream(body) || typeof Object(body)[Symbol.asyncIterator] === 'function'
 }
 
-/** By its methods: in Jest, a stream may be an instance of another realm's class. */
+/** Checks the methods, not the class: in Jest, a stream may be an instance of another realm's class. */
 function isWebStream(body: unknown): body is ReadableStream<unknown> {
   return typeof Object(body).getReader === 'function'
 }
 
 /**
- * The same body as bytes, read no faster than its reader asks. Cancelling it cancels a `ReadableStream` at once, and ends
- * an iterable as soon as that gives its next chunk.
- * @param toError Called with what the body fails with; returns the error that the reader gets.
- * @throws TypeError for a stream that has a reader already
+ * Converts a body to a stream of bytes. It is read only on demand. Cancelling cancels a `ReadableStream` at once, and
+ * ends an iterable after its next chunk.
+ * @param toError Converts an error of the body to the error that the reader gets.
+ * @throws TypeError for a stream that already has a reader
  */
 export function toByteStream(body: StreamBody, toError: (error: unknown) => unknown): ReadableStream<Uint8Array> {
   const reader = (isWebStream(body) ? body : ReadableStream.from(body)).getReader()

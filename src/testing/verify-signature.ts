@@ -1,39 +1,39 @@
 import { Sha256 } from '@aws-crypto/sha256-js'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
 
-/** A request as it came off the wire. */
+/** A received request. */
 export interface ReceivedRequest {
   /** HTTP method, as in the request line. */
   readonly method: string
-  /** The request line's target, path and query, nothing decoded. */
+  /** Path and query of the request line, not decoded. */
   readonly target: string
-  /** Names and values in turn, as `rawHeaders` of `node:http` has them. */
+  /** Alternating names and values, as in `rawHeaders` of `node:http`. */
   readonly rawHeaders: readonly string[]
-  /** The body's bytes, none for an empty one. */
+  /** The body's bytes. Empty without a body. */
   readonly body: Uint8Array
 }
 
-/** What a signature is checked against. */
+/** Options of `verifySignature`. */
 export interface VerifyOptions {
-  /** The identities that are known. */
+  /** The identities that are accepted. */
   readonly credentials: readonly AwsCredentialIdentity[]
   /** AWS region that the request must be signed for. */
   readonly region: string
   /**
-   * Signing name of the AWS service that it must be signed for.
+   * Signing name of the AWS service that the request must be signed for.
    * @default 'execute-api'
    */
   readonly service?: string
-  /** Milliseconds since the epoch; default: the machine's clock. */
+  /** Current time, in milliseconds since the epoch. Default: the machine's clock. */
   readonly now?: number
 }
 
-/** What API Gateway says to a signature; on a refusal, its error type and its message. */
+/** Result of a verification. For a rejected signature, it has API Gateway's error type and message. */
 export type SignatureVerdict = VerifiedSignature | RefusedSignature
 
-/** A signature that fits the request. */
+/** A valid signature. */
 type VerifiedSignature = {
-  /** Tells the two verdicts apart. */
+  /** Distinguishes the two verdicts. */
   readonly verified: true
   /** The canonical request that was signed. */
   readonly canonicalRequest: string
@@ -41,36 +41,36 @@ type VerifiedSignature = {
   readonly stringToSign: string
 }
 
-/** A signature that does not, or none. */
+/** An invalid or missing signature. */
 type RefusedSignature = {
-  /** Tells the two verdicts apart. */
+  /** Distinguishes the two verdicts. */
   readonly verified: false
-  /** What API Gateway sends as `x-amzn-ErrorType`. */
+  /** API Gateway's value of the header `x-amzn-ErrorType`. */
   readonly errorType: string
-  /** What it says in the body. */
+  /** API Gateway's message in the body. */
   readonly message: string
-  /** The canonical request that should have been signed; absent where the refusal came before it. */
+  /** The canonical request that should have been signed. Absent if the rejection has another reason. */
   readonly canonicalRequest?: string
-  /** The string that should have been signed; absent where the refusal came before it. */
+  /** The string that should have been signed. Absent if the rejection has another reason. */
   readonly stringToSign?: string
 }
 
-/** In place of the body's hash. */
+/** Replaces the body's hash. */
 const UNSIGNED = 'UNSIGNED-PAYLOAD'
 
 /** Signing names of S3, whose paths are object keys. */
 const S3_SERVICES: readonly string[] = ['s3', 's3-object-lambda', 's3-outposts', 's3express']
 
-/** Five minutes either way. */
+/** Valid time of a signature in milliseconds, before and after the gateway's time. */
 const CLOCK_WINDOW_MS = 300_000
 
 /**
- * Recomputes a request's Signature Version 4 from what was received, as API Gateway does. Written after AWS's own
- * description and sharing nothing with the signer, so that a mistake there cannot hide here. Never throws: what is wrong
- * with the request is the verdict.
+ * Computes the Signature Version 4 of a received request and compares it, as API Gateway does. It follows AWS's
+ * description and shares no code with the signer, so that it finds the signer's mistakes. It never throws: an invalid
+ * request gets a verdict.
  *
- * @param request What came off the wire.
- * @param options Who may call, and for what.
+ * @param request The received request.
+ * @param options Accepted credentials, region and service.
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
 export function verifySignature(request: ReceivedRequest, options: VerifyOptions): SignatureVerdict {
@@ -104,7 +104,7 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
   const outdated = checkClock(amzDate, now)
   if (outdated !== undefined) return refuse('InvalidSignatureException', outdated)
 
-  // These services take a signature without the body's hash.
+  // These services accept a signature without the body's hash.
   const isUnsigned = ['s3', 'vpc-lattice-svcs'].includes(service) && headers.get('x-amz-content-sha256') === UNSIGNED
   const [path, search] = splitOnce(request.target, '?')
   const canonicalRequest = [
@@ -134,7 +134,7 @@ function refuse(errorType: string, message: string): RefusedSignature {
   return { verified: false, errorType, message }
 }
 
-/** Lower-case names; several headers of one name are one, joined with a comma. */
+/** Names in lower case. Headers with the same name are joined with a comma. */
 function groupHeaders(rawHeaders: readonly string[]): Map<string, string> {
   const headers = new Map<string, string>()
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
@@ -145,13 +145,13 @@ function groupHeaders(rawHeaders: readonly string[]): Map<string, string> {
   return headers
 }
 
-/** Without spaces at its ends, and with one for several: no other white space counts. */
+/** Trims spaces, and collapses repeated spaces. Other white space stays. */
 function canonicalValue(value: string): string {
   return value.replace(/^ +| +$/g, '').replace(/ +/g, ' ')
 }
 
 function checkClock(amzDate: string, now: number): string | undefined {
-  // Stryker disable next-line Regex: whatever is made of it must give the same date again.
+  // Stryker disable next-line Regex: the next check rejects a date that was parsed differently.
   const signedAt = Date.parse(amzDate.replace(/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/, '$1-$2-$3T$4:$5:$6Z'))
   if (Number.isNaN(signedAt) || toAmzDate(signedAt) !== amzDate) {
     return "Date in Credential scope does not match 'x-amz-date'"
@@ -161,7 +161,7 @@ function checkClock(amzDate: string, now: number): string | undefined {
   return undefined
 }
 
-/** Dot segments and repeated slashes are taken out, then each segment, as it came, is encoded once more. */
+/** Removes dot segments and repeated slashes, then encodes each received segment once more. */
 function canonicalPath(path: string): string {
   const kept: string[] = []
   for (const segment of path.split('/')) {
@@ -180,7 +180,7 @@ function canonicalKey(path: string): string {
   return encoded === '' ? '/' : encoded
 }
 
-/** Names and values are decoded, encoded strictly and sorted by name, then value. */
+/** Decodes names and values, encodes them strictly, and sorts them by name, then by value. */
 function canonicalQuery(search: string): string {
   const pairs = search
     .split('&')
@@ -199,7 +199,7 @@ function splitOnce(text: string, separator: string): [string, string] {
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)]
 }
 
-/** Percent-decodes to bytes; a `+` is a space, an invalid escape stays. */
+/** Percent-decodes to bytes. A `+` is a space. An invalid escape stays. */
 function decode(text: string): Buffer {
   const latin1 = text
     .replaceAll('+', ' ')
@@ -228,13 +228,13 @@ function hmac(key: Uint8Array, data: string): Uint8Array {
   return hash.digestSync()
 }
 
-/** Shows a hash of the header: whatever it holds may be a secret. */
+/** The message contains a hash of the header, because the header may contain a secret. */
 export function incompleteMessage(authorization: string): string {
   const problem = 'not a valid key=value pair (missing equal-sign) in Authorization header'
   return `${problem} (hashed with SHA-256): '${hex(authorization)}'`
 }
 
-/** Repeats what should have been signed, the session token included; without it, only says that it differs. */
+/** The message repeats the canonical request, with the session token, and the string to sign, if they are known. */
 export function mismatchMessage(canonicalRequest?: string, stringToSign?: string): string {
   const problem =
     'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.'
@@ -250,7 +250,7 @@ export function notYetCurrentMessage(amzDate: string, now: number): string {
   return `Signature not yet current: ${amzDate} is still later than ${toAmzDate(now + CLOCK_WINDOW_MS)} (${toAmzDate(now)} + 5 min.)`
 }
 
-/** A time as `x-amz-date` has it. */
+/** Formats a time as in the header `x-amz-date`. */
 export function toAmzDate(time: number): string {
   return new Date(time).toISOString().replace(/[-:]|\.\d+/g, '')
 }

@@ -6,8 +6,8 @@ import { ReceivedResponse } from './received-response.ts'
 export type Fetch = typeof globalThis.fetch
 
 /**
- * Sends a request through a `fetch`, and bounds its response: not every `fetch` knows the signal.
- * `init` holds what else that `fetch` is to be given.
+ * Sends a request with a `fetch`, and ends its response with the signal: not every `fetch` supports signals. `init` has
+ * further options for the `fetch`.
  */
 export async function sendByFetch(
   fetch: Fetch,
@@ -16,8 +16,8 @@ export async function sendByFetch(
   init: RequestInit | undefined,
 ): Promise<ReceivedResponse> {
   signal.throwIfAborted()
-  // The URL as text: aws-xray-sdk-fetch loses `init` beside a Request.
-  const answer = fetch(url.href, {
+  // The URL as a string: aws-xray-sdk-fetch ignores `init` if it gets a Request.
+  const returned = fetch(url.href, {
     ...init,
     method,
     headers: new Headers(headers),
@@ -25,7 +25,7 @@ export async function sendByFetch(
     redirect: 'manual',
     signal,
   })
-  const response = checkResponse(await unlessAborted(Promise.resolve(answer), signal))
+  const response = checkResponse(await unlessAborted(Promise.resolve(returned), signal))
   const { status, statusText } = response
   const given = response.headers
   const head = {
@@ -38,7 +38,7 @@ export async function sendByFetch(
   return new ReceivedResponse(head, source, limits)
 }
 
-/** A response of any library or realm, with a body that nobody has read. */
+/** Checks a response of any library or realm. Its body must be unread. */
 function checkResponse(response: unknown): Response {
   const { status, headers, body, bodyUsed } = Object(response) as Partial<Response>
   const isHead = typeof status === 'number' && typeof headers === 'object' && headers !== null
@@ -52,9 +52,9 @@ function notAResponse(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: NOT_A_RESPONSE })
 }
 
-/** The body as a stream that ends with the signal, whether or not `fetch` knows of it. */
+/** Converts the body to a stream that ends with the signal, also if the `fetch` ignores the signal. */
 function toReadable(body: ReadableStream<Uint8Array> | Readable, signal: AbortSignal): Readable {
-  // As node-fetch has it.
+  // node-fetch returns a Node.js stream.
   const reader = ('getReader' in body ? body : Readable.toWeb(body)).getReader()
   const fail = (error: unknown) => source.destroy(toShowable(error) as Error)
   const abort = () => fail(signal.reason)
@@ -73,7 +73,7 @@ function toReadable(body: ReadableStream<Uint8Array> | Readable, signal: AbortSi
   return source
 }
 
-/** Settles as `promise` does, or rejects with the signal's reason where that comes first. */
+/** Settles like `promise`, or rejects with the signal's reason if the signal aborts first. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason)
@@ -83,20 +83,20 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Prom
   })
 }
 
-/** Where undici keeps the dispatcher that the built-in `fetch` sends with. Each version reads one of them. */
+/** Keys of the global dispatcher of the built-in `fetch`. Each version of undici reads one of them. */
 const DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')] as const
 
 const globals: typeof globalThis & Record<symbol, object | undefined> = globalThis as never
 
-/** The built-in `fetch` sets them as it is loaded, which `ReceivedResponse` above has caused. */
+/** The built-in `fetch` sets the dispatchers when it loads. The import of `ReceivedResponse` has loaded it. */
 const initialDispatchers = DISPATCHERS.map((symbol) => globals[symbol])
 
-/** Whether the built-in `fetch` sends with the agent that it has made itself. */
+/** Whether the built-in `fetch` uses its own default agent. */
 function hasPlainDispatcher(): boolean {
   return DISPATCHERS.every((symbol) => {
     const dispatcher = globals[symbol]
     const type = dispatcher?.constructor.name
-    // undici 8 wraps the second one for older versions, anew each time it is set.
+    // undici 8 wraps the second dispatcher for older versions, and creates a new wrapper each time it is set.
     if (dispatcher === undefined || type === 'Dispatcher1Wrapper') return true
     return type === 'Agent' && initialDispatchers.includes(dispatcher)
   })
@@ -106,14 +106,14 @@ let lastFetch: Fetch | undefined
 let isBuiltIn = false
 
 /**
- * Global `fetch` where it is to be used: it has been replaced (by a mock or a tracer), or it was given another dispatcher (a
- * mock or a proxy). Undefined where it is as Node.js made it. In doubt, it is taken for replaced.
+ * Returns global `fetch` if it has been replaced (by a mock or a tracer), or if it has another dispatcher (a mock or a
+ * proxy). Returns undefined for the unchanged `fetch` of Node.js. In doubt, `fetch` counts as replaced.
  */
 export function replacedFetch(): Fetch | undefined {
   const { fetch } = globalThis
   if (fetch !== lastFetch) {
     lastFetch = fetch
-    // Node.js's own function loads its own undici; nothing documented tells it from another.
+    // Node.js's own function loads Node.js's undici. No documented API detects it.
     isBuiltIn = String(fetch).includes('internal/deps/undici/undici')
   }
   return isBuiltIn && hasPlainDispatcher() ? undefined : fetch

@@ -1,27 +1,28 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Waits until the process knows which of its idle connections have ended; undefined where it need not wait. */
+/** Waits until the process has noticed closed idle connections. Undefined if no wait is needed. */
 export type FreezeGuard = () => Promise<void> | undefined
 
-/** Milliseconds between two requests in which a freeze may hide. */
+/** Milliseconds between two requests from which on a freeze is possible. */
 const PAUSE_MS = 20
 
 /**
- * A frozen environment may read its next invocation before it reads that a connection was closed or reset meanwhile. A
- * request written to such a connection is lost, and a POST must not be sent again: it might have run. The same holds after
- * a handler has kept the event loop busy. So the first request after a pause lets the event loop look first.
+ * The first request after a pause waits two event-loop turns, so that Node.js notices closed connections first. After a
+ * freeze, a process may read its next invocation before it reads that a connection was closed meanwhile. A request on
+ * this connection is lost, and a POST must not be sent again, because it may have run. The same happens after a handler
+ * has blocked the event loop.
  *
- * It waits two turns: the events of the first turn may have been collected before the freeze, and a closed connection
- * leaves its agent at the end of the turn that finds it closed.
+ * One turn is not enough: its events may date from before the freeze, and the agent drops a closed connection only at
+ * the end of the turn.
  *
- * `now` gives milliseconds since the epoch: monotonic clocks may stand still in a freeze.
+ * `now` returns milliseconds since the epoch: monotonic clocks may stop during a freeze.
  */
 export function createFreezeGuard(now: () => number = Date.now): FreezeGuard {
   let lastSentAt = now()
   const wait = async () => {
     await nextTurn()
     await nextTurn()
-    // Not before: requests that come during the wait must wait as well.
+    // Set after the wait: requests that start during the wait must wait as well.
     lastSentAt = now()
   }
   return () => {

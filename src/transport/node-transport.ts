@@ -1,8 +1,8 @@
-// The module objects, because tracers and mocks replace their `request`.
+// The module objects: tracers and mocks replace the member `request`.
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { isIP, type Socket } from 'node:net'
-// Imported, so that fake timers leave it alone.
+// Imported, because fake timers replace the global function.
 import { setImmediate } from 'node:timers'
 import { toShowable } from '../errors/index.ts'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
@@ -17,33 +17,33 @@ import {
   type ToError,
 } from './received-response.ts'
 
-/** Where a request goes, and its request line. */
+/** URL of a request in the parts that Node.js's client takes. */
 export interface RequestAddress {
   readonly href: string
   /** `https:` or `http:` */
   readonly protocol: string
   readonly hostname: string
-  /** Empty for the protocol's own. */
+  /** Empty for the protocol's default port. */
   readonly port: string
-  /** Sent as `Host`, and without its port as TLS server name. */
+  /** Sent as the header `Host`. Without its port, it is the TLS server name. */
   readonly host: string
   /** Path and query, sent as they are. */
   readonly pathAndQuery: string
 }
 
-/** A request as it goes on the wire. */
+/** A request as it is sent. */
 export interface WireRequest {
   readonly method: string
   readonly url: RequestAddress
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array<ArrayBuffer> | undefined
-  /** The same as a text, where it was one: tests read it where a `fetch` is given it. */
+  /** The body as text, if the caller passed text: a mocked `fetch` in a test can read it. */
   readonly text?: string | undefined
 }
 
 export interface SendOptions {
-  /** Ends request and response; both fail with its reason. */
+  /** Ends request and response, which fail with its reason. */
   readonly signal: AbortSignal
   readonly toError: ToError
   readonly maxConnections?: number | undefined
@@ -52,27 +52,27 @@ export interface SendOptions {
   readonly onRead?: (() => void) | undefined
 }
 
-/** Sends requests over Node.js's own clients, with connections that outlive pauses and freezes. */
+/** Sends requests with Node.js's HTTP clients, and reuses connections after pauses and freezes. */
 export interface NodeTransport {
-  /** Waits, where it must, until the process has seen which of its connections have ended. */
+  /** Waits, if needed, until the process has noticed closed connections. */
   readonly ready: () => Promise<void> | undefined
-  /** Resolves with the response's head. Rejects with the signal's reason, or as Node.js's client fails. */
+  /** Resolves when the response's head has arrived. Rejects with the signal's reason or an error of Node.js. */
   readonly send: (request: WireRequest, options: SendOptions) => Promise<ReceivedResponse>
 }
 
-/** Milliseconds to make a connection, TLS handshake included. */
+/** Timeout of a connection in milliseconds, with the TLS handshake. */
 const CONNECT_TIMEOUT_MS = 10_000
 
 const NULL_BODY_STATUSES: readonly number[] = [204, 205, 304]
 
-/** Sent where the caller says nothing, as `fetch` does: firewalls may refuse requests without a user agent. */
+/** Default headers, as in `fetch`: a firewall may reject requests without a user agent. */
 const DEFAULT_HEADERS: readonly (readonly [name: string, value: string])[] = [
   ['accept', '*/*'],
   ['accept-encoding', ACCEPTED_CODINGS],
   ['user-agent', 'middy-signed-services'],
 ]
 
-/** `now` gives milliseconds since the epoch. */
+/** `now` returns milliseconds since the epoch. */
 export function createNodeTransport(now: () => number = Date.now): NodeTransport {
   const keepAlive = new KeepAlive(now)
   return {
@@ -106,13 +106,14 @@ function exchange(
   let incoming: IncomingMessage | undefined
   let isSent = false
   const abort = () => {
-    // A request that waits for a connection says nothing before it gets one.
+    // Rejects first: a request that waits for a connection emits no error before it gets one.
     reject(signal.reason)
     const exchanged = incoming ?? outgoing
     exchanged.destroy(toShowable(signal.reason) as Error)
   }
-  // A service that has answered early may never read the rest of the request. Asked a turn later: over TLS, a response may
-  // come before the news that the request has gone out.
+  // A service that responds early may never read the rest of the request. Checked one turn later: over TLS, a response
+  // may
+  // arrive before the event `finish` of the request.
   const destroyUnsent = () => {
     if (!isSent) outgoing.destroy()
   }
@@ -142,13 +143,13 @@ function exchange(
     })
     .on('close', () => {
       release()
-      // As after a response that switches protocols.
+      // For example after a response that switches protocols.
       if (incoming === undefined) reject(networkError('ECONNRESET', 'the connection was closed without a response'))
     })
     .end(body)
 }
 
-/** TLS servers are named by names alone (RFC 6066, section 3). */
+/** The TLS server name of a host. An IP address is none (RFC 6066, section 3). */
 export function serverName(host: string): string {
   const name = withoutBrackets(host.replace(/:\d+$/, ''))
   return isIP(name) === 0 ? name : ''
@@ -161,13 +162,13 @@ export function withoutBrackets(hostname: string): string {
 function completeHeaders(headers: WireRequest['headers'], body: WireRequest['body']): Record<string, string> {
   const complete: Record<string, string> = { ...headers }
   for (const [name, value] of DEFAULT_HEADERS) complete[name] ??= value
-  // A range is one of the encoded bytes.
+  // A range counts encoded bytes, so the body must not be encoded.
   if (headers.range !== undefined && headers['accept-encoding'] === undefined) complete['accept-encoding'] = 'identity'
   if (body !== undefined) complete['content-length'] = String(body.byteLength)
   return complete
 }
 
-/** Node.js itself waits for a connection as long as the operating system does. */
+/** Ends an attempt to connect after its timeout. Node.js has no such timeout. */
 function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestAddress): void {
   if (!socket.connecting) return
   const expire = () => {
@@ -179,7 +180,7 @@ function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, ho
   socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', stop).once('close', stop)
 }
 
-/** An error as Node.js's own client gives them. */
+/** Creates an error like those of Node.js's client. */
 function networkError(code: string, message: string): NodeJS.ErrnoException {
   return Object.assign(new Error(message), { code })
 }
@@ -198,7 +199,7 @@ function toResponse(
   }
   const head = { status, statusText: statusMessage, headers, url: url.href }
   if (method === 'HEAD' || NULL_BODY_STATUSES.includes(status)) {
-    // Node.js takes a body from a 205 all the same (RFC 9110, section 15.3.6).
+    // Node.js reads a body after a 205 although it must have none (RFC 9110, section 15.3.6).
     message.once('data', () => message.destroy())
     return new ReceivedResponse(head, null, limits)
   }
@@ -207,7 +208,7 @@ function toResponse(
   return new ReceivedResponse(head, body, { ...limits, hold: createHold(message) })
 }
 
-/** The body's hold on the process, until the message has ended: then its connection may serve another request. */
+/** Lets a body keep the process alive until its message has ended. Then the connection may serve another request. */
 function createHold(message: IncomingMessage): BodyHold {
   const { socket } = message
   message.once('end', () => socket.ref())

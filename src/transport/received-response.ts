@@ -1,6 +1,6 @@
 import { PassThrough, pipeline, Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
-// Imported, so that fake timers leave them alone.
+// Imported, because fake timers replace the global functions.
 import {
   clearImmediate,
   clearTimeout as clearRealTimeout,
@@ -9,7 +9,7 @@ import {
 } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Everything of a response but its body. */
+/** A response without its body. */
 export interface ResponseHead {
   readonly status: number
   readonly statusText: string
@@ -18,23 +18,23 @@ export interface ResponseHead {
   readonly url: string
 }
 
-/** What keeps the process alive for a body that is being read: its connection. */
+/** References the connection of a body, so that the process stays alive while the body is read. */
 export interface BodyHold {
   readonly ref: () => void
   readonly unref: () => void
 }
 
-/** Gives the error that reading a body rejects with for what its stream failed with. */
+/** Converts an error of the body's stream to the error that the reader gets. */
 export type ToError = (error: unknown) => unknown
 
 /** The longest time between two chunks of a body. */
 export interface IdleLimit {
   readonly ms: number
-  /** Called when it has passed. */
+  /** Called when the time has passed. */
   readonly expire: () => void
 }
 
-/** The most bytes that reading a whole body may take. */
+/** Limit in bytes for reading a whole body. */
 export interface SizeLimit {
   readonly bytes: number
   readonly createError: (response: Response) => unknown
@@ -45,37 +45,37 @@ export interface ResponseLimits {
   readonly hold?: BodyHold | undefined
   readonly idle?: IdleLimit | undefined
   readonly size?: SizeLimit | undefined
-  /** Called when somebody begins to read the body. */
+  /** Called when reading of the body starts. */
   readonly onRead?: (() => void) | undefined
 }
 
-/** Bytes that are taken off the connection of a body that nobody reads. A smaller body frees its connection. */
+/** Bytes that are read ahead of an unread body. A smaller body frees its connection. */
 const READ_AHEAD = 65_536
 
-/** Milliseconds after which a larger body that nobody reads gives up its connection. */
+/** Milliseconds after which the connection of a larger unread body is closed. */
 const UNREAD_MS = 30_000
 
-/** TypeScript lets no subclass put accessors in place of the properties that `Response` declares. */
+/** As a class without members: TypeScript forbids accessors in place of the properties that `Response` declares. */
 const NativeResponse: new () => object = Response
 
 /**
- * A `Response` over a Node.js stream. Reading the whole body collects the stream's bytes directly; all other members read
- * from a native `Response` around the stream, which costs several times the CPU time.
+ * A `Response` over a Node.js stream. A method that reads the whole body collects the stream's bytes directly. Other
+ * members use a native `Response` around the stream, which costs several times the CPU time.
  */
 export class ReceivedResponse extends NativeResponse implements Response {
   readonly #head: ResponseHead
   readonly #limits: ResponseLimits
-  /** What the transport gave: destroying it lets go of the connection. */
+  /** The stream of the transport. Destroying it frees the connection. */
   readonly #received: Readable | null
-  /** What the body is read from: `#received`, or a stream behind it. */
+  /** The stream that the body is read from: `#received`, or a stream that reads from it. */
   #source: Readable | null
   #ahead: NodeJS.Immediate | undefined
   #unread: NodeJS.Timeout | undefined
-  /** Somebody reads the body. */
+  /** True after reading of the body has started. */
   #isReading = false
-  /** A method that takes the whole body was called: it cannot be read again. */
+  /** True after a method has read the whole body: it cannot be read again. */
   #isCollected = false
-  /** Made when the body is asked for as a stream. */
+  /** Created when the caller uses the body as a stream. */
   #native: Response | undefined
   #listener: ((error: unknown) => void) | undefined
 
@@ -88,7 +88,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
     this.#source = source
     this.#limits = limits
     if (source === null) return
-    // A body that fails unread must not end the process.
+    // An error of an unread body must not end the process.
     source
       .on('error', () => {})
       .once('close', () => {
@@ -100,8 +100,8 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   /**
-   * The beginning of the body, which stays unread: at most `maxBytes`, as far as they come within `ms` milliseconds and
-   * until `isEnough` says so.
+   * Returns the beginning of the body without consuming it. Stops after `maxBytes` bytes, after `ms` milliseconds, or
+   * when `isEnough` returns true.
    */
   async peek(maxBytes: number, ms: number, isEnough: (text: string) => boolean): Promise<string> {
     if (this.#isStreamed || this.#isReading) return ''
@@ -126,13 +126,13 @@ export class ReceivedResponse extends NativeResponse implements Response {
     return text
   }
 
-  /** Cuts the body after so many bytes, with `mark` in place of the rest. */
+  /** Cuts the body after `maxBytes` bytes, and puts `mark` in place of the rest. */
   truncate(maxBytes: number, mark: string): void {
     if (this.#source === null || this.#isStreamed) return
     this.#source = Readable.from(cut(this.#source, maxBytes, mark), { objectMode: false }).on('error', () => {})
   }
 
-  /** Calls `listener` when nothing more of the body will come, with the error that reading it failed with. */
+  /** Calls `listener` when the body has ended, with the error of reading it, if any. */
   onEnd(listener: (error: unknown) => void): void {
     this.#listener = listener
     if (this.#received === null || this.#received.closed) this.#end(undefined)
@@ -204,21 +204,21 @@ export class ReceivedResponse extends NativeResponse implements Response {
   clone(): ReceivedResponse {
     const { body } = this.#streamed.clone()
     const head = { ...this.#head, headers: new Headers(this.headers) }
-    // What it reads fails with the original's errors.
+    // Its stream already fails with the errors of the original.
     const limits = { toError: (error: unknown) => error, size: this.#limits.size }
     const clone = new ReceivedResponse(head, body && Readable.fromWeb(body as WebStream), limits)
-    // Both share one connection, which the original alone lets go of.
+    // Both share one connection. Only the original frees it.
     clone.#isReading = true
     return clone
   }
 
-  /** The whole body in a native `Response`, which knows how to take it apart. */
+  /** The whole body in a native `Response`, which can parse it. */
   async #toNative(): Promise<Response> {
     const whole = await this.#collect()
     return whole === undefined ? this.#streamed : new Response(new Uint8Array(whole), { headers: this.headers })
   }
 
-  /** Whether the body is read by the native `Response`, or not at all. */
+  /** Whether only the native `Response` can read the body, or no reader can. */
   get #isStreamed(): boolean {
     return this.#source === null || this.#isCollected || this.#native !== undefined
   }
@@ -226,7 +226,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   get #streamed(): Response {
     if (this.#native === undefined) {
       this.#native = new Response(this.#toStream(), { headers: this.headers })
-      // The body has been collected: every further reader must find it locked.
+      // The body has been read: locks the stream for every further reader.
       if (this.#isCollected) this.#native.body?.getReader()
     }
     return this.#native
@@ -241,7 +241,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
         try {
           chunks ??= this.#startReading()[Symbol.asyncIterator]()
           const { done, value } = await chunks.next()
-          // A copy: the stream takes a chunk's memory, which others may share.
+          // A copy: the stream transfers the chunk's buffer, which may be shared with other chunks.
           if (!done) return controller.enqueue(new Uint8Array(value))
           this.#end(undefined)
           controller.close()
@@ -253,15 +253,15 @@ export class ReceivedResponse extends NativeResponse implements Response {
       cancel: () => {
         this.#end(undefined)
         this.#source?.destroy()
-        // A stream behind it may wait for a chunk that never comes.
+        // Also the transport's stream: `#source` may wait for a chunk of it that never arrives.
         this.#received?.destroy()
       },
     })
   }
 
-  /** Lets go of a small body's connection, and of the process: nobody may ever read the body. */
+  /** Frees the connection of a small body, and lets the process end: the body may never be read. */
   #readAheadSoon(): void {
-    // A look at the beginning may be over before the turn of the one that was asked for first.
+    // `peek` may end before the first read-ahead has started.
     clearImmediate(this.#ahead)
     this.#ahead = setImmediate(() => {
       if (this.#isReading || this.#source === null) return
@@ -292,7 +292,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
     this.#listener = undefined
   }
 
-  /** The whole body; undefined where the native `Response` must say that it cannot be read. */
+  /** The whole body. Undefined if the native `Response` must throw the error that the body cannot be read. */
   async #collect(): Promise<Buffer | undefined> {
     if (this.#source === null || this.#isCollected) return undefined
     if (this.#native === undefined) {
@@ -316,7 +316,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
           if (chunks.push(chunk) === MAX_CHUNKS) parts.push(Buffer.concat(chunks.splice(0)))
           size += chunk.length
           if (limit === undefined || size <= limit.bytes) return
-          // At once: the stream of a clone waits with its own end for the original's.
+          // Rejects at once: the stream of a clone ends only after the original's.
           reject(this.#fail(limit.createError(this)))
           source.destroy()
         })
@@ -333,10 +333,13 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 }
 
-/** A body may come byte by byte. Each chunk costs a hundred bytes, and keeps what else was read with it. */
+/**
+ * Chunks before they are merged: a body may arrive byte by byte. Each chunk costs a hundred bytes and keeps its whole
+ * buffer in memory.
+ */
 const MAX_CHUNKS = 1_000
 
-/** The same stream, watched. While its reader holds it back, no time is counted. */
+/** Calls `expire` when a stream sends no data for `ms` milliseconds. Time while the reader pauses it does not count. */
 function limitIdle(source: Readable, { ms, expire }: IdleLimit): Readable {
   const timer = setTimeout(() => {
     if (source.isPaused()) timer.refresh()
@@ -347,7 +350,7 @@ function limitIdle(source: Readable, { ms, expire }: IdleLimit): Readable {
   return pipeline(source, watched, () => clearTimeout(timer))
 }
 
-/** What was read of a stream, and then the rest of it. */
+/** Yields the chunks that were already read, then the rest of the stream. */
 async function* continueFrom(
   head: readonly Buffer[],
   next: Promise<IteratorResult<Buffer>> | undefined,

@@ -1,4 +1,4 @@
-/** For `localhost`, valid until 2120, trusted only by processes whose NODE_EXTRA_CA_CERTS names it. */
+/** Certificate for `localhost`, valid until 2120. Only processes with NODE_EXTRA_CA_CERTS trust it. */
 export const TLS_CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBYTCCAQegAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
 c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM

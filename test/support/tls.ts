@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http'
 import https from 'node:https'
 import { onTestFinished, vi } from 'vitest'
 
-/** The host that the certificate below is for, beside 127.0.0.1. */
+/** Host name of the certificate, which is also valid for 127.0.0.1. */
 export const TLS_HOST = 'abc123.execute-api.eu-central-1.amazonaws.com'
 
 const CERTIFICATE = `-----BEGIN CERTIFICATE-----
@@ -27,12 +27,12 @@ JdnFX8QDg2Kzk6AogD8SvovGI2zY3t7VUwqRYjeCQkRngKVrLxjBORfq
 -----END PRIVATE KEY-----
 `
 
-/** A server with that certificate. */
+/** Creates a server with this certificate. */
 export function createTlsServer(listener: RequestListener): https.Server {
   return https.createServer({ cert: CERTIFICATE, key: KEY }, listener)
 }
 
-/** Has requests trust that certificate, until the test is over. */
+/** Lets requests trust this certificate until the end of the test. */
 export function trustCertificate(): void {
   const { request } = https
   const trusting = (options: https.RequestOptions) => request({ ...options, ca: CERTIFICATE })

@@ -55,7 +55,7 @@ describe('a target', () => {
     [API, ['--signing-name', 'a b'], /^--signing-name: must be a signing name/],
     [API, ['--host', 'a/b'], /^--host: must be a host name/],
     ['http://x.example.com', [], /--allow-http/],
-    ['https://sts.eu-west-1.amazonaws.com', [], /give --region and --signing-name/],
+    ['https://sts.eu-west-1.amazonaws.com', [], /set --region and --signing-name/],
     ['7up', [], /^a service's name must start with a letter/],
   ])('%s with %j is wrong usage', (target, options, message) => {
     expect(() => resolve(target, {}, ...options)).toThrow(UsageError)
