@@ -12,7 +12,6 @@ import {
   prepareFailure,
   type RefusalRules,
   type Remedy,
-  readTransportError,
   retryRefused,
   ServiceRequestError,
   ServiceResponseError,
@@ -293,7 +292,6 @@ export class ServiceCall implements SignedCall, FailingCall {
     // No data arrives before the head of the response.
     const headTimer = limits.idle && setTimeout(limits.idle.expire, limits.idle.ms)
     this.#open += 1
-    const before = this.attempts
     const end = () => {
       clearTimeout(timer)
       clearTimeout(headTimer)
@@ -317,7 +315,6 @@ export class ServiceCall implements SignedCall, FailingCall {
       return response
     } catch (error) {
       end()
-      if (this.attempts > before && readTransportError(error).neverSent) this.attempts -= 1
       const failure = toError(error)
       this.#lastAttempt = { ...attempt, outcome: failure as Error }
       throw failure
