@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { messageOf } from '../errors/index.ts'
-import { UsageError } from './context.ts'
+import { UsageError } from './usage-error.ts'
 
 /**
  * Reads the bytes of a body: a text, `@file`, or `-` for standard input. Stops at `maxBytes`, because the client refuses

@@ -10,7 +10,7 @@ import {
 } from '../errors/index.ts'
 import { type CredentialSource, createCredentialSource } from '../signing/index.ts'
 import type { TargetOptions } from './arguments.ts'
-import { UsageError } from './context.ts'
+import { UsageError } from './usage-error.ts'
 
 /** A service or URL to call. */
 export interface Target {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { UsageError } from '../../../src/cli/context.ts'
 import { contentTypeOf, readData } from '../../../src/cli/read-data.ts'
+import { UsageError } from '../../../src/cli/usage-error.ts'
 
 const none = Readable.from([])
 
