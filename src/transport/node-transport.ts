@@ -5,12 +5,12 @@ import { isIP, type Socket } from 'node:net'
 // Imported, because fake timers replace the global function.
 import { setImmediate } from 'node:timers'
 import { toShowable } from '../errors/index.ts'
+import type { IdleLimit } from './body-streams.ts'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
 import { createFreezeGuard } from './freeze-guard.ts'
 import { KeepAlive } from './keep-alive.ts'
 import {
   type BodyHold,
-  type IdleLimit,
   ReceivedResponse,
   type ResponseLimits,
   type SizeLimit,
