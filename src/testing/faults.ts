@@ -1,3 +1,4 @@
+import { MAX_TIMER_MS } from '../config/index.ts'
 import {
   encodeReply,
   type GatewayResponse,
@@ -172,9 +173,6 @@ export interface Break {
 /** Well outside the gateway's time window, in milliseconds. */
 const CLOCK_OFFSET_MS = 900_000
 
-/** Longest time that a timer accepts, in milliseconds. */
-const MAX_DELAY = 2_147_483_647
-
 const ANSWERS: Readonly<Record<AnswerName, (request: FaultedRequest) => GatewayResponse>> = {
   'missing-token': missingToken,
   'incomplete-signature': ({ authorization }) =>
@@ -258,8 +256,8 @@ const PARSERS: Readonly<Record<keyof typeof MEMBERS, (given: Record<string, unkn
     return { kind: 'route', reply }
   },
   delay: ({ delay }) => {
-    if (typeof delay !== 'number' || !(delay >= 0 && delay <= MAX_DELAY)) {
-      throw new TypeError(`A fault's 'delay' must be milliseconds from 0 to ${MAX_DELAY}, not ${show(delay)}`)
+    if (typeof delay !== 'number' || !(delay >= 0 && delay <= MAX_TIMER_MS)) {
+      throw new TypeError(`A fault's 'delay' must be milliseconds from 0 to ${MAX_TIMER_MS}, not ${show(delay)}`)
     }
     return { kind: 'delay', delay }
   },

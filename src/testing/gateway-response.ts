@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
 import { finished, Readable } from 'node:stream'
+import { findKind } from '../signing/index.ts'
 import { Reply } from './reply.ts'
 import { isStreamBody, type StreamBody } from './stream-body.ts'
 
@@ -14,7 +15,7 @@ export interface GatewayResponse {
 }
 
 /** API Gateway's limit of a request's body, in bytes. */
-export const MAX_BODY = 10_485_760
+export const MAX_BODY = findKind('execute-api').maxBodySize as number
 
 /**
  * Encodes a reply.
