@@ -1,7 +1,7 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import { DEFAULT_RETRIES, defaults, MAX_TIMER_MS } from '../config/index.ts'
 import { nearestName } from '../errors/index.ts'
-import { UsageError } from './context.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Options for the target of requests and for signing. */
 export interface TargetOptions {

@@ -17,7 +17,7 @@ import {
 import type { Context } from './context.ts'
 import { connect, findAddresses, type Measured, measure } from './probe.ts'
 import { createProgress, formatJson, formatTable, type Report, type ServiceReport, usesColor } from './report.ts'
-import { type Caller, createCaller } from './signed-call.ts'
+import { type ObservedClient, observeClient } from './signed-call.ts'
 import { type Credentials, findCredentials, findServices, resolveTarget, type Target } from './target.ts'
 import { stsUrl, whoAmI } from './who-am-i.ts'
 
@@ -121,10 +121,10 @@ async function examineService(
   const base = service.base as BaseUrl
   const checks = [checkVariable(variable ?? 'given', [], base.href), checkKind(service)]
   if (await reach()) {
-    const caller = createCaller(service, { credentials: source, now: context.now })
-    checks.push(checkHealth(command.path, await callHealth(caller, command)))
-    for (const secret of caller.secrets) secrets.add(secret)
-    const [first] = caller.attempts
+    const observed = observeClient(service, { credentials: source, now: context.now })
+    checks.push(checkHealth(command.path, await callHealth(observed, command)))
+    for (const secret of observed.secrets) secrets.add(secret)
+    const [first] = observed.attempts
     add(first && checkClock(first))
   }
   return { name, url: base.href, ok: checks.every(({ status }) => status === 'ok'), checks }
@@ -147,7 +147,7 @@ async function examineService(
 }
 
 /** Sends one attempt: a successful retry would hide the problem. */
-function callHealth({ client }: Caller, { path, timeout }: DoctorCommand): Promise<Measured<Response>> {
+function callHealth({ client }: ObservedClient, { path, timeout }: DoctorCommand): Promise<Measured<Response>> {
   return measure(false, async () => {
     const response = await client(path, { method: 'GET', retry: 0, timeout })
     await response.arrayBuffer()

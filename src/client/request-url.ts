@@ -8,7 +8,7 @@ const SCHEME = /^[a-z][a-z\d+.-]*:\/\//i
 export interface RequestUrl {
   readonly base: BaseUrl
   /** The caller's Request, or the URL of its input. */
-  readonly target: URL | Request
+  readonly input: URL | Request
   /** Path below the base URL, without the query. */
   readonly path: string
 }
@@ -42,7 +42,7 @@ export function resolveRequestUrl(
     throw refuse('the input must be a path, a URL or a Request')
   }
   const path = pathBelow(base, url, named)
-  return { base, target: input instanceof Request ? input : url, path }
+  return { base, input: input instanceof Request ? input : url, path }
 }
 
 /**

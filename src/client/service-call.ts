@@ -11,7 +11,6 @@ import {
   prepareFailure,
   type RefusalRules,
   type Remedy,
-  readTransportError,
   retryRefused,
   ServiceRequestError,
   ServiceResponseError,
@@ -205,7 +204,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   resolveUrl(input: unknown, allow?: { readonly absolute?: boolean }): URL | Request {
     this.#requestUrl = resolveRequestUrl(this.#config, this, input, allow)
     this.path = this.#requestUrl.path
-    return this.#requestUrl.target
+    return this.#requestUrl.input
   }
 
   /**
@@ -304,7 +303,6 @@ export class ServiceCall implements SignedCall, FailingCall {
     // No data arrives before the head of the response.
     const headTimer = limits.idle && setTimeout(limits.idle.expire, limits.idle.ms)
     this.#open += 1
-    const before = this.attempts
     const end = () => {
       clearTimeout(timer)
       clearTimeout(headTimer)
@@ -328,7 +326,6 @@ export class ServiceCall implements SignedCall, FailingCall {
       return response
     } catch (error) {
       end()
-      if (this.attempts > before && readTransportError(error).neverSent) this.attempts -= 1
       const failure = toError(error)
       this.#lastAttempt = { ...attempt, outcome: failure as Error }
       throw failure

@@ -4,7 +4,6 @@ import { type AddressInfo, isIPv6 } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toVariable } from '../config/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
-import { answerRoute, logFailedRoute } from './answer-route.ts'
 import { createFaultList } from './fault-list.ts'
 import {
   type Break,
@@ -19,7 +18,7 @@ import {
 } from './faults.ts'
 import {
   encodeReply,
-  type GatewayAnswer,
+  type GatewayResponse,
   MAX_BODY,
   missingToken,
   refusal,
@@ -27,8 +26,17 @@ import {
   sendHalf,
   serverError,
   tooLarge,
-} from './gateway-answer.ts'
-import { locateRoute, parseJson, parseRoutes, type RouteRequest, type Routes, type ServiceRoutes } from './routes.ts'
+} from './gateway-response.ts'
+import {
+  answerRoute,
+  locateRoute,
+  logFailedRoute,
+  parseJson,
+  parseRoutes,
+  type RouteRequest,
+  type Routes,
+  type ServiceRoutes,
+} from './routes.ts'
 import { toByteStream } from './stream-body.ts'
 import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './verify-signature.ts'
 
@@ -143,7 +151,7 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     // Before the response is sent: a test may read the record as soon as it has the response.
     const record = (status: number) =>
       requests.push(Object.assign(pending, { status, durationMs: performance.now() - startedAt }))
-    const decide = async (): Promise<GatewayAnswer | Break> => {
+    const decide = async (): Promise<GatewayResponse | Break> => {
       const { authorization = '' } = headers
       const actOn = (effect: NamedEffect) =>
         effect.kind === 'break' ? effect : effect.answer({ ...request, region, authorization, signature, now: now() })

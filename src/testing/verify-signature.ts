@@ -58,6 +58,9 @@ type RefusedSignature = {
 /** Replaces the body's hash. */
 const UNSIGNED = 'UNSIGNED-PAYLOAD'
 
+/** Signing names of S3, whose paths are object keys. */
+const S3_SERVICES: readonly string[] = ['s3', 's3-object-lambda', 's3-outposts', 's3express']
+
 /** Valid time of a signature in milliseconds, before and after the gateway's time. */
 const CLOCK_WINDOW_MS = 300_000
 
@@ -106,7 +109,7 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
   const [path, search] = splitOnce(request.target, '?')
   const canonicalRequest = [
     request.method,
-    canonicalPath(path),
+    S3_SERVICES.includes(service) ? canonicalKey(path) : canonicalPath(path),
     canonicalQuery(search),
     ...names.map((name) => `${name}:${canonicalValue(headers.get(name) as string)}`),
     '',
@@ -166,6 +169,15 @@ function canonicalPath(path: string): string {
     else if (segment !== '' && segment !== '.') kept.push(encode(Buffer.from(segment, 'latin1')))
   }
   return `/${kept.join('/')}${kept.length > 0 && path.endsWith('/') ? '/' : ''}`
+}
+
+/**
+ * Each slash and dot is part of an object's key, so nothing is removed. Escapes are not encoded again.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+ */
+function canonicalKey(path: string): string {
+  const encoded = path.replace(/[^\w\-.~/%]/g, (character) => encode(Buffer.from(character, 'latin1')))
+  return encoded === '' ? '/' : encoded
 }
 
 /** Decodes names and values, encodes them strictly, and sorts them by name, then by value. */
