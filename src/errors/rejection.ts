@@ -63,7 +63,7 @@ const HEALABLE: ReadonlyMap<Rejection | undefined, 'token' | 'time'> = new Map([
 ])
 
 /** The error type of API Gateway, without the namespace that may follow a colon. */
-export function readErrorType(headers: Headers): string | undefined {
+function readErrorType(headers: Headers): string | undefined {
   return headers.get('x-amzn-errortype')?.split(':')[0] || undefined
 }
 
