@@ -3,7 +3,7 @@ import { DEFAULT_RETRIES, MAX_TIMER_MS } from '../config/index.ts'
 import {
   isGatewayThrottling,
   isQuotaExhausted,
-  type RefusalRules,
+  type RejectionRules,
   readRetryAfter,
   ServiceNetworkError,
   ServiceTimeoutError,
@@ -33,7 +33,7 @@ export interface Attempt extends AttemptRequest {
 export interface RetryContext {
   readonly retryBudget: RetryBudget
   /** How the service's gateway rejects requests. */
-  readonly refusals: () => RefusalRules
+  readonly rejections: () => RejectionRules
   /** Milliseconds left for the call. */
   readonly remaining: () => number
   /** Longest wait in milliseconds that a response may ask for. */
@@ -74,7 +74,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
     if (outcome instanceof ServiceTimeoutError) return mayRunAgain && retryOnTimeout && !outcome.deadline
     if (outcome instanceof ServiceNetworkError) return mayRunAgain || outcome.neverConnected
     if (outcome instanceof Error) return false
-    if (!statusCodes.includes(outcome.status) || isQuotaExhausted(outcome.headers, context.refusals())) return false
+    if (!statusCodes.includes(outcome.status) || isQuotaExhausted(outcome.headers, context.rejections())) return false
     return mayRunAgain || isGatewayThrottling(outcome)
   }
 

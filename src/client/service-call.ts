@@ -9,7 +9,7 @@ import {
   idleTimeoutError,
   MAX_ERROR_BODY,
   prepareFailure,
-  type RefusalRules,
+  type RejectionRules,
   type Remedy,
   retryRefused,
   ServiceRequestError,
@@ -156,7 +156,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   /** How the service's gateway rejects requests. It depends on the path. */
-  get refusals(): RefusalRules {
+  get rejections(): RejectionRules {
     return findKind(this.#config.signingName, `${this.#config.base?.path}${this.path}`)
   }
 
@@ -234,7 +234,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   retryOptions(wanted: RetryOptions): RetryOptions {
     this.#retryRules = narrowRetry(wanted, {
       retryBudget: this.#state.retryBudget,
-      refusals: () => this.refusals,
+      rejections: () => this.rejections,
       random: () => Math.random(),
       wait: (ms) => sleep(ms, this.signal),
       lastAttempt: () => this.#lastAttempt,

@@ -1,7 +1,7 @@
 import { HTTPError, KyError, SchemaValidationError } from 'ky'
 import type { RejectedCall } from './hint.ts'
 import { redactCause, redactData, redactHeaders, redactMessage, redactText, withoutControls } from './redact.ts'
-import { classifyRefusal, readRefusalText } from './refusal.ts'
+import { classifyRejection, readRejectionText } from './rejection.ts'
 import { readRetryAfter } from './retry-after.ts'
 import {
   type CallInfo,
@@ -132,24 +132,24 @@ export function notJsonError(
 
 function httpError(call: FailingCall, response: Response, body: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
-  const { type, message } = readRefusalText(headers, body, call.refusals)
+  const { type, message } = readRejectionText(headers, body, call.rejections)
   const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const parts = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
   const problem = redactMessage(parts.filter(Boolean).join(': '), call.secrets)
   const data = typeof body === 'string' ? truncateText(body, call.secrets) : body
   const details = describe(call, response, redactData(data, call.secrets))
-  const refusal = classifyRefusal(status, { type, message }, call.refusals)
-  if (refusal === undefined) return new ServiceResponseError(call, problem, details)
+  const rejection = classifyRejection(status, { type, message }, call.rejections)
+  if (rejection === undefined) return new ServiceResponseError(call, problem, details)
   const { hintFor, throttlingHint } = hints as NonNullable<typeof hints>
-  if (refusal === 'throttled' || refusal === 'quota') {
-    const quota = refusal === 'quota'
+  if (rejection === 'throttled' || rejection === 'quota') {
+    const quota = rejection === 'quota'
     const hint = type === undefined ? undefined : throttlingHint(quota)
     const text = hint === undefined ? problem : `${problem}\n${hint}`
     return new ServiceThrottledError(call, text, { ...details, retryAfterMs: readRetryAfter(headers), quota, hint })
   }
-  const hint = redactHint(hintFor(refusal, call, message), call.secrets)
-  return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: refusal, hint })
+  const hint = redactHint(hintFor(rejection, call, message), call.secrets)
+  return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: rejection, hint })
 }
 
 function responseError(

@@ -1,7 +1,7 @@
-import { type Check, must, OPTION_DIFFERS, type RefusalRules, SET_REGION_AND_SIGNING_NAME } from '../errors/index.ts'
+import { type Check, must, OPTION_DIFFERS, type RejectionRules, SET_REGION_AND_SIGNING_NAME } from '../errors/index.ts'
 
 /** Signing rules and limits of one kind of AWS service. */
-export interface ServiceKind extends RefusalRules {
+export interface ServiceKind extends RejectionRules {
   /** Signing name of the AWS service, part of the credential scope. */
   readonly signingName: string
   /** Patterns of host names. Their first group is the region. */

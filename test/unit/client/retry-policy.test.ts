@@ -39,7 +39,7 @@ async function ask(
   }
   const rules = narrowRetry(wanted, {
     retryBudget: budget,
-    refusals: () => findKind(signingName),
+    rejections: () => findKind(signingName),
     wait,
     random: () => random,
     remaining: () => remaining,
@@ -211,7 +211,7 @@ describe('a retry is allowed', () => {
       {},
       {
         retryBudget: createRetryBudget(),
-        refusals: () => findKind('execute-api'),
+        rejections: () => findKind('execute-api'),
         wait: async () => true,
         random: () => 0,
         remaining: () => 1,

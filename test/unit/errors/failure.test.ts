@@ -444,7 +444,7 @@ const FAILING = {
   secrets: new Set<string>(),
   timeout: 1,
   scope: { region: 'eu-central-1', signingName: 'execute-api' },
-  refusals: findKind('execute-api'),
+  rejections: findKind('execute-api'),
   tried: new Set<never>(),
 }
 
