@@ -309,9 +309,11 @@ export class ServiceCall implements SignedCall, FailingCall {
       for (const stop of stops) stop()
       this.#close()
     }
-    const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
+    let hasBegun = false
+    const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this, hasBegun))
     try {
       const response = await this.#state.sendSigned(request, this, { signal, toError, ...limits })
+      hasBegun = true
       if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, TRUNCATION_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response

@@ -46,8 +46,8 @@ export function prepareFailure(thrown: unknown): Promise<void> | undefined {
   })
 }
 
-/** The error of an attempt without a response. `thrown` comes from the transport. */
-export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
+/** The error of a failed attempt. `thrown` comes from the transport; `hasBegun` if the head of the response had arrived. */
+export function attemptFailure(thrown: unknown, call: FailingCall, hasBegun: boolean): unknown {
   const error = toShowable(thrown)
   if (error instanceof ServiceError) return error
   const { code, message, neverConnected, neverSent, notAResponse, timedOut } = readTransportError(error)
@@ -60,7 +60,7 @@ export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
   const cause = redactCause(error, call.secrets)
   if (notAResponse) return new ServiceRequestError(call, reason, { cause })
   if (neverSent) return new ServiceRequestError(call, `cannot be sent: ${reason}`, { cause })
-  const problem = `no response: ${networkCode}`
+  const problem = `${hasBegun ? 'incomplete' : 'no'} response: ${networkCode}`
   const details = { networkCode, neverConnected, cause }
   return new ServiceNetworkError(call, reason ? `${problem}, ${reason}` : problem, details)
 }
@@ -99,7 +99,8 @@ export function deadlineError(call: CallInfo, budget: number): ServiceTimeoutErr
 
 /** The error of a call that was pending when the handler ended. */
 export function handlerEndedError(call: CallInfo): ServiceTimeoutError {
-  return new ServiceTimeoutError(call, 'aborted because the handler ended', { timeoutMs: 0, deadline: true })
+  const problem = call.attempts === 0 ? 'not sent because the handler has ended' : 'aborted because the handler ended'
+  return new ServiceTimeoutError(call, problem, { timeoutMs: 0, deadline: true })
 }
 
 /** The error of a response without data for `timeoutMs` milliseconds. */

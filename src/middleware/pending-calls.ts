@@ -92,7 +92,9 @@ export class PendingCalls implements PendingCallRegistry {
     if (this.#named.length === 0) return
     const list = this.#named.map(({ call: { service, method, path }, end }) => `${service} ${method} ${path} (${end})`)
     const calls = this.#named.map(({ call: { service, method, path }, end }) => ({ service, method, path, end }))
-    this.#warn(`Calls were still pending when the handler ended: ${list.join(', ')}`, { calls })
+    this.#warn(`Calls were still pending when the handler ended: ${list.join(', ')}. Await each call in the handler.`, {
+      calls,
+    })
   }
 
   #abort(call: ServiceCall): void {

@@ -4,7 +4,7 @@ import {
   type GatewayResponse,
   isStatus,
   missingToken,
-  refusal,
+  rejection,
   serverError,
   tooLarge,
 } from './gateway-response.ts'
@@ -176,22 +176,22 @@ const CLOCK_OFFSET_MS = 900_000
 const ANSWERS: Readonly<Record<AnswerName, (request: FaultedRequest) => GatewayResponse>> = {
   'missing-token': missingToken,
   'incomplete-signature': ({ authorization }) =>
-    refusal('IncompleteSignatureException', incompleteMessage(authorization)),
+    rejection('IncompleteSignatureException', incompleteMessage(authorization)),
   'signature-mismatch': ({ signature }) =>
-    refusal('InvalidSignatureException', mismatchMessage(signature.canonicalRequest, signature.stringToSign)),
+    rejection('InvalidSignatureException', mismatchMessage(signature.canonicalRequest, signature.stringToSign)),
   'signature-expired': ({ now }) =>
-    refusal('InvalidSignatureException', expiredMessage(toAmzDate(now - CLOCK_OFFSET_MS), now)),
+    rejection('InvalidSignatureException', expiredMessage(toAmzDate(now - CLOCK_OFFSET_MS), now)),
   'signature-not-yet-current': ({ now }) =>
-    refusal('InvalidSignatureException', notYetCurrentMessage(toAmzDate(now + CLOCK_OFFSET_MS), now)),
+    rejection('InvalidSignatureException', notYetCurrentMessage(toAmzDate(now + CLOCK_OFFSET_MS), now)),
   'invalid-token': () =>
-    refusal('UnrecognizedClientException', 'The security token included in the request is invalid.'),
-  'expired-token': () => refusal('ExpiredTokenException', 'The security token included in the request is expired'),
+    rejection('UnrecognizedClientException', 'The security token included in the request is invalid.'),
+  'expired-token': () => rejection('ExpiredTokenException', 'The security token included in the request is expired'),
   'access-denied': (request) =>
     accessDenied(request, 'because no identity-based policy allows the execute-api:Invoke action'),
   'access-denied-explicit': (request) => accessDenied(request, 'with an explicit deny in a resource-based policy'),
-  forbidden: () => refusal('ForbiddenException', 'Forbidden'),
-  throttled: () => refusal('TooManyRequestsException', 'Too Many Requests', 429),
-  quota: () => refusal('LimitExceededException', 'Limit Exceeded', 429),
+  forbidden: () => rejection('ForbiddenException', 'Forbidden'),
+  throttled: () => rejection('TooManyRequestsException', 'Too Many Requests', 429),
+  quota: () => rejection('LimitExceededException', 'Limit Exceeded', 429),
   'integration-timeout': () => serverError(504, 'Endpoint request timed out'),
   'bad-gateway': () => serverError(502),
   'internal-error': () => serverError(500),

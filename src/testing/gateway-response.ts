@@ -24,7 +24,7 @@ export const MAX_BODY = findKind('execute-api').maxBodySize as number
  */
 export function encodeReply(
   { status, body, headers }: Reply,
-  open: (body: StreamBody) => ReadableStream<Uint8Array> = refuseStream,
+  open: (body: StreamBody) => ReadableStream<Uint8Array> = rejectStream,
 ): GatewayResponse {
   if (!isStatus(status)) throw new TypeError(`a status must be a whole number from 200 to 999, not ${String(status)}`)
   for (const [name, value] of Object.entries(headers)) {
@@ -44,7 +44,7 @@ export function encodeReply(
   return { status, payload, headers: { ...ownHeaders, ...headers } }
 }
 
-function refuseStream(): never {
+function rejectStream(): never {
   throw new TypeError('a stream can be read only once: create it in a function of the route')
 }
 
@@ -77,13 +77,13 @@ function toJson(body: unknown): string {
 }
 
 /** A rejection by the gateway itself. */
-export function refusal(errorType: string, message: string, status = 403): GatewayResponse {
+export function rejection(errorType: string, message: string, status = 403): GatewayResponse {
   return encodeReply(new Reply(status, { message }, { 'x-amzn-ErrorType': errorType }))
 }
 
 /** The response to an unsigned request, and to an unknown route. */
 export function missingToken(): GatewayResponse {
-  return refusal('MissingAuthenticationTokenException', 'Missing Authentication Token')
+  return rejection('MissingAuthenticationTokenException', 'Missing Authentication Token')
 }
 
 /** The response to a body over the limit. API Gateway sends it as plain text. */

@@ -21,7 +21,7 @@ import {
   type GatewayResponse,
   MAX_BODY,
   missingToken,
-  refusal,
+  rejection,
   send,
   sendHalf,
   serverError,
@@ -158,7 +158,7 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
       if (fault?.kind === 'break' || fault?.kind === 'answer') return actOn(fault)
       if (body.byteLength > MAX_BODY) return tooLarge()
       if (route === undefined) return missingToken()
-      if (!signature.verified) return refusal(signature.errorType, signature.message)
+      if (!signature.verified) return rejection(signature.errorType, signature.message)
       const note = (error: unknown) => {
         logFailedRoute('startLocalGateway', service, route.key, error)
         pending.error = error
