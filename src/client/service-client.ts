@@ -91,11 +91,9 @@ function createClient(
     (input, options) =>
       send(input, options, method)
 
-  // As a member, so that the function's name is the service's name.
-  const { [service.name]: client } = {
-    [service.name]: <T>(input: Input, options?: CallOptions) => send<T>(input, options),
-  }
-  return Object.assign(client as typeof send, {
+  const client = <T>(input: Input, options?: CallOptions) => send<T>(input, options)
+  Object.defineProperty(client, 'name', { value: service.name, configurable: true })
+  return Object.assign(client, {
     get: withMethod('get'),
     post: withMethod('post'),
     put: withMethod('put'),
