@@ -1,26 +1,48 @@
 import { HTTPError, KyError, SchemaValidationError } from 'ky'
-import { describeResponse, type FailingCall, shorten } from './failing-call.ts'
-import { redactCause, redactMessage, redactText } from './redact.ts'
+import type { RejectedCall } from './hint.ts'
+import { redactCause, redactData, redactHeaders, redactMessage, redactText, withoutControls } from './redact.ts'
+import { classifyRejection, readRejectionText } from './rejection.ts'
+import { readRetryAfter } from './retry-after.ts'
 import {
   type CallInfo,
+  type ResponseDetails,
+  ServiceAuthError,
   ServiceError,
   ServiceNetworkError,
   ServiceRequestError,
   ServiceResponseError,
+  ServiceThrottledError,
   ServiceTimeoutError,
 } from './service-errors.ts'
 import { messageOf, toShowable } from './thrown.ts'
 import { readTransportError } from './transport-error.ts'
 import { truncateText } from './truncate.ts'
 
-/** Loaded with the first response that is not a success: a cold start loads 89 KB instead of 94. */
-let httpErrors: typeof import('./http-error.ts') | undefined
+/** The state of a call that its error is made from. */
+export interface FailingCall extends CallInfo, RejectedCall {
+  /** The signal that the caller passed in. */
+  readonly callerSignal?: AbortSignal | undefined
+  /** The signal of the call. Its abort reason is the error that the call ends with. */
+  readonly signal: AbortSignal
+  /** Timeout of an attempt, in milliseconds. */
+  readonly timeout: number | false
+  readonly lastResponse?: Response | undefined
+}
+
+/** Characters of a response that a message quotes at most. */
+const MAX_DETAIL = 300
+
+/** Characters of a hint at most: it quotes the gateway's message. */
+const MAX_HINT = 4_000
+
+/** The module of hints, loaded with the first failed call: a cold start loads 90 KB instead of 94. */
+let hints: typeof import('./hint.ts') | undefined
 
 /** Loads the module that `callFailure` needs for `thrown`. Undefined if it is loaded, or not needed. */
 export function prepareFailure(thrown: unknown): Promise<void> | undefined {
-  if (httpErrors !== undefined || !(thrown instanceof HTTPError)) return undefined
-  return import('./http-error.ts').then((loaded) => {
-    httpErrors = loaded
+  if (hints !== undefined || !(thrown instanceof HTTPError)) return undefined
+  return import('./hint.ts').then((loaded) => {
+    hints = loaded
   })
 }
 
@@ -51,10 +73,7 @@ export function callFailure(thrown: unknown, call: FailingCall): unknown {
   if (call.callerSignal?.aborted) return call.callerSignal.reason
   const error = toShowable(thrown)
   if (error instanceof ServiceError || error instanceof SchemaValidationError) return error
-  if (error instanceof HTTPError) {
-    const { httpError } = httpErrors as NonNullable<typeof httpErrors>
-    return httpError(call, error.response, error.data)
-  }
+  if (error instanceof HTTPError) return httpError(call, error.response, error.data)
   if (call.signal.aborted) return call.signal.reason
   // Anything else was thrown by the caller's hooks, or by ky because of the caller's options.
   const cause = redactCause(error instanceof KyError ? error.cause : error, call.secrets)
@@ -112,6 +131,28 @@ export function notJsonError(
   return responseError(call, response, problem, data, data === text ? { cause: redactCause(cause, call.secrets) } : {})
 }
 
+function httpError(call: FailingCall, response: Response, body: unknown): ServiceResponseError {
+  const { status, statusText, headers } = response
+  const { type, message } = readRejectionText(headers, body, call.rejections)
+  const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
+  const detail = location === undefined ? message : `redirect to ${location} not followed`
+  const parts = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
+  const problem = redactMessage(parts.filter(Boolean).join(': '), call.secrets)
+  const data = typeof body === 'string' ? truncateText(body, call.secrets) : body
+  const details = describe(call, response, redactData(data, call.secrets))
+  const rejection = classifyRejection(status, { type, message }, call.rejections)
+  if (rejection === undefined) return new ServiceResponseError(call, problem, details)
+  const { hintFor, throttlingHint } = hints as NonNullable<typeof hints>
+  if (rejection === 'throttled' || rejection === 'quota') {
+    const quota = rejection === 'quota'
+    const hint = type === undefined ? undefined : throttlingHint(quota)
+    const text = hint === undefined ? problem : `${problem}\n${hint}`
+    return new ServiceThrottledError(call, text, { ...details, retryAfterMs: readRetryAfter(headers), quota, hint })
+  }
+  const hint = redactHint(hintFor(rejection, call, message), call.secrets)
+  return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: rejection, hint })
+}
+
 function responseError(
   call: FailingCall,
   response: Response,
@@ -121,6 +162,27 @@ function responseError(
 ): ServiceResponseError {
   return new ServiceResponseError(call, redactText(problem, call.secrets), {
     ...details,
-    ...describeResponse(call, response, data),
+    ...describe(call, response, data),
   })
+}
+
+function describe(call: FailingCall, { status, headers }: Response, data: unknown): ResponseDetails {
+  const redacted = redactHeaders(headers, call.secrets)
+  return { status, data, headers: redacted, requestId: requestIdOf(redacted) }
+}
+
+/** The request id that a REST API or an HTTP API sent. */
+export function requestIdOf(headers: Headers | undefined): string | undefined {
+  // A response that a hook made may have no headers.
+  return headers?.get('x-amzn-requestid') ?? headers?.get('apigw-requestid') ?? undefined
+}
+
+function redactHint(hint: string, secrets: ReadonlySet<string>): string {
+  const redacted = redactText(hint, secrets).split('\n').map(withoutControls).join('\n')
+  return redacted.length > MAX_HINT ? `${redacted.slice(0, MAX_HINT)}...` : redacted
+}
+
+function shorten(text: string): string {
+  const line = withoutControls(text.trim().split('\n', 1)[0] as string)
+  return line.length > MAX_DETAIL ? `${line.slice(0, MAX_DETAIL)}...` : line
 }

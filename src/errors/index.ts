@@ -1,12 +1,13 @@
-export { type FailingCall, requestIdOf } from './failing-call.ts'
 export {
   attemptFailure,
   callFailure,
   deadlineError,
+  type FailingCall,
   handlerEndedError,
   idleTimeoutError,
   notJsonError,
   prepareFailure,
+  requestIdOf,
   retryRefused,
   timeoutError,
   tooLargeError,
