@@ -32,18 +32,19 @@ export interface FailingCall extends CallInfo, RejectedCall {
 /** Characters of a response that a message quotes at most. */
 const MAX_DETAIL = 300
 
-/** Characters of a hint at most: it quotes the gateway's message. */
-const MAX_HINT = 4_000
+const NO_HINT = 'The hints of this package cannot be loaded.'
 
 /** The module of hints, loaded with the first failed call: a cold start loads 90 KB instead of 94. */
 let hints: typeof import('./hint.ts') | undefined
 
-/** Loads the module that `callFailure` needs for `thrown`. Undefined if it is loaded, or not needed. */
-export function prepareFailure(thrown: unknown): Promise<void> | undefined {
-  if (hints !== undefined || !(thrown instanceof HTTPError)) return undefined
-  return import('./hint.ts').then((loaded) => {
-    hints = loaded
-  })
+/** Loads the hints that `callFailure` needs for `thrown`. Without them, an error has no advice. */
+export async function prepareFailure(thrown: unknown): Promise<void> {
+  if (hints !== undefined || !(thrown instanceof HTTPError)) return
+  try {
+    hints = await import('./hint.ts')
+  } catch {
+    // Jest, for example, cannot import a module here if its transformer leaves `import()` as it is.
+  }
 }
 
 /** The error of a failed attempt. `thrown` comes from the transport; `hasBegun` if the head of the response had arrived. */
@@ -142,14 +143,13 @@ function httpError(call: FailingCall, response: Response, body: unknown): Servic
   const details = describe(call, response, redactData(data, call.secrets))
   const rejection = classifyRejection(status, { type, message }, call.rejections)
   if (rejection === undefined) return new ServiceResponseError(call, problem, details)
-  const { hintFor, throttlingHint } = hints as NonNullable<typeof hints>
   if (rejection === 'throttled' || rejection === 'quota') {
     const quota = rejection === 'quota'
-    const hint = type === undefined ? undefined : throttlingHint(quota)
+    const hint = type === undefined ? undefined : hints?.throttlingHint(quota)
     const text = hint === undefined ? problem : `${problem}\n${hint}`
     return new ServiceThrottledError(call, text, { ...details, retryAfterMs: readRetryAfter(headers), quota, hint })
   }
-  const hint = redactHint(hintFor(rejection, call, message), call.secrets)
+  const hint = hints?.hintFor(rejection, call, message) ?? NO_HINT
   return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: rejection, hint })
 }
 
@@ -175,11 +175,6 @@ function describe(call: FailingCall, { status, headers }: Response, data: unknow
 export function requestIdOf(headers: Headers | undefined): string | undefined {
   // A response that a hook made may have no headers.
   return headers?.get('x-amzn-requestid') ?? headers?.get('apigw-requestid') ?? undefined
-}
-
-function redactHint(hint: string, secrets: ReadonlySet<string>): string {
-  const redacted = redactText(hint, secrets).split('\n').map(withoutControls).join('\n')
-  return redacted.length > MAX_HINT ? `${redacted.slice(0, MAX_HINT)}...` : redacted
 }
 
 function shorten(text: string): string {

@@ -1,4 +1,4 @@
-import { redactText } from './redact.ts'
+import { redactText, withoutControls } from './redact.ts'
 import type { RejectionRules } from './rejection.ts'
 import type { AuthReason } from './service-errors.ts'
 
@@ -29,8 +29,15 @@ const MAX_PART = 200
 /** Differences that a hint lists at most: more do not help the reader. */
 const MAX_DIFFERENCES = 5
 
+/** Characters of a hint at most: it quotes the gateway's message. */
+const MAX_HINT = 4_000
+
 /** What to do about a rejection. `message` is the gateway's. */
 export function hintFor(reason: AuthReason, call: RejectedCall, message: string): string {
+  return redactHint(createHint(reason, call, message), call.secrets)
+}
+
+function createHint(reason: AuthReason, call: RejectedCall, message: string): string {
   switch (reason) {
     case 'access-denied':
       return accessHint(message, call)
@@ -50,6 +57,11 @@ export function hintFor(reason: AuthReason, call: RejectedCall, message: string)
     case 'forbidden':
       return `The gateway rejected the call without a reason. Check the permission ${list(call.rejections.actions)}, the API key, WAF rules and the resource policy. For a private API, also check the VPC endpoint and the stage.`
   }
+}
+
+function redactHint(hint: string, secrets: ReadonlySet<string>): string {
+  const redacted = redactText(hint, secrets).split('\n').map(withoutControls).join('\n')
+  return redacted.length > MAX_HINT ? `${redacted.slice(0, MAX_HINT)}...` : redacted
 }
 
 /** What to do about throttling by the gateway. */

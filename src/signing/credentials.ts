@@ -54,8 +54,7 @@ const PROVIDER_TIMEOUT_MS = 30_000
 const FORCED_PAUSE_MS = 1_000
 
 /** A bundle may leave the provider chain out, because Lambda sets the environment variables. */
-const NO_PROVIDER_CHAIN =
-  'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and @aws-sdk/credential-provider-node cannot be loaded'
+const NO_PROVIDER_CHAIN = 'AWS_ACCESS_KEY_ID is not set, and @aws-sdk/credential-provider-node cannot be loaded'
 
 /**
  * Creates the source of the given credentials. Without any, it reads environment variables for each signature, because
