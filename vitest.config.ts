@@ -1,3 +1,4 @@
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
@@ -12,19 +13,66 @@ export const resolve = {
   ],
 }
 
+/** Tests without child processes. They share processes, which load `src` once. */
+const SHARED = 'test/{unit,behaviour,conformance}/**/*.test.ts'
+
+/** Exceptions: tests that replace or reload a module, load undici, or measure the memory of their process. */
+const EXCEPTIONS = [
+  'test/behaviour/foreign-responses.test.ts',
+  'test/behaviour/hostile/bodies.test.ts',
+  'test/conformance/fuzz.test.ts',
+  'test/unit/signing/credentials.test.ts',
+  'test/unit/signing/send-signed.test.ts',
+  'test/unit/transport/fetch-transport.test.ts',
+  'test/unit/transport/received-response.test.ts',
+  'test/unit/transport/unread-response.test.ts',
+]
+
+const cores = availableParallelism()
+
+/** Milliseconds after which a test counts as hanging. On a busy machine, the default of five seconds is too short. */
+const testTimeout = 20_000
+
+// Halves the CPU time in which workers, and the programs that tests start, load their modules.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'middy-signed-services-compile-cache')
+
 export default defineConfig({
   test: {
     projects: [
-      { resolve, test: { name: 'package', include: ['test/**/*.test.ts'] } },
+      {
+        resolve,
+        test: {
+          name: 'isolated',
+          include: ['test/{docs,interop,load,platform}/**/*.test.ts', ...EXCEPTIONS],
+          exclude: ['test/interop/jest/project/**'],
+          testTimeout,
+          // They wait for programs and timers for about a third of their time.
+          maxWorkers: cores + 1,
+        },
+      },
       {
         extends: './examples/tests/vitest.config.ts',
         resolve,
-        test: { name: 'examples', include: ['examples/tests/**/*.test.ts'] },
+        test: { name: 'examples', include: ['examples/tests/**/*.test.ts'], maxWorkers: cores + 1 },
       },
       {
         extends: './examples/getting-started/vitest.config.ts',
         resolve,
-        test: { name: 'getting-started', include: ['examples/getting-started/**/*.test.ts'] },
+        test: { name: 'getting-started', include: ['examples/getting-started/**/*.test.ts'], maxWorkers: cores + 1 },
+      },
+      {
+        resolve,
+        test: {
+          name: 'shared',
+          include: [SHARED],
+          exclude: EXCEPTIONS,
+          isolate: false,
+          setupFiles: 'test/support/shared-process.ts',
+          testTimeout,
+          maxWorkers: cores,
+          // After the others: a process is used for its next file only if that belongs to the same project.
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
     coverage: {

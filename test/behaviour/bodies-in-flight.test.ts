@@ -4,6 +4,7 @@ import middy from '@middy/core'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type ServiceClient, type SignedServicesOptions, signedServices } from '../../src/index.ts'
 import { answer, IDENTITY, rejection } from '../support/helpers.ts'
+import { startStopwatch } from '../support/stopwatch.ts'
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
@@ -37,9 +38,9 @@ async function run(url: string, handler: (ai: ServiceClient) => unknown, options
     )
     .handler(async (_, { services }) => handler((services as unknown as { ai: ServiceClient }).ai))
   const context = { getRemainingTimeInMillis: () => 20_000 }
-  const startedAt = performance.now()
+  const took = startStopwatch()
   const result = await wrapped({}, context as never)
-  return { result, warnings, took: performance.now() - startedAt }
+  return { result, warnings, took: took() }
 }
 
 describe('a body that is being read when the handler ends', () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import {
   createServices,
   ServiceAuthError,
@@ -9,8 +9,8 @@ import {
   ServiceThrottledError,
   ServiceTimeoutError,
 } from '../../src/index.ts'
-import { type Fault, type FaultName, type LocalGateway, reply } from '../../src/testing/index.ts'
-import { rejection, useGateway } from '../support/helpers.ts'
+import { type Fault, type FaultName, type LocalGateway, reply, startLocalGateway } from '../../src/testing/index.ts'
+import { IDENTITY, rejection, useGateway } from '../support/helpers.ts'
 
 const IDEMPOTENT = ['GET', 'HEAD', 'PUT', 'DELETE'] as const
 const UNSAFE = ['POST', 'PATCH'] as const
@@ -18,7 +18,7 @@ const METHODS = [...IDEMPOTENT, ...UNSAFE] as const
 type Method = (typeof METHODS)[number]
 
 /** For what hangs, long enough for a request to arrive on a busy machine. Everything else has time. */
-const TIMEOUT = 250
+const TIMEOUT = 1_000
 const RETRY = { delay: () => 0 }
 
 interface Row {
@@ -117,6 +117,9 @@ const ROWS: readonly Row[] = [
 
 const rows = ROWS.map((row) => [typeof row.fault === 'string' ? row.fault : JSON.stringify(row.fault), row] as const)
 
+const gateways: LocalGateway[] = []
+afterAll(() => Promise.all(gateways.map(({ close }) => close())))
+
 /** A gateway with one route a method, how often each route's function ran, and a client a method. */
 async function start(timeout = 5_000) {
   const runs = Object.fromEntries(METHODS.map((method) => [method, 0])) as Record<Method, number>
@@ -127,9 +130,13 @@ async function start(timeout = 5_000) {
     }
     return [`${method} /x`, run] as const
   })
-  const gateway = await useGateway({ ai: Object.fromEntries(routes) })
+  // Not for one test at a time, as `useGateway` starts it: tests of timeouts run side by side.
+  const gateway = await startLocalGateway({ services: { ai: Object.fromEntries(routes) }, credentials: IDENTITY })
+  gateways.push(gateway)
+  const services = { ai: gateway.env.AI_SERVICE_API_URL as string }
+  const options = { services, region: 'us-east-1', credentials: IDENTITY, timeout, retry: RETRY }
   // A retry budget each: all calls of one service share theirs.
-  const clients = METHODS.map((method) => [method, createServices({ services: ['ai'], timeout, retry: RETRY }).ai])
+  const clients = METHODS.map((method) => [method, createServices(options).ai])
   return { gateway, clients: Object.fromEntries(clients) as Clients, runs }
 }
 
@@ -150,7 +157,7 @@ async function settled(gateway: LocalGateway, expected: Readonly<Record<string, 
     return counts
   }
   // An aborted request is recorded as soon as the gateway notices.
-  await vi.waitFor(() => expect(count()).toEqual(expected), { interval: 5 })
+  await vi.waitFor(() => expect(count()).toEqual(expected), { interval: 5, timeout: 10_000 })
   await new Promise((resolve) => setTimeout(resolve, 10))
   return count()
 }
@@ -182,7 +189,12 @@ it('knows every fault of the gateway', async () => {
   )
 })
 
-describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
+/** What waits for timeouts waits side by side. */
+const suiteOf = ({ error }: Row) => (error === TIMED_OUT ? describe.concurrent : describe)
+
+for (const [name, row] of rows) suiteOf(row)(name, () => testRow(row))
+
+function testRow({ fault, error, idempotent, unsafe }: Row): void {
   const timeout = error === TIMED_OUT ? TIMEOUT : undefined
 
   it.each([
@@ -285,9 +297,9 @@ describe.each(rows)('%s', (_, { fault, error, idempotent, unsafe }) => {
       else expect((result as Error).constructor).toBe(error.type)
     }
   })
-})
+}
 
-describe('retryOnTimeout', () => {
+describe.concurrent('retryOnTimeout', () => {
   const faults: readonly Fault[] = ['hang', 'hang-in-body', { delay: 60_000 }]
   it.each(faults.flatMap((fault) => [undefined, 'k'].map((key) => [fault, key] as const)))(
     'retries idempotent methods and keyed requests after %j, key: %s',

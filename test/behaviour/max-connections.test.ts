@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { createServices, type ServiceOptions, type SignedServicesOptions } from '../../src/index.ts'
 import { IDENTITY, listen, rejection } from '../support/helpers.ts'
 
-/** A service that responds after a while, and counts the connections that are open at a time. */
-async function startService(delay = 10) {
+/** Counts the connections that are open at a time. It responds after a while, once so many requests have arrived. */
+async function startService({ delay = 10, atLeast = 1 } = {}) {
+  const waiting: (() => void)[] = []
   const seen = { open: 0, most: 0, requests: 0 }
   const server = createServer((_, response) => {
     seen.requests += 1
-    setTimeout(() => response.end('{}'), delay)
+    waiting.push(() => setTimeout(() => response.end('{}'), delay))
+    if (seen.requests >= atLeast) for (const respond of waiting.splice(0)) respond()
   })
   server.on('connection', (socket) => {
     seen.open += 1
@@ -36,7 +38,7 @@ const many = (count: number, call: () => Promise<unknown>) => Promise.all(Array.
 
 describe('the connections to one origin', () => {
   it('are 128 at most by default', async () => {
-    const { url, seen } = await startService()
+    const { url, seen } = await startService({ atLeast: 128 })
     const { ai, admin } = create(url)
     await Promise.all([many(150, () => ai.get('x')), many(150, () => admin.post('x'))])
     expect(seen).toMatchObject({ most: 128, requests: 300 })
@@ -50,14 +52,14 @@ describe('the connections to one origin', () => {
   })
 
   it('may be more than by default', async () => {
-    const { url, seen } = await startService(100)
+    const { url, seen } = await startService({ atLeast: 150 })
     const { ai } = create(url, { maxConnections: 150 })
     await many(150, () => ai.fetch('x'))
     expect(seen).toMatchObject({ most: 150, requests: 150 })
   })
 
   it('are limited separately by each service', async () => {
-    const { url, seen } = await startService()
+    const { url, seen } = await startService({ atLeast: 7 })
     const { ai, admin } = create(url, { maxConnections: 2 }, { admin: { maxConnections: 5 } })
     await Promise.all([many(20, () => ai.get('x')), many(20, () => admin.get('x'))])
     expect(seen).toMatchObject({ most: 7, requests: 40 })
@@ -66,7 +68,7 @@ describe('the connections to one origin', () => {
 
 describe('a call that waits for a connection', () => {
   it('is not sent once its time is over, and leaves the connection to others', async () => {
-    const { url, seen } = await startService(60)
+    const { url, seen } = await startService({ delay: 60 })
     const { ai } = create(url, { maxConnections: 1, retry: 0 })
     const first = ai.get('x')
     const error = await rejection(ai.post('x', { timeout: 20 }))
@@ -77,7 +79,7 @@ describe('a call that waits for a connection', () => {
   })
 
   it("is not sent once its caller's signal has aborted", async () => {
-    const { url, seen } = await startService(30)
+    const { url, seen } = await startService({ delay: 30 })
     const { ai } = create(url, { maxConnections: 1 })
     const controller = new AbortController()
     const first = ai.get('x')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LocalGateway, startLocalGateway } from '../../src/testing/index.ts'
-import { collect, MAIN } from '../platform/cli/command.ts'
+import { bareEnv, collect, MAIN } from '../platform/cli/command.ts'
 import { IDENTITY } from '../support/helpers.ts'
 import { blocksOf, pageAt, read, tableOf } from './pages.ts'
 
@@ -53,7 +53,7 @@ describe('the commands of the pages run:', () => {
     const here = command.replace(/https:\/\/abc123[^/]+\/prod/, `${gateway.env.AI_SERVICE_API_URL}`)
     const script = `npx() { shift; "${process.execPath}" "${MAIN}" "$@"; }\n${here}`
     const env = {
-      PATH: process.env.PATH,
+      ...bareEnv(),
       ...gateway.env,
       AWS_SHARED_CREDENTIALS_FILE: join(folder, 'credentials'),
       AWS_CONFIG_FILE: join(folder, 'none'),

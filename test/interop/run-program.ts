@@ -79,8 +79,6 @@ export async function runProgram(name: string, options: ProgramOptions = {}): Pr
         ...gateway.env,
         INTEGRATION_SERVICE_API_URL: `${tls.url}/integration`,
         NODE_EXTRA_CA_CERTS: tls.certificate,
-        // Saves half of the CPU time that loading the packages takes.
-        NODE_COMPILE_CACHE: join(tmpdir(), 'middy-signed-services-compile-cache'),
         AWS_XRAY_DAEMON_ADDRESS: daemon.address,
         // Tracers look at these to see that they run in Lambda.
         AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',

@@ -4,8 +4,14 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { startTlsService } from './connections/tls-service.ts'
+
+/** Closes what tests have started. Several of them run at a time, where `onTestFinished` knows no test. */
+const closers: (() => void)[] = []
+afterAll(() => {
+  for (const close of closers) close()
+})
 
 /** Runs a program in its own process, which must end by itself. */
 async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
@@ -19,18 +25,19 @@ async function listen(server: Server): Promise<string> {
   server.keepAliveTimeout = 0
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  onTestFinished(() => {
+  closers.push(() => {
     server.close()
     server.closeAllConnections()
   })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-describe('over TLS', () => {
+// Most of their time, these tests wait.
+describe.concurrent('over TLS', () => {
   it.each(['h1', 'h2'] as const)('calls 6 s apart share a connection, %s', { timeout: 30_000 }, async (kind) => {
     const handshakes = async (client: string) => {
       const service = await startTlsService(kind)
-      onTestFinished(service.close)
+      closers.push(service.close)
       await run('caller', [client, service.url, '6'], { NODE_EXTRA_CA_CERTS: service.certificate })
       expect(service.requests()).toBe(2)
       return service.handshakes()
@@ -40,7 +47,7 @@ describe('over TLS', () => {
 
   it('an idle connection does not keep the process', { timeout: 30_000 }, async () => {
     const service = await startTlsService()
-    onTestFinished(service.close)
+    closers.push(service.close)
     const startedAt = performance.now()
     await run('caller', ['ours', service.url], { NODE_EXTRA_CA_CERTS: service.certificate })
     expect(service.handshakes()).toBe(1)
@@ -48,7 +55,7 @@ describe('over TLS', () => {
   })
 })
 
-describe('an unread response does not keep the process alive', () => {
+describe.concurrent('an unread response does not keep the process alive', () => {
   const BODIES: Readonly<Record<string, RequestListener>> = {
     'of 2 bytes': (_, response) => response.end('{}'),
     'of 64 KB': (_, response) => response.end('a'.repeat(65_536)),

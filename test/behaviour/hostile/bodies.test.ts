@@ -4,6 +4,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { createServices, createSignedFetch, ServiceError, ServiceResponseError } from '../../../src/index.ts'
 import { IDENTITY, rejection } from '../../support/helpers.ts'
 import { startRawServer, writeWithoutEnd } from '../../support/raw-server.ts'
+import { startStopwatch } from '../../support/stopwatch.ts'
 
 const MB = 1024 * 1024
 const REGION = 'eu-central-1'
@@ -120,9 +121,9 @@ it('an error of 10 MB of small JSON values is read, parsed and redacted no furth
   const { ai } = await useServer((socket) => {
     socket.write(`HTTP/1.1 500 No\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
   })
-  const start = performance.now()
+  const took = startStopwatch()
   const error = (await rejection(ai.get('x').json())) as ServiceResponseError
-  expect(performance.now() - start).toBeLessThan(1000)
+  expect(took()).toBeLessThan(1000)
   expect(error.status).toBe(500)
   expect(error.data).toMatch(/^\[\{"a":"0123456789"\}.*\.\.\. \[cut after 65536 bytes\]$/)
   expect(String(error.data).length).toBeLessThan(65_600)
@@ -134,7 +135,8 @@ it.each([
   ['escaped texts', '"\\\\u0030\\\\u0031%30%31&#x30;",'],
   ['members', '{"aaaaaaaa":"bbbbbbbb"},'],
   ['nested lists', '[[[[[[[[["aaaaaaaa"]]]]]]]]],'],
-])('an error of 64 KB of small %s keeps the process busy for less than 150 ms', async (_, value) => {
+  // What else runs on the machine adds to CPU time, but not each time.
+])('an error of 64 KB of small %s keeps the process busy for less than 150 ms', { retry: 2 }, async (_, value) => {
   const body = `[${value.repeat(Math.floor(65_000 / value.length))}0]`
   const { ai } = await useServer((socket) => {
     socket.write(`HTTP/1.1 500 No\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
@@ -148,6 +150,7 @@ it.each([
 
 it.each(['x', '"', '%', '\\u', '&#x2f;', 'User: ', '\n', 'AAAA'])(
   'an error of 1 MB of %j alone keeps it busy no longer',
+  { retry: 2 },
   async (piece) => {
     const body = piece.repeat(MB / piece.length)
     const { ai } = await useServer((socket) => {
@@ -175,9 +178,9 @@ it.each(['fetch of a client', 'signed fetch'])(
     const responses: Response[] = []
     const peak = await peakOf(async () => {
       for (let count = 0; count < 5; count += 1) {
-        const start = performance.now()
+        const took = startStopwatch()
         responses.push(await (way === 'signed fetch' ? fetch(url) : ai.fetch('x')))
-        expect(performance.now() - start).toBeLessThan(1500)
+        expect(took()).toBeLessThan(1500)
       }
       await sleep(50)
     })
@@ -193,9 +196,9 @@ it('an endless body is of an error is cut, and ends with its call', async () => 
     socket.write(`HTTP/1.1 500 No\r\n\r\n`)
     writeWithoutEnd(socket, Buffer.alloc(1000, 'x'))
   })
-  const start = performance.now()
+  const took = startStopwatch()
   expect(await rejection(ai.get('x', { timeout: 500 }).json())).toMatchObject({ status: 500 })
-  expect(performance.now() - start).toBeLessThan(650)
+  expect(took()).toBeLessThan(650)
 })
 
 it('a body with a 205 is not taken, however long it is', async () => {

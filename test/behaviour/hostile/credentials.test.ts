@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type AwsCredentialIdentity, type AwsCredentialProvider, createServices } from '../../../src/index.ts'
 import { createProviderSource } from '../../../src/signing/credentials.ts'
 import { answer, IDENTITY, rejection } from '../../support/helpers.ts'
+import { startStopwatch } from '../../support/stopwatch.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
 
@@ -120,12 +121,12 @@ describe('calls whose token is refused', () => {
   it('do not wait for a provider beyond their own bound', async () => {
     respond = refuse
     const ai = createClient((options) => (options?.forceRefresh ? never() : make('ASIAOLD')))
-    const start = performance.now()
+    const took = startStopwatch()
     await Promise.all(
       Array.from({ length: 10 }, async () =>
         expect(await rejection(ai.get('x', { totalTimeout: 50 }))).toMatchObject({ code: 'ERR_SERVICE_TIMEOUT' }),
       ),
     )
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(took()).toBeLessThan(1000)
   })
 })

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { createServices } from '../../../src/index.ts'
 import { batchInvokeApiGateway, invokeApiGateway } from '../../../src/request-signer.ts'
 import { answer, IDENTITY, setEnv } from '../../support/helpers.ts'
+import { startStopwatch } from '../../support/stopwatch.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
 
@@ -121,7 +122,7 @@ describe('a polluted Object.prototype', () => {
         async (name, value, way) => {
           sent = []
           const ai = createClient()
-          const start = performance.now()
+          const took = startStopwatch()
           const outcome = pollute(name, value, () => {
             const call = async () => {
               if (way === 'made') return createClient().get('x').json()
@@ -133,11 +134,11 @@ describe('a polluted Object.prototype', () => {
                 () => 'ended',
                 () => 'ended',
               ),
-              new Promise((resolve) => setTimeout(resolve, 3000, 'hung')),
+              new Promise((resolve) => setTimeout(resolve, 15_000, 'hung')),
             ])
           })
           expect(await outcome, `${name} ${String(value)} ${way}`).toBe('ended')
-          expect(performance.now() - start).toBeLessThan(2500)
+          expect(took()).toBeLessThan(2500)
           for (const headers of sent) expect(headers.get('authorization')).toMatch(/^AWS4/)
         },
       ),

@@ -10,6 +10,7 @@ import {
   signedServices,
 } from '../../../src/index.ts'
 import { answer, IDENTITY, rejection } from '../../support/helpers.ts'
+import { startStopwatch } from '../../support/stopwatch.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
 const YEARS = 30 * 365 * 86_400_000
@@ -49,13 +50,13 @@ describe.each(HEADERS)('%s', (header) => {
     const records: CallRecord[] = []
     const fetch = () => answer('{}', { status: 503, headers: { [header]: value } })
     const retry = { delay: () => 1 }
-    const start = performance.now()
+    const took = startStopwatch()
     const error = await rejection(
       createClient({ fetch, retry, onCall: (record) => void records.push(record) })
         .get('x')
         .json(),
     )
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(took()).toBeLessThan(1000)
     expect(error).toMatchObject({ code: 'ERR_SERVICE_RESPONSE', status: 503 })
     expect(JSON.stringify({ error, records })).not.toMatch(/Infinity|NaN|null/)
   })
@@ -91,10 +92,10 @@ describe('a delay of the caller', () => {
     'of %s overflows no timer',
     async (delay) => {
       const fetch = vi.fn(() => answer('{}', { status: 503 }))
-      const start = performance.now()
+      const took = startStopwatch()
       const retry = { delay: () => delay, jitter: false as never }
       expect(await rejection(createClient({ fetch, retry }).get('x'))).toMatchObject({ status: 503 })
-      expect(performance.now() - start).toBeLessThan(1000)
+      expect(took()).toBeLessThan(1000)
       // One below 0 waits for nothing.
       expect(fetch).toHaveBeenCalledTimes(typeof delay === 'number' && delay < 0 ? 3 : 1)
     },

@@ -20,13 +20,18 @@ export interface Options {
   readonly isTerminal?: boolean
 }
 
+/** What a program needs of this process's environment, which may hold variables of services. */
+export function bareEnv(): NodeJS.ProcessEnv {
+  const { PATH, NODE_COMPILE_CACHE } = process.env
+  return { PATH, NODE_COMPILE_CACHE }
+}
+
 export function start(
   args: readonly string[],
   { env = {}, isTerminal = false }: Options = {},
 ): ChildProcessWithoutNullStreams {
   const terminal = isTerminal ? ['--import', AS_TERMINAL] : []
-  // Nothing of this process's environment, which may hold variables of services.
-  const variables = { PATH: process.env.PATH, AWS_EC2_METADATA_DISABLED: 'true', ...env }
+  const variables = { ...bareEnv(), AWS_EC2_METADATA_DISABLED: 'true', ...env }
   return spawn(process.execPath, [...terminal, MAIN, ...args], { env: variables })
 }
 

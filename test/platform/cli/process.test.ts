@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { type LocalGateway, reply, startLocalGateway } from '../../../src/testing/index.ts'
 import { IDENTITY } from '../../support/helpers.ts'
 import { startTlsService } from '../connections/tls-service.ts'
-import { collect, MAIN, run, start } from './command.ts'
+import { bareEnv, collect, MAIN, run, start } from './command.ts'
 
 const LARGE = Buffer.from(Uint8Array.from({ length: 5_000_000 }, (_, index) => (index * 31) % 251))
 
@@ -129,7 +129,7 @@ describe('a closed pipe', () => {
 
   it.each(['call ai large', 'doctor', '--help'])('%s | head', async (args) => {
     const command = `"${process.execPath}" "${MAIN}" ${args} | head -c 1`
-    const child = spawn('sh', ['-c', command], { env: { PATH: process.env.PATH, ...gateway.env } })
+    const child = spawn('sh', ['-c', command], { env: { ...bareEnv(), ...gateway.env } })
     const { code, stdout, stderr } = await collect(child)
     expect([code, stdout.length, stderr]).toEqual([0, 1, ''])
   })
@@ -179,7 +179,8 @@ describe('Ctrl-C', () => {
     child.kill('SIGINT')
     const { code, signal, stdout, stderr } = await outcome
     expect({ code, signal, stdout, stderr }).toEqual({ code: 130, signal: null, stdout: '', stderr: '' })
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    // Nothing else would end it.
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
   })
 
   it('ends a command that waits for standard input', async () => {

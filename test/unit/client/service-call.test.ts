@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { Readable } from 'node:stream'
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createReporter } from '../../../src/client/call-log.ts'
 import { createRetryBudget } from '../../../src/client/retry-budget.ts'
 import { type CallBounds, type Invocation, ServiceCall, type ServiceState } from '../../../src/client/service-call.ts'
@@ -43,6 +43,8 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
 })
 afterEach(() => {
+  // In this order: a spy puts back the timers that it found.
+  vi.restoreAllMocks()
   vi.useRealTimers()
 })
 
@@ -121,7 +123,6 @@ describe('the bounds of a call', () => {
 
   it('do not keep the process alive for an unread response', async () => {
     const started = vi.spyOn(globalThis, 'setTimeout')
-    onTestFinished(() => started.mockRestore())
     const unread: SendSigned = async (_, __, options) =>
       new ReceivedResponse(HEAD, new Readable({ read() {} }), options)
     await create({ sendSigned: unread, remaining: () => 800 }).run({ totalTimeout: 500 })

@@ -7,7 +7,7 @@ import { TLS_CERTIFICATE, TLS_KEY } from '../../support/tls-certificate.ts'
 export type End = 'destroy' | 'resetAndDestroy'
 
 /** Nothing else can end a blocked thread. */
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 15_000
 
 export interface ThreadService {
   readonly url: string
