@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest'
-import { createServices } from '../../../src/index.ts'
+import { createServices, type ServiceAuthError } from '../../../src/index.ts'
 import { answer, IDENTITY, rejection } from '../../support/helpers.ts'
 
 vi.mock('../../../src/errors/hint.ts', () => {
@@ -16,10 +16,15 @@ it.each([
       services: { ai: 'https://id.execute-api.eu-central-1.amazonaws.com/prod' },
       credentials: IDENTITY,
       retry: 0,
-      fetch: async () => answer('{"message":"no"}', { status, headers: { 'x-amzn-errortype': type } }),
+      fetch: async () =>
+        answer('{"message":"no"}', {
+          status,
+          headers: { 'content-type': 'application/json', 'x-amzn-errortype': type },
+        }),
     })
-    const error = (await rejection(ai.post('x').json())) as Error
-    expect(error).toMatchObject({ name, status, hint })
+    const error = (await rejection(ai.post('x').json())) as ServiceAuthError
+    expect(error).toMatchObject({ name, status })
+    expect(error.hint).toBe(hint)
     expect(error.message).toBe([`ai: POST /x: ${status} ${type}: no`, hint].filter(Boolean).join('\n'))
   },
 )
