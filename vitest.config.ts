@@ -21,6 +21,7 @@ const EXCEPTIONS = [
   'test/behaviour/foreign-responses.test.ts',
   'test/behaviour/hostile/bodies.test.ts',
   'test/conformance/fuzz.test.ts',
+  'test/unit/errors/missing-hints.test.ts',
   'test/unit/signing/credentials.test.ts',
   'test/unit/signing/send-signed.test.ts',
   'test/unit/transport/fetch-transport.test.ts',

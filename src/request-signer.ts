@@ -1,5 +1,12 @@
-import { type CallOptions, CircuitBreaker, createServices, type ServiceClient, STATUS_CODES } from './client/index.ts'
-import { type CircuitBreakerOptions, MAX_TIMER_MS, toVariable } from './config/index.ts'
+import {
+  type CallOptions,
+  CircuitBreaker as Circuit,
+  createServices,
+  outcomeOf,
+  type ServiceClient,
+  STATUS_CODES,
+} from './client/index.ts'
+import { type CircuitBreakerOptions, defaults, MAX_TIMER_MS, toVariable } from './config/index.ts'
 import {
   messageOf,
   readRetryAfter,
@@ -8,6 +15,7 @@ import {
   ServiceResponseError,
   ServicesConfigurationError,
   ServiceThrottledError,
+  URL_NOT_SET,
 } from './errors/index.ts'
 
 export {
@@ -23,7 +31,7 @@ export {
   ServiceThrottledError,
   ServiceTimeoutError,
 } from './errors/index.ts'
-export { CircuitBreaker, type CircuitBreakerOptions }
+export type { CircuitBreakerOptions }
 
 /** `GET`, `POST`, `PUT`, `PATCH`, `DELETE` or `HEAD`, in any case. */
 export type HttpMethod = string
@@ -298,7 +306,7 @@ function createClient(name: string, url: string | undefined, source: string): Se
 
 /** The client's name contains the URL, so that errors of several APIs are distinguishable. */
 function clientAt(apiUrl: string): ServiceClient {
-  if (!apiUrl) throw new ServicesConfigurationError(['apiUrl: API Gateway URL not set'])
+  if (!apiUrl) throw new ServicesConfigurationError([`apiUrl: ${URL_NOT_SET}`])
   return clientOf(URL.canParse(apiUrl) ? nameAt(new URL(apiUrl)) : 'api', apiUrl, 'apiUrl')
 }
 
@@ -307,7 +315,7 @@ function nameAt({ host, pathname }: URL): string {
 }
 
 /** Longest delay that a response may ask for, in milliseconds: the default timeout of an attempt. */
-const MAX_ASKED_DELAY = 30_000
+const MAX_ASKED_DELAY = defaults.timeout
 
 /** Milliseconds to wait before a retry. Undefined if the error must not be retried. */
 function delayOf(error: unknown, backOff: number): number | undefined {
@@ -317,4 +325,40 @@ function delayOf(error: unknown, backOff: number): number | undefined {
   if (error instanceof ServiceThrottledError && error.quota) return undefined
   const asked = readRetryAfter(error.headers) ?? jittered
   return asked <= Math.max(MAX_ASKED_DELAY, jittered) ? asked : undefined
+}
+
+/**
+ * Stops calls to a failing service. A closed circuit lets all calls pass. After `failureThreshold` consecutive failures, it
+ * opens and lets none pass. After `resetTimeout`, it is half-open, and one call at a time may probe the service.
+ */
+export class CircuitBreaker extends Circuit {
+  /**
+   * `now` returns milliseconds of a monotonic clock.
+   * @throws RangeError for options that are not above 0
+   */
+  constructor(options: CircuitBreakerOptions = {}, now?: () => number) {
+    for (const name of ['failureThreshold', 'resetTimeout'] as const) {
+      if (!((options[name] ?? 1) > 0)) throw new RangeError(`Option '${name}' must be > 0`)
+    }
+    super(options, now)
+  }
+
+  /**
+   * Runs `call` unless the circuit is open. Server errors, network errors, timeouts and errors of other code count as
+   * failures. Aborts by the caller, the invocation's deadline and responses with a status below 500 do not count. Every
+   * value that `call` resolves with counts as a success, also a `Response` of any status.
+   * @param call Function to run, at most once.
+   * @throws CircuitOpenError if the circuit is open, else the error of `call`
+   */
+  async execute<T>(call: () => Promise<T> | T): Promise<T> {
+    const permit = this.acquire({ service: 'circuit breaker', method: 'CALL', path: '/', attempts: 0 })
+    try {
+      const result = await call()
+      permit('success')
+      return result
+    } catch (error) {
+      permit(outcomeOf(error))
+      throw error
+    }
+  }
 }

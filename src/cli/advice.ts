@@ -1,5 +1,9 @@
 import {
   type AuthReason,
+  NO_CREDENTIALS,
+  OPTION_ALLOW_HTTP,
+  OPTION_DIFFERS,
+  SET_REGION_AND_SIGNING_NAME,
   ServiceAuthError,
   ServiceNetworkError,
   ServiceRequestError,
@@ -7,6 +11,7 @@ import {
   ServicesConfigurationError,
   ServiceThrottledError,
   ServiceTimeoutError,
+  URL_NOT_SET,
 } from '../errors/index.ts'
 
 /** Advice for the command line, in addition to the hint of the error. */
@@ -57,14 +62,14 @@ export function adviseNetwork(code: string): string {
 
 /** Advice for an invalid variable or option. */
 export function adviseConfiguration(problem: string): string {
-  if (problem.endsWith('API Gateway URL not set')) {
+  if (problem.endsWith(URL_NOT_SET)) {
     const [variable] = problem.split(':')
     return `Set it in the function's environment variables. For this command, export it or use --env-file: ${variable}=https://<id>.execute-api.<region>.amazonaws.com/<stage>`
   }
-  if (problem.includes('but the option says')) return 'Omit --region and --signing-name: the host name contains both.'
+  if (problem.includes(OPTION_DIFFERS)) return 'Omit --region and --signing-name: the host name contains both.'
   if (problem.includes('AWS_REGION')) return 'Set --region or AWS_REGION.'
-  if (problem.includes('set region and signingName')) return 'Set --region and --signing-name.'
-  return problem.includes('allowHttp')
+  if (problem.includes(SET_REGION_AND_SIGNING_NAME)) return 'Set --region and --signing-name.'
+  return problem.includes(OPTION_ALLOW_HTTP)
     ? 'Use https. For a local service such as SAM local or LocalStack, set --allow-http.'
     : 'Correct the variable: it must be the base URL of the service, with its stage.'
 }
@@ -81,7 +86,7 @@ export function adviseCall(error: unknown): string | undefined {
   if (error instanceof ServiceNetworkError) return adviseNetwork(error.networkCode)
   if (error instanceof ServiceResponseError) return adviseStatus(error.status)
   if (error instanceof ServicesConfigurationError) return error.problems.map(adviseConfiguration).join('\n')
-  return error instanceof ServiceRequestError && error.message.includes(': no credentials: ')
+  return error instanceof ServiceRequestError && error.message.includes(`: ${NO_CREDENTIALS}`)
     ? 'Export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or sign in and set --profile.'
     : undefined
 }

@@ -1,7 +1,7 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
-import { MAX_TIMER_MS } from '../config/index.ts'
+import { DEFAULT_RETRIES, defaults, MAX_TIMER_MS } from '../config/index.ts'
 import { nearestName } from '../errors/index.ts'
-import { UsageError } from './context.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Options for the target of requests and for signing. */
 export interface TargetOptions {
@@ -118,11 +118,11 @@ function readCall(args: readonly string[]): Command {
     data: values.data,
     headers: readHeaders(values.header ?? []),
     query: (values.query ?? []).map(readPair),
-    retry: readNumber('--retry', values.retry ?? '2', 100),
+    retry: readNumber('--retry', values.retry ?? String(DEFAULT_RETRIES), 100),
     include: values.include ?? false,
     verbose: values.verbose ?? false,
     output: values.output,
-    ...readTargetOptions(values, '30000'),
+    ...readTargetOptions(values, String(defaults.timeout)),
   }
 }
 

@@ -1,11 +1,12 @@
 import { messageOf, redactText, ServiceResponseError } from '../errors/index.ts'
+import { findKind } from '../signing/index.ts'
 import { adviseCall } from './advice.ts'
 import type { CallCommand } from './arguments.ts'
 import { type ConnectionLog, watchConnections } from './connection-log.ts'
 import type { Context } from './context.ts'
 import { type Body, ClosedPipeError, openFile, openStream, type Sink, toChunks, writeBody } from './output.ts'
 import { contentTypeOf, readData } from './read-data.ts'
-import { type Attempt, type Caller, createCaller } from './signed-call.ts'
+import { type ObservedClient, observeClient, type SentRequest } from './signed-call.ts'
 import { findCredentials, resolveTarget, type Target } from './target.ts'
 import { describeAttempt, describeHead } from './verbose.ts'
 
@@ -15,7 +16,8 @@ import { describeAttempt, describeHead } from './verbose.ts'
  */
 export async function runCall(command: CallCommand, context: Context): Promise<number> {
   const target = resolveTarget(command.target, command, context.env)
-  const body = command.data === undefined ? undefined : await readData(command.data, context.stdin)
+  const { maxBodySize } = findKind(target.service.signingName)
+  const body = command.data === undefined ? undefined : await readData(command.data, context.stdin, maxBodySize)
   const sink = command.output === undefined ? openStream(context.stdout) : await openFile(command.output)
   const connections = command.verbose ? watchConnections() : undefined
   try {
@@ -32,7 +34,7 @@ class Call {
   readonly #target: Target
   readonly #sink: Sink
   readonly #connections: ConnectionLog | undefined
-  readonly #caller: Caller
+  readonly #observed: ObservedClient
 
   constructor(
     command: CallCommand,
@@ -46,10 +48,10 @@ class Call {
     this.#target = target
     this.#sink = sink
     this.#connections = connections
-    this.#caller = createCaller(target.service, {
+    this.#observed = observeClient(target.service, {
       credentials: findCredentials(command.profile, context.env).source,
       now: context.now,
-      onAttempt: (attempt) => this.#showAttempt(attempt),
+      onRequest: (attempt) => this.#showSent(attempt),
     })
   }
 
@@ -63,7 +65,7 @@ class Call {
   async #send(body: Uint8Array<ArrayBuffer> | undefined): Promise<number> {
     const { method, path, headers, retry, timeout } = this.#command
     if (body !== undefined && !headers.has('content-type')) headers.set('content-type', contentTypeOf(body))
-    const response = await this.#caller.client(this.#withQuery(path), {
+    const response = await this.#observed.client(this.#withQuery(path), {
       method,
       headers,
       retry,
@@ -86,9 +88,9 @@ class Call {
 
   async #fail(error: unknown): Promise<number> {
     if (error instanceof ClosedPipeError) return 0
-    const failureBody = this.#caller.failureBody()
+    const failureBody = this.#observed.failureBody()
     if (error instanceof ServiceResponseError && failureBody !== undefined) {
-      this.#showHead(this.#caller.attempts.at(-1)?.response)
+      this.#showHead(this.#observed.attempts.at(-1)?.response)
       await this.#writeFailure(error, failureBody)
     }
     this.#log(messageOf(error))
@@ -103,7 +105,7 @@ class Call {
     const text = Buffer.from(bytes)
     // A gateway's response may contain the token with JSON escapes, which only the redaction of text finds.
     const isText = Buffer.from(text.toString()).equals(text)
-    const redacted = isText ? Buffer.from(redactText(text.toString(), this.#caller.secrets)) : text
+    const redacted = isText ? Buffer.from(redactText(text.toString(), this.#observed.secrets)) : text
     await this.#write({ chunks: toChunks(redacted), contentType: headers.get('content-type') }).catch(
       (error: unknown) => {
         if (!(error instanceof ClosedPipeError)) throw error
@@ -113,12 +115,12 @@ class Call {
 
   async #write(body: Body): Promise<void> {
     const isTerminal = this.#command.output === undefined && this.#context.stdout.isTTY === true
-    await writeBody(body, this.#sink, { isTerminal, secrets: this.#caller.secrets })
+    await writeBody(body, this.#sink, { isTerminal, secrets: this.#observed.secrets })
   }
 
-  #showAttempt(attempt: Attempt): void {
+  #showSent(attempt: SentRequest): void {
     if (this.#connections === undefined) return
-    const number = this.#caller.attempts.length
+    const number = this.#observed.attempts.length
     this.#log(describeAttempt(attempt, number, this.#target.service, this.#connections.take()))
   }
 
@@ -128,6 +130,6 @@ class Call {
 
   /** Writes a line to standard error, without secrets. */
   #log(text: string): void {
-    this.#context.stderr.write(`${redactText(text, this.#caller.secrets)}\n`)
+    this.#context.stderr.write(`${redactText(text, this.#observed.secrets)}\n`)
   }
 }

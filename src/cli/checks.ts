@@ -3,8 +3,8 @@ import { messageOf, readTransportError } from '../errors/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
 import { adviseCall, adviseConfiguration, adviseNetwork } from './advice.ts'
 import type { Connection, Measured } from './probe.ts'
-import type { Attempt } from './signed-call.ts'
-import type { Caller } from './who-am-i.ts'
+import type { SentRequest } from './signed-call.ts'
+import type { CallerIdentity } from './who-am-i.ts'
 
 /** Result of one check. `warn` means that calls still work. */
 export interface CheckResult {
@@ -79,7 +79,7 @@ export function checkCertificate(made: Measured<Connection>, now: number): Check
 }
 
 /** Checks the clock against the `Date` of a response. Undefined without a `Date`. */
-export function checkClock({ response, durationMs, endedAt }: Attempt): CheckResult | undefined {
+export function checkClock({ response, durationMs, endedAt }: SentRequest): CheckResult | undefined {
   const headers = response?.headers
   const date = Date.parse(headers?.get('date') ?? '')
   // A cached response has the date at which it was stored.
@@ -125,7 +125,7 @@ export function checkCredentials(
   return left < CREDENTIALS_WARNING ? { name, status: 'warn', detail, advice } : { name, status: 'ok', detail }
 }
 
-export function checkCaller(found: Measured<Caller>): CheckResult {
+export function checkCaller(found: Measured<CallerIdentity>): CheckResult {
   const name = 'caller'
   if (found.ok) return { name, status: 'ok', detail: `${found.value.arn} (account ${found.value.account})` }
   const detail = deepestMessage(found.error)

@@ -11,8 +11,3 @@ export interface Context {
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
-
-/** The command line is invalid, and nothing was sent. The exit code is 2. */
-export class UsageError extends Error {
-  override readonly name: string = 'UsageError'
-}

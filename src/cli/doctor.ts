@@ -1,5 +1,5 @@
 import type { BaseUrl } from '../config/index.ts'
-import { redactText, ServicesConfigurationError, withoutControls } from '../errors/index.ts'
+import { redactText, ServicesConfigurationError, URL_NOT_SET, withoutControls } from '../errors/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
 import type { DoctorCommand } from './arguments.ts'
 import {
@@ -17,7 +17,7 @@ import {
 import type { Context } from './context.ts'
 import { connect, findAddresses, type Measured, measure } from './probe.ts'
 import { createProgress, formatJson, formatTable, type Report, type ServiceReport, usesColor } from './report.ts'
-import { type Caller, createCaller } from './signed-call.ts'
+import { type ObservedClient, observeClient } from './signed-call.ts'
 import { type Credentials, findCredentials, findServices, resolveTarget, type Target } from './target.ts'
 import { stsUrl, whoAmI } from './who-am-i.ts'
 
@@ -43,9 +43,7 @@ interface Located {
   readonly problems: readonly string[]
 }
 
-const NO_SERVICES: readonly Located[] = [
-  { name: '<name>', problems: ['<NAME>_SERVICE_API_URL: API Gateway URL not set'] },
-]
+const NO_SERVICES: readonly Located[] = [{ name: '<name>', problems: [`<NAME>_SERVICE_API_URL: ${URL_NOT_SET}`] }]
 
 function locate(name: string, command: DoctorCommand, env: NodeJS.ProcessEnv): Located {
   try {
@@ -123,10 +121,10 @@ async function examineService(
   const base = service.base as BaseUrl
   const checks = [checkVariable(variable ?? 'given', [], base.href), checkKind(service)]
   if (await reach()) {
-    const caller = createCaller(service, { credentials: source, now: context.now })
-    checks.push(checkHealth(command.path, await callHealth(caller, command)))
-    for (const secret of caller.secrets) secrets.add(secret)
-    const [first] = caller.attempts
+    const observed = observeClient(service, { credentials: source, now: context.now })
+    checks.push(checkHealth(command.path, await callHealth(observed, command)))
+    for (const secret of observed.secrets) secrets.add(secret)
+    const [first] = observed.attempts
     add(first && checkClock(first))
   }
   return { name, url: base.href, ok: checks.every(({ status }) => status === 'ok'), checks }
@@ -149,7 +147,7 @@ async function examineService(
 }
 
 /** Sends one attempt: a successful retry would hide the problem. */
-function callHealth({ client }: Caller, { path, timeout }: DoctorCommand): Promise<Measured<Response>> {
+function callHealth({ client }: ObservedClient, { path, timeout }: DoctorCommand): Promise<Measured<Response>> {
   return measure(false, async () => {
     const response = await client(path, { method: 'GET', retry: 0, timeout })
     await response.arrayBuffer()

@@ -1,8 +1,9 @@
 import { open } from 'node:fs/promises'
 import { messageOf, redactText } from '../errors/index.ts'
-import { type OutputStream, UsageError } from './context.ts'
+import type { OutputStream } from './context.ts'
 import { indentJson } from './indent-json.ts'
 import { createByteRedactor } from './redact-bytes.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Destination of a body. `write` resolves when more bytes may be written. */
 export interface Sink {

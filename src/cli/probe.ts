@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import tls from 'node:tls'
 import type { BaseUrl } from '../config/index.ts'
+import { serverName, withoutBrackets } from '../transport/index.ts'
 
 /** Result or error of a step, with its duration. */
 export type Measured<T> =
@@ -45,17 +46,19 @@ export async function findAddresses({ hostname }: BaseUrl): Promise<readonly str
   return found.map(({ address }) => address)
 }
 
-/** Connects like a call, then closes the connection. The certificate must be valid for `serverName`. */
-export function connect(base: BaseUrl, serverName: string | undefined, timeout: Bound): Promise<Connection> {
+/** Connects like a call, then closes the connection. The certificate must be valid for `host`, or for the URL's host. */
+export function connect(base: BaseUrl, host: string | undefined, timeout: Bound): Promise<Connection> {
   const { protocol, port } = new URL(base.origin)
-  const host = withoutBrackets(base.hostname)
   const isTls = protocol === 'https:'
-  const name = (serverName ?? host).replace(/:\d+$/, '')
-  const target = { host, port: Number(port || (isTls ? 443 : 80)), ...(timeout !== false && { timeout }) }
+  const address = {
+    host: withoutBrackets(base.hostname),
+    port: Number(port || (isTls ? 443 : 80)),
+    ...(timeout !== false && { timeout }),
+  }
   return new Promise((resolve, reject) => {
     const socket = isTls
-      ? tls.connect({ ...target, ...(net.isIP(name) === 0 && { servername: name }) })
-      : net.connect(target)
+      ? tls.connect({ ...address, servername: serverName(host ?? base.hostname) })
+      : net.connect(address)
     socket
       .once(isTls ? 'secureConnect' : 'connect', () => {
         resolve(socket instanceof tls.TLSSocket ? describeTls(socket) : { protocol: null, certificateEnd: undefined })
@@ -71,9 +74,4 @@ function describeTls(socket: tls.TLSSocket): Connection {
     protocol: socket.getProtocol(),
     certificateEnd: new Date(socket.getPeerCertificate().valid_to),
   }
-}
-
-/** IPv6 addresses have brackets in URLs only. */
-function withoutBrackets(hostname: string): string {
-  return hostname.replace(/^\[|\]$/g, '')
 }

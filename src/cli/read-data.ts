@@ -1,22 +1,24 @@
 import { createReadStream } from 'node:fs'
 import { messageOf } from '../errors/index.ts'
-import { UsageError } from './context.ts'
-
-/** API Gateway's limit of a request's body, in bytes. */
-export const MAX_DATA = 10_485_760
+import { UsageError } from './usage-error.ts'
 
 /**
- * Reads the bytes of a body: a text, `@file`, or `-` for standard input.
- * @throws UsageError for a file that cannot be read, Error for more than 10 MB
+ * Reads the bytes of a body: a text, `@file`, or `-` for standard input. Stops at `maxBytes`, because the client refuses
+ * larger bodies.
+ * @throws UsageError for a file that cannot be read, Error for more than `maxBytes`
  */
-export async function readData(data: string, stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
-  if (data === '-') return collect(stdin, 'standard input')
+export async function readData(
+  data: string,
+  stdin: AsyncIterable<Uint8Array>,
+  maxBytes: number = Number.POSITIVE_INFINITY,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (data === '-') return collect(stdin, 'standard input', maxBytes)
   if (!data.startsWith('@')) return new TextEncoder().encode(data)
   const file = data.slice(1)
   const stream = createReadStream(file)
   try {
     await new Promise((resolve, reject) => stream.once('open', resolve).once('error', reject))
-    return await collect(stream, file)
+    return await collect(stream, file, maxBytes)
   } catch (error) {
     throw error instanceof TooLargeError ? error : new UsageError(`-d: ${messageOf(error)}`)
   }
@@ -24,12 +26,16 @@ export async function readData(data: string, stdin: AsyncIterable<Uint8Array>): 
 
 class TooLargeError extends Error {}
 
-async function collect(source: AsyncIterable<Uint8Array>, name: string): Promise<Uint8Array<ArrayBuffer>> {
+async function collect(
+  source: AsyncIterable<Uint8Array>,
+  name: string,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of source) {
     size += chunk.length
-    if (size > MAX_DATA) throw new TooLargeError(`-d: ${name} exceeds the ${MAX_DATA} bytes that API Gateway accepts`)
+    if (size > maxBytes) throw new TooLargeError(`-d: ${name} exceeds the ${maxBytes} bytes that API Gateway accepts`)
     chunks.push(chunk)
   }
   return new Uint8Array(Buffer.concat(chunks))

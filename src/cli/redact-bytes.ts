@@ -1,3 +1,5 @@
+import { MIN_SECRET_LENGTH, REDACTION_MARK } from '../errors/index.ts'
+
 /** Removes secrets from a stream of bytes, also secrets that span chunks. */
 export interface ByteRedactor {
   readonly push: (chunk: Uint8Array) => Uint8Array
@@ -5,14 +7,11 @@ export interface ByteRedactor {
   readonly end: () => Uint8Array
 }
 
-const MARK = Buffer.from('[redacted]')
-
-/** Shortest secret, as for messages. */
-const MIN_LENGTH = 8
+const MARK = Buffer.from(REDACTION_MARK)
 
 /** Holds back only bytes at the end of a chunk that may start a secret, so that event streams are not delayed. */
 export function createByteRedactor(secrets: ReadonlySet<string>): ByteRedactor {
-  const needles = [...secrets].filter(({ length }) => length >= MIN_LENGTH).map((secret) => Buffer.from(secret))
+  const needles = [...secrets].filter(({ length }) => length >= MIN_SECRET_LENGTH).map((secret) => Buffer.from(secret))
   let held: Uint8Array = Buffer.alloc(0)
   return {
     push(chunk) {

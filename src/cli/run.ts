@@ -3,10 +3,11 @@ import { messageOf } from '../errors/index.ts'
 import { adviseCall } from './advice.ts'
 import { readArguments } from './arguments.ts'
 import { runCall } from './call.ts'
-import { type Context, UsageError } from './context.ts'
+import type { Context } from './context.ts'
 import { runDoctor } from './doctor.ts'
 import { HELP } from './help.ts'
 import { loadEnvFile } from './target.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Runs a command line. Returns the exit code: 0 success, 1 a failed call or check, 2 wrong usage. Never throws. */
 export async function run(args: readonly string[], context: Context): Promise<number> {

@@ -5,7 +5,7 @@ import { type CredentialSource, createClockSkew, createSendSigned, type SendSign
 import { ReceivedResponse } from '../transport/index.ts'
 
 /** An attempt of a call. The second request after a rejected token or time belongs to the same attempt. */
-export interface Attempt {
+export interface SentRequest {
   readonly method: string
   readonly url: string
   /** The last canonical request. Undefined if signing failed. */
@@ -21,24 +21,24 @@ export interface Attempt {
 }
 
 /** The library's client of one service, with a record of its attempts. */
-export interface Caller {
+export interface ObservedClient {
   readonly client: ServiceClient
   /** Texts that must not be shown. */
   readonly secrets: ReadonlySet<string>
-  readonly attempts: readonly Attempt[]
+  readonly attempts: readonly SentRequest[]
   /** Body of the last response with an error status. */
   readonly failureBody: () => Uint8Array | undefined
 }
 
-export interface CallerOptions {
+export interface ObserveOptions {
   readonly credentials: CredentialSource
   readonly now: () => number
-  readonly onAttempt?: (attempt: Attempt) => void
+  readonly onRequest?: (attempt: SentRequest) => void
 }
 
-export function createCaller(service: ServiceConfig, { credentials, now, onAttempt }: CallerOptions): Caller {
+export function observeClient(service: ServiceConfig, { credentials, now, onRequest }: ObserveOptions): ObservedClient {
   const secrets = new Set<string>()
-  const attempts: Attempt[] = []
+  const attempts: SentRequest[] = []
   let failureBody: Uint8Array | undefined
   const send = createSendSigned({ ...service, credentials, clock: createClockSkew(now) })
 
@@ -46,7 +46,7 @@ export function createCaller(service: ServiceConfig, { credentials, now, onAttem
     const startedAt = performance.now()
     const record = (response?: Response) => {
       for (const secret of call.secrets) secrets.add(secret)
-      const attempt: Attempt = {
+      const attempt: SentRequest = {
         method: request.method,
         url: request.url.href,
         canonicalRequest: call.canonicalRequest,
@@ -56,7 +56,7 @@ export function createCaller(service: ServiceConfig, { credentials, now, onAttem
         endedAt: now(),
       }
       attempts.push(attempt)
-      onAttempt?.(attempt)
+      onRequest?.(attempt)
     }
     let response: ReceivedResponse
     try {

@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { resolveConfig, type ServiceConfig, toVariable } from '../config/index.ts'
-import { messageOf, nearestName, ServicesConfigurationError } from '../errors/index.ts'
+import {
+  messageOf,
+  nearestName,
+  OPTION_ALLOW_HTTP,
+  SET_REGION_AND_SIGNING_NAME,
+  ServicesConfigurationError,
+} from '../errors/index.ts'
 import { type CredentialSource, createCredentialSource } from '../signing/index.ts'
 import type { TargetOptions } from './arguments.ts'
-import { UsageError } from './context.ts'
+import { UsageError } from './usage-error.ts'
 
 /** A service or URL to call. */
 export interface Target {
@@ -75,16 +81,20 @@ function nameOption(problem: string): string {
     .replace(/^services\.[^:]*?(?:\.(region|signingName|host|url))?: /, (_, option?: string) =>
       option === undefined ? '' : `${NAMES[option]}: `,
     )
-    .replace('the option allowHttp', '--allow-http')
-    .replace('set region and signingName', 'set --region and --signing-name')
+    .replace(OPTION_ALLOW_HTTP, '--allow-http')
+    .replace(SET_REGION_AND_SIGNING_NAME, 'set --region and --signing-name')
 }
 
 /** Names of the services whose URL is in an environment variable: `AI_SERVICE_API_URL` means `ai`. */
 export function findServices(env: NodeJS.ProcessEnv): readonly string[] {
   return Object.keys(env)
-    .flatMap((variable) => /^(.+)_SERVICE_API_URL$/.exec(variable)?.[1] ?? [])
-    .map((prefix) => prefix.toLowerCase().replace(/_+([a-z\d])/g, (_, letter: string) => letter.toUpperCase()))
-    .filter((name) => /^[a-z]/.test(name) && env[toVariable(name)] !== undefined)
+    .filter((variable) => env[variable] !== undefined)
+    .flatMap((variable) => {
+      const words = /^([A-Z].*)_SERVICE_API_URL$/.exec(variable)?.[1]?.toLowerCase() ?? ''
+      const camelCase = words.replace(/_+([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
+      // The camel case of `USER_2` is `user2`, whose variable starts with `USER2`.
+      return [camelCase, words].find((name) => name !== '' && toVariable(name) === variable) ?? []
+    })
     .toSorted()
 }
 

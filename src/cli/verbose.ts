@@ -1,10 +1,10 @@
 import type { ServiceConfig } from '../config/index.ts'
 import { createStringToSign } from '../signing/index.ts'
-import type { Attempt } from './signed-call.ts'
+import type { SentRequest } from './signed-call.ts'
 
 /** Describes an attempt for `-v`, without secrets. The token is redacted, and neither text contains the signature. */
 export function describeAttempt(
-  { method, url, canonicalRequest, tried, response, durationMs }: Attempt,
+  { method, url, canonicalRequest, tried, response, durationMs }: SentRequest,
   number: number,
   { region, signingName, host }: ServiceConfig,
   connections: readonly string[],

@@ -1,7 +1,7 @@
 import { type AwsCredentialIdentity, createSignedFetch } from '../signing/index.ts'
 
 /** The identity of credentials. */
-export interface Caller {
+export interface CallerIdentity {
   readonly arn: string
   readonly account: string
 }
@@ -31,7 +31,7 @@ export async function whoAmI(
   region: string,
   url: string,
   signal: AbortSignal,
-): Promise<Caller> {
+): Promise<CallerIdentity> {
   const signedFetch = createSignedFetch({ credentials, region, service: 'sts' })
   const response = await signedFetch(url, {
     method: 'POST',

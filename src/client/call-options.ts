@@ -1,5 +1,5 @@
 import type { KyInstance, Options } from 'ky'
-import { copyRetry } from '../config/index.ts'
+import { copyRetry, lowerCaseNames } from '../config/index.ts'
 import { notJsonError, ServiceRequestError } from '../errors/index.ts'
 import { fromRequest, type PlainBody, toPlainBody } from '../signing/index.ts'
 import type { ServiceCall } from './service-call.ts'
@@ -10,10 +10,7 @@ export function normalizeCallOptions(options: Options | null | undefined): Optio
   if (typeof normalized.retry === 'number') normalized.retry = copyRetry(normalized.retry)
   const { headers } = normalized
   // ky merges plain objects of headers by key, and other forms as `Headers`.
-  if (isPlainObject(headers)) {
-    const lowerCase = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
-    normalized.headers = Object.fromEntries(lowerCase) as NonNullable<Options['headers']>
-  }
+  if (isPlainObject(headers)) normalized.headers = lowerCaseNames(headers) as NonNullable<Options['headers']>
   return normalized
 }
 
@@ -38,7 +35,7 @@ export function finishOptions(call: ServiceCall, merged: Options, target: URL | 
   }
   const { timeout, totalTimeout, retry = {} } = options
   const signal = options.signal ?? (target instanceof Request ? target.signal : undefined)
-  call.bound({ signal, timeout, totalTimeout })
+  call.startBounds({ signal, timeout, totalTimeout })
   // Hooks may read the body, and may replace the Request.
   const isExposed = target instanceof Request || hasHooks(options)
   const body = isExposed ? undefined : readBody(options)

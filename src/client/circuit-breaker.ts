@@ -32,43 +32,15 @@ export class CircuitBreaker {
   /** Increases with each change of state, so that the outcome of an earlier call is ignored. */
   #generation = 0
 
-  /**
-   * `now` returns milliseconds of a monotonic clock.
-   * @throws RangeError for options that are not above 0
-   */
+  /** `now` returns milliseconds of a monotonic clock. */
   constructor(options: CircuitBreakerOptions = {}, now: () => number = () => performance.now()) {
     this.#failureThreshold = options.failureThreshold ?? circuitBreakerDefaults.failureThreshold
     this.#resetTimeout = options.resetTimeout ?? circuitBreakerDefaults.resetTimeout
     this.#now = now
-    for (const [name, value] of Object.entries({
-      failureThreshold: this.#failureThreshold,
-      resetTimeout: this.#resetTimeout,
-    })) {
-      if (!(value > 0)) throw new RangeError(`Option '${name}' must be > 0`)
-    }
   }
 
   /**
-   * Runs `call` unless the circuit is open. Server errors, network errors, timeouts and errors of other code count as
-   * failures. Aborts by the caller, the invocation's deadline and responses with a status below 500 do not count. Every
-   * value that `call` resolves with counts as a success, also a `Response` of any status.
-   * @param call Function to run, at most once.
-   * @throws CircuitOpenError if the circuit is open, else the error of `call`
-   */
-  async execute<T>(call: () => Promise<T> | T): Promise<T> {
-    const permit = this.acquire({ service: 'circuit breaker', method: 'CALL', path: '/', attempts: 0 })
-    try {
-      const result = await call()
-      permit('success')
-      return result
-    } catch (error) {
-      permit(outcomeOf(error))
-      throw error
-    }
-  }
-
-  /**
-   * Like `execute`, but the caller runs the call and reports its outcome.
+   * Admits a call. The caller runs it and reports its outcome.
    * @param call The call that a `CircuitOpenError` names.
    * @throws CircuitOpenError if the circuit is open
    */

@@ -1,5 +1,5 @@
 export { createReporter, type Reporter } from './call-log.ts'
-export { CircuitBreaker } from './circuit-breaker.ts'
+export { CircuitBreaker, outcomeOf } from './circuit-breaker.ts'
 export {
   bindServices,
   createServiceFactory,

@@ -8,7 +8,7 @@ const SCHEME = /^[a-z][a-z\d+.-]*:\/\//i
 export interface RequestUrl {
   readonly base: BaseUrl
   /** The caller's Request, or the URL of its input. */
-  readonly target: URL | Request
+  readonly input: URL | Request
   /** Path below the base URL, without the query. */
   readonly path: string
 }
@@ -18,7 +18,7 @@ export interface RequestUrl {
  * @throws ServiceRequestError for an input that is not below the service's base URL
  */
 export function resolveRequestUrl(
-  { base, missing }: ServiceConfig,
+  { base, urlMissing }: ServiceConfig,
   call: CallInfo,
   input: unknown,
   allow: { readonly absolute?: boolean } = {},
@@ -27,7 +27,7 @@ export function resolveRequestUrl(
   const named = isPath ? { ...call, path: `/${withoutControls(input.replace(/^\/+|[?#].*/gs, ''))}` } : call
   const refuse = (problem: string) => new ServiceRequestError(named, problem)
   if (base === undefined) {
-    throw new ServiceRequestError(named, missing, { cause: new ServicesConfigurationError([missing]) })
+    throw new ServiceRequestError(named, urlMissing, { cause: new ServicesConfigurationError([urlMissing]) })
   }
   let url: URL
   if (isPath) {
@@ -42,7 +42,7 @@ export function resolveRequestUrl(
     throw refuse('the input must be a path, a URL or a Request')
   }
   const path = pathBelow(base, url, named)
-  return { base, target: input instanceof Request ? input : url, path }
+  return { base, input: input instanceof Request ? input : url, path }
 }
 
 /**

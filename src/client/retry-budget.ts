@@ -1,3 +1,5 @@
+import { DEFAULT_RETRIES } from '../config/index.ts'
+
 /** Limits the retries of one service in one execution environment. */
 export interface RetryBudget {
   /** Called when a call starts. */
@@ -12,9 +14,6 @@ export interface RetryBudget {
 const RETRY = 5
 const DEPOSIT = 1
 
-/** The retries that a call has by default. */
-const DEFAULT_LIMIT = 2
-
 /**
  * A retry budget. Each call adds a fifth of a retry, up to the retries of one call. A success fills the budget. In an
  * outage, where no call succeeds, a new or old execution environment with default options sends at most 1.2 requests for
@@ -28,8 +27,8 @@ const DEFAULT_LIMIT = 2
  * @see https://twitter.github.io/finagle/docs/com/twitter/finagle/service/RetryBudget.html
  * @see https://sre.google/sre-book/handling-overload/
  */
-export function createRetryBudget(limit: number = DEFAULT_LIMIT): RetryBudget {
-  const full = Math.max(DEFAULT_LIMIT, limit) * RETRY
+export function createRetryBudget(limit: number = DEFAULT_RETRIES): RetryBudget {
+  const full = Math.max(DEFAULT_RETRIES, limit) * RETRY
   let left = full
   return {
     deposit() {

@@ -1,9 +1,9 @@
 import { HTTPError, type RetryOptions } from 'ky'
-import { MAX_TIMER_MS } from '../config/index.ts'
+import { DEFAULT_RETRIES, MAX_TIMER_MS } from '../config/index.ts'
 import {
+  isGatewayThrottling,
   isQuotaExhausted,
-  type RefusalRules,
-  readErrorType,
+  type RejectionRules,
   readRetryAfter,
   ServiceNetworkError,
   ServiceTimeoutError,
@@ -14,7 +14,6 @@ import type { RetryBudget } from './retry-budget.ts'
 const IDEMPOTENT = ['get', 'head', 'put', 'delete', 'options', 'trace'] as const
 const METHODS = [...IDEMPOTENT, 'post', 'patch'] as const
 export const STATUS_CODES: readonly number[] = [408, 429, 500, 502, 503, 504]
-const DEFAULT_LIMIT = 2
 
 /** Outcome of an attempt: a response or an error. */
 export type Outcome = Response | Error
@@ -32,13 +31,13 @@ export interface Attempt extends AttemptRequest {
 
 /** The state of a call that the retry rules read. */
 export interface RetryContext {
-  readonly budget: RetryBudget
+  readonly retryBudget: RetryBudget
   /** How the service's gateway rejects requests. */
-  readonly refusals: () => RefusalRules
+  readonly rejections: () => RejectionRules
   /** Milliseconds left for the call. */
   readonly remaining: () => number
   /** Longest wait in milliseconds that a response may ask for. */
-  readonly patience: number
+  readonly maxAskedDelayMs: number
   readonly random: () => number
   /** Waits. Resolves with false if the call ends first. */
   readonly wait: (ms: number) => Promise<boolean>
@@ -65,7 +64,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
   const methods = METHODS.filter((method) => wantedMethods?.includes(method) ?? true)
   const statusCodes = STATUS_CODES.filter((status) => wanted.statusCodes?.includes(status) ?? true)
   const afterStatusCodes = wanted.afterStatusCodes ?? STATUS_CODES
-  const { limit = DEFAULT_LIMIT, maxRetryAfter = Number.POSITIVE_INFINITY, retryOnTimeout = false } = wanted
+  const { limit = DEFAULT_RETRIES, maxRetryAfter = Number.POSITIVE_INFINITY, retryOnTimeout = false } = wanted
   let granted = 0
   let used = 0
 
@@ -75,8 +74,8 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
     if (outcome instanceof ServiceTimeoutError) return mayRunAgain && retryOnTimeout && !outcome.deadline
     if (outcome instanceof ServiceNetworkError) return mayRunAgain || outcome.neverConnected
     if (outcome instanceof Error) return false
-    if (!statusCodes.includes(outcome.status) || isQuotaExhausted(outcome.headers, context.refusals())) return false
-    return mayRunAgain || isGatewaysThrottling(outcome)
+    if (!statusCodes.includes(outcome.status) || isQuotaExhausted(outcome.headers, context.rejections())) return false
+    return mayRunAgain || isGatewayThrottling(outcome)
   }
 
   /** Milliseconds to wait. Undefined if the wait does not fit the time left. */
@@ -86,7 +85,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
         ? undefined
         : readRetryAfter(outcome.headers)
     const ms = asked ?? backOff(wanted, retryCount, context.random)
-    const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, context.patience)
+    const longest = asked === undefined ? Number.POSITIVE_INFINITY : Math.min(maxRetryAfter, context.maxAskedDelayMs)
     return ms < context.remaining() && ms <= Math.min(longest, MAX_TIMER_MS) ? ms : undefined
   }
 
@@ -109,7 +108,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
         )
           return false
         const delay = findDelay(last.outcome, state.retryCount)
-        if (delay === undefined || !context.budget.take()) return false
+        if (delay === undefined || !context.retryBudget.take()) return false
         granted += 1
         return delay === 0 || context.wait(delay)
       },
@@ -132,12 +131,6 @@ function backOff(
   const full = delay?.(retryCount) ?? 300 * 2 ** (retryCount - 1)
   const jittered = typeof jitter === 'function' ? jitter(full) : jitter ? random() * full : full
   return Math.min(backoffLimit, Math.max(0, jittered))
-}
-
-/** Whether the gateway throttled the request: it does so before any code runs. */
-function isGatewaysThrottling({ status, headers }: Response): boolean {
-  const type = readErrorType(headers)
-  return type === 'TooManyRequestsException' || (status === 429 && type === 'LimitExceededException')
 }
 
 function isOneOf(methods: readonly string[], method: string): boolean {

@@ -2,7 +2,6 @@ import type { ResponsePromise, RetryOptions } from 'ky'
 import { MAX_TIMER_MS, type ServiceConfig } from '../config/index.ts'
 import {
   attemptFailure,
-  CUT_MARK,
   callFailure,
   deadlineError,
   type FailingCall,
@@ -10,12 +9,12 @@ import {
   idleTimeoutError,
   MAX_ERROR_BODY,
   prepareFailure,
-  type RefusalRules,
+  type RejectionRules,
   type Remedy,
-  readTransportError,
   retryRefused,
   ServiceRequestError,
   ServiceResponseError,
+  TRUNCATION_MARK,
   timeoutError,
   tooLargeError,
   toShowable,
@@ -108,15 +107,13 @@ export class ServiceCall implements SignedCall, FailingCall {
   trace: string | undefined
   callerSignal: AbortSignal | undefined
   lastResponse: Response | undefined
-  /** True if the call was aborted at the handler's end. The warning there lists it. */
-  isCut = false
 
   readonly #config: ServiceConfig
   readonly #state: ServiceState
   readonly #invocation: Invocation
   readonly #startedAt: number = performance.now()
   /** Milliseconds until the deadline when the call started. */
-  readonly #budget: number
+  readonly #untilDeadlineAtStart: number
   readonly #controller = new AbortController()
   #totalTimeout: number | undefined
   #requestUrl!: RequestUrl
@@ -128,8 +125,12 @@ export class ServiceCall implements SignedCall, FailingCall {
   /** Resolves when the body of the last response has ended, with the error of reading it. */
   #bodyEnd: Promise<BodyEnd> | undefined
   #promises: CallPromise<unknown>[] = []
+  /** Whether a body method was called, such as `.json()`. */
+  #isReadByMethod = false
   #failed: { readonly error: unknown; readonly failure: unknown } | undefined
   #hasEnded = false
+  /** Whether the warning at the handler's end lists the call. */
+  #isNamedInWarning = false
   /** Counts the call itself and attempts with an open body. At 0, the call's timers and listeners are removed. */
   #open = 1
   readonly #cleanUps: (() => void)[] = []
@@ -142,7 +143,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.url = config.base?.href
     this.timeout = config.timeout
     this.trace = invocation.readTrace()
-    this.#budget = this.#untilDeadline()
+    this.#untilDeadlineAtStart = this.#untilDeadline()
   }
 
   /** Aborts when the call must end. Its reason is the error of the call. */
@@ -155,7 +156,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   /** How the service's gateway rejects requests. It depends on the path. */
-  get refusals(): RefusalRules {
+  get rejections(): RejectionRules {
     return findKind(this.#config.signingName, `${this.#config.base?.path}${this.path}`)
   }
 
@@ -175,19 +176,24 @@ export class ServiceCall implements SignedCall, FailingCall {
 
   /** Logs a failure without a listener. The line leaves out the error's message, which may quote queries and bodies. */
   warnUnawaited(): void {
-    if (this.hasListener || this.isCut) return
+    if (this.hasListener || this.#isNamedInWarning) return
     const status = this.failure instanceof ServiceResponseError ? this.failure.status : undefined
     const line = lineOf(this, status, codeOf(this.failure))
     this.#state.report.warn(`A call failed and was never awaited: ${line}`, { call: nameOf(this) })
   }
 
-  /** Ends the call because its handler has ended. */
-  cut(): void {
-    this.isCut = true
+  /** Records that the warning at the handler's end lists the call. Then its failure is not logged again. */
+  markNamedInWarning(): void {
+    this.#isNamedInWarning = true
+  }
+
+  /** Ends the call because its handler has ended. The warning at the handler's end lists it. */
+  abortAtHandlerEnd(): void {
+    this.markNamedInWarning()
     this.#controller.abort(handlerEndedError(this))
   }
 
-  nameMethod(method: string | undefined): void {
+  setMethod(method: string | undefined): void {
     if (method !== undefined) this.method = withoutControls(String(method)).toUpperCase()
   }
 
@@ -195,17 +201,17 @@ export class ServiceCall implements SignedCall, FailingCall {
    * Resolves the URL of the call.
    * @throws ServiceRequestError for an input that is not below the service's base URL
    */
-  locate(input: unknown, allow?: { readonly absolute?: boolean }): URL | Request {
+  resolveUrl(input: unknown, allow?: { readonly absolute?: boolean }): URL | Request {
     this.#requestUrl = resolveRequestUrl(this.#config, this, input, allow)
     this.path = this.#requestUrl.path
-    return this.#requestUrl.target
+    return this.#requestUrl.input
   }
 
   /**
    * Starts the timers of the call, and follows the caller's signal.
    * @throws ServiceRequestError for an invalid timeout
    */
-  bound({ signal, timeout = this.timeout, totalTimeout = false }: CallBounds): void {
+  startBounds({ signal, timeout = this.timeout, totalTimeout = false }: CallBounds): void {
     for (const [name, ms] of Object.entries({ timeout, totalTimeout })) {
       if (ms !== false && !(ms > 0 && ms <= MAX_TIMER_MS)) {
         throw new ServiceRequestError(this, `the ${name} must be false or between 0 and ${MAX_TIMER_MS} ms`)
@@ -216,7 +222,8 @@ export class ServiceCall implements SignedCall, FailingCall {
       this.callerSignal = signal
       this.#cleanUps.push(forwardAbort(signal, this.#controller))
     }
-    if (this.#budget <= MAX_TIMER_MS) this.#abortAfter(this.#budget, () => deadlineError(this, this.#budget))
+    if (this.#untilDeadlineAtStart <= MAX_TIMER_MS)
+      this.#abortAfter(this.#untilDeadlineAtStart, () => deadlineError(this, this.#untilDeadlineAtStart))
     if (totalTimeout !== false) {
       this.#totalTimeout = totalTimeout
       this.#abortAfter(totalTimeout, () => timeoutError(this, totalTimeout))
@@ -226,14 +233,14 @@ export class ServiceCall implements SignedCall, FailingCall {
   /** ky's retry options: the caller's, narrowed to the rules of the package. */
   retryOptions(wanted: RetryOptions): RetryOptions {
     this.#retryRules = narrowRetry(wanted, {
-      budget: this.#state.retryBudget,
-      refusals: () => this.refusals,
+      retryBudget: this.#state.retryBudget,
+      rejections: () => this.rejections,
       random: () => Math.random(),
       wait: (ms) => sleep(ms, this.signal),
       lastAttempt: () => this.#lastAttempt,
       remaining: () => this.#remaining(),
       // Without a deadline, a retry waits no longer than the timeout of an attempt.
-      patience:
+      maxAskedDelayMs:
         this.#invocation.remaining === undefined && this.timeout !== false ? this.timeout : Number.POSITIVE_INFINITY,
     })
     return this.#retryRules.options
@@ -249,7 +256,10 @@ export class ServiceCall implements SignedCall, FailingCall {
     const { promise, started } = this.#run(start)
     const readers = BODY_METHODS.map((name) => [
       name,
-      (schema?: unknown) => this.#settle(started[name]?.(schema) ?? started, () => this.#end(this.#response)),
+      (schema?: unknown) => {
+        this.#isReadByMethod = true
+        return this.#settle(started[name]?.(schema) ?? started, () => this.#end(this.#response))
+      },
     ])
     return Object.assign(promise, Object.fromEntries(readers))
   }
@@ -267,7 +277,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     const promise = this.#settle(started, (response) => {
       this.#response = response
       // Without a body method, the call ends with its head. Else it ends with the promise of the body method.
-      if (this.#promises.length === 1) this.#end(response)
+      if (!this.#isReadByMethod) this.#end(response)
     })
     return { promise, started }
   }
@@ -293,17 +303,18 @@ export class ServiceCall implements SignedCall, FailingCall {
     // No data arrives before the head of the response.
     const headTimer = limits.idle && setTimeout(limits.idle.expire, limits.idle.ms)
     this.#open += 1
-    const before = this.attempts
     const end = () => {
       clearTimeout(timer)
       clearTimeout(headTimer)
       for (const stop of stops) stop()
       this.#close()
     }
-    const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this))
+    let hasBegun = false
+    const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this, hasBegun))
     try {
       const response = await this.#state.sendSigned(request, this, { signal, toError, ...limits })
-      if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, CUT_MARK)
+      hasBegun = true
+      if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, TRUNCATION_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
       timer?.unref()
@@ -317,7 +328,6 @@ export class ServiceCall implements SignedCall, FailingCall {
       return response
     } catch (error) {
       end()
-      if (this.attempts > before && readTransportError(error).neverSent) this.attempts -= 1
       const failure = toError(error)
       this.#lastAttempt = { ...attempt, outcome: failure as Error }
       throw failure
@@ -349,7 +359,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.path = pathBelow(this.#requestUrl.base, url, this)
     const last = this.#lastAttempt
     if (last !== undefined && !this.#retryRules?.allow(attempt, last)) throw retryRefused(this, last.outcome)
-    if (this.#untilDeadline() <= 0) throw deadlineError(this, this.#budget)
+    if (this.#untilDeadline() <= 0) throw deadlineError(this, this.#untilDeadlineAtStart)
     if (this.#remaining() <= 0) throw timeoutError(this, this.#totalTimeout as number)
   }
 

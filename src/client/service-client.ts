@@ -78,9 +78,9 @@ function createClient(
   const send = <T>(input: Input, given?: CallOptions, method?: string): ResponsePromise<T> => {
     const call = new ServiceCall(service, state, invocation)
     return call.runKy(() => {
-      call.nameMethod(method ?? given?.method ?? (input instanceof Request ? input.method : undefined))
+      call.setMethod(method ?? given?.method ?? (input instanceof Request ? input.method : undefined))
       const options = normalizeCallOptions(given)
-      const target = call.locate(input)
+      const target = call.resolveUrl(input)
       const merged = mergeOptions(defaults, method === undefined ? options : { ...options, method })
       return ky(target, finishOptions(call, merged, target))
     }) as ResponsePromise<T>
@@ -91,11 +91,9 @@ function createClient(
     (input, options) =>
       send(input, options, method)
 
-  // As a member, so that the function's name is the service's name.
-  const { [service.name]: client } = {
-    [service.name]: <T>(input: Input, options?: CallOptions) => send<T>(input, options),
-  }
-  return Object.assign(client as typeof send, {
+  const client = <T>(input: Input, options?: CallOptions) => send<T>(input, options)
+  Object.defineProperty(client, 'name', { value: service.name, configurable: true })
+  return Object.assign(client, {
     get: withMethod('get'),
     post: withMethod('post'),
     put: withMethod('put'),
@@ -107,7 +105,7 @@ function createClient(
     fetch: ((input, init) => {
       const call = new ServiceCall(service, state, invocation)
       forFetch ??= mergeOptions(defaults)
-      return call.run(async () => sendFetch(call, forFetch as Options, input, init))
+      return call.run(async () => sendFetch(call, forFetch as Options, input, init ?? {}))
     }) satisfies ServiceClient['fetch'],
     url: service.base?.href ?? '',
   })
@@ -115,17 +113,18 @@ function createClient(
 
 function sendFetch(
   call: ServiceCall,
-  { headers, timeout }: Options,
+  { headers, signal, timeout, totalTimeout }: Options,
   input: string | URL | Request,
-  init: RequestInit | undefined,
+  init: RequestInit,
 ): Promise<Response> {
-  call.nameMethod(init?.method)
-  const target = call.locate(input, { absolute: true })
+  call.setMethod(init.method)
+  const target = call.resolveUrl(input, { absolute: true })
   const request = readRequest(target, init)
   for (const [name, value] of new Headers(headers as Record<string, string>)) {
     if (!request.headers.has(name)) request.headers.set(name, value)
   }
-  call.bound({ signal: init?.signal ?? (target instanceof Request ? target.signal : undefined), timeout })
+  const own = init.signal ?? (target instanceof Request ? target.signal : undefined)
+  call.startBounds({ signal: signal && own ? AbortSignal.any([signal, own]) : (signal ?? own), timeout, totalTimeout })
   return call.send(request)
 }
 

@@ -1,3 +1,4 @@
+import { OPTION_ALLOW_HTTP } from '../errors/index.ts'
 import { encodePath } from '../signing/index.ts'
 
 /** Base URL of a service. A client sends only to paths below it. */
@@ -28,7 +29,7 @@ export function parseBaseUrl(value: string, allowHttp = false): BaseUrl | string
   const url = new URL(value)
   const isHttpAllowed = allowHttp || LOOPBACK.test(url.hostname)
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isHttpAllowed)) {
-    return 'must start with https:// (http:// only for loopback hosts, or with the option allowHttp)'
+    return `must start with https:// (http:// only for loopback hosts, or with ${OPTION_ALLOW_HTTP})`
   }
   if (url.username !== '' || url.password !== '') return 'must not contain credentials'
   if (value.includes('?') || value.includes('#')) return 'must not contain a query or a fragment'

@@ -9,7 +9,7 @@ import {
   orObject,
   withoutControls,
 } from '../errors/index.ts'
-import { isIdentity, isSigned, regionCheck, signingNameCheck } from '../signing/index.ts'
+import { CONNECTION_HEADERS, isIdentity, isSigned, regionCheck, signingNameCheck } from '../signing/index.ts'
 import { MAX_TIMER_MS, type ServiceOptions, type SignedServicesOptions } from './options.ts'
 
 /**
@@ -51,25 +51,26 @@ export function withoutMistakes(options: SignedServicesOptions, mistakes: readon
   return { ...kept, services: Object.fromEntries(entries) }
 }
 
-const isText = (value: unknown) => typeof value === 'string' && value.trim() !== ''
-const isInteger = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
-const isPositive = (value: number) => typeof value === 'number' && value > 0
-const isDuration = (value: number) => value === 0 || isPositive(value)
-const isCount = (value: number) => isInteger(value) && value > 0
-const isTimer = (value: number) => isPositive(value) && value <= MAX_TIMER_MS
+const isString = (value: unknown): value is string => typeof value === 'string'
+const isText = (value: unknown) => isString(value) && value.trim() !== ''
+const isPositive = (value: unknown): value is number => typeof value === 'number' && value > 0
+const isDuration = (value: unknown) => value === 0 || isPositive(value)
+const isInteger = (value: unknown) => isDuration(value) && Number.isSafeInteger(value)
+const isCount = (value: unknown) => isPositive(value) && isInteger(value)
+const isTimer = (value: unknown) => isPositive(value) && value <= MAX_TIMER_MS
 const isBoolean = (value: unknown) => typeof value === 'boolean'
 
 const text = must('a string that is not empty', isText)
 const boolean = must('true or false', isBoolean)
 const aFunction = must('a function', isFunction)
+const count = must('a whole number of at least 1', isCount)
+const duration = must('a number of milliseconds', isDuration)
+const statuses = listOf('statuses', isInteger)
 const milliseconds = must(`milliseconds from 0 to ${MAX_TIMER_MS}`, (value) => value === 0 || isTimer(value))
-const timeout = must(
-  'a positive number of milliseconds, or false',
-  (value: unknown) => value === false || isTimer(value as number),
-)
+const timeout = must('a positive number of milliseconds, or false', (value) => value === false || isTimer(value))
 const identity = must(
   'credentials with accessKeyId and secretAccessKey, a provider function, or the name of a Middy internal value',
-  (value: unknown) => isIdentity(value) || isFunction(value) || isText(value),
+  (value) => isIdentity(value) || isFunction(value) || isText(value),
 )
 
 const headers: Check = (value, path, problems) => {
@@ -79,7 +80,9 @@ const headers: Check = (value, path, problems) => {
   }
   for (const [name, header] of Object.entries(value)) {
     const at = `${path}.${name}`
-    if (/^(authorization|host)$/i.test(name)) problems.push(`${at}: must not be set: signing sets it`)
+    const setBySigning = /^(authorization|host)$/i.test(name)
+    if (setBySigning || CONNECTION_HEADERS.has(name.toLowerCase()))
+      problems.push(`${at}: must not be set: ${setBySigning ? 'signing sets it' : 'it controls the connection'}`)
     else if (typeof header !== 'string') problems.push(`${at}: must be a string; got ${describe(header)}`)
     else if (!isHeader(name, header)) problems.push(`${at}: is not a valid header`)
   }
@@ -91,12 +94,12 @@ const retry = orObject(
   members('retry', {
     limit: must('a whole number of at least 0', isInteger),
     methods: listOf('methods', isText),
-    statusCodes: listOf('statuses', isInteger),
-    afterStatusCodes: listOf('statuses', isInteger),
-    maxRetryAfter: must('a number of milliseconds', isDuration),
-    backoffLimit: must('a number of milliseconds', isDuration),
+    statusCodes: statuses,
+    afterStatusCodes: statuses,
+    maxRetryAfter: duration,
+    backoffLimit: duration,
     delay: aFunction,
-    jitter: must('true, false or a function', (value: unknown) => isBoolean(value) || isFunction(value)),
+    jitter: must('true, false or a function', (value) => isBoolean(value) || isFunction(value)),
     retryOnTimeout: boolean,
     shouldRetry: aFunction,
   }),
@@ -106,7 +109,7 @@ const circuitBreaker = orObject(
   'true, false, or an object',
   isBoolean,
   members('circuitBreaker', {
-    failureThreshold: must('a whole number of at least 1', isCount),
+    failureThreshold: count,
     resetTimeout: must('a positive number of milliseconds', isPositive),
   }),
 )
@@ -118,26 +121,23 @@ const common: Readonly<Record<string, Check>> = {
   idleTimeout: must('a positive number of milliseconds', isTimer),
   retry,
   circuitBreaker,
-  maxResponseSize: must(
-    'a positive number of bytes, or false',
-    (value: unknown) => value === false || isCount(value as number),
-  ),
-  maxConnections: must('a whole number of at least 1', isCount),
+  maxResponseSize: must('a positive number of bytes, or false', (value) => value === false || isCount(value)),
+  maxConnections: count,
   allowHttp: boolean,
   headers,
 }
 
 const service = orObject(
   'a URL, or an object',
-  (value) => typeof value === 'string',
+  isString,
   members('a service', {
     ...common,
-    url: must('a string', (value: unknown) => typeof value === 'string'),
+    url: must('a string', isString),
     env: text,
     internal: text,
     optional: boolean,
     signingName: signingNameCheck,
-    host: must('a host name, with or without a port', (value: unknown) => typeof value === 'string' && isHost(value)),
+    host: must('a host name, with or without a port', (value) => isString(value) && isHost(value)),
   }),
 )
 
@@ -162,7 +162,7 @@ const topLevel: Readonly<Record<string, Check>> = {
   deadlineMargin: milliseconds,
   pendingCalls: must(
     "milliseconds, 'await' or 'ignore'",
-    (value: unknown) => value === 'await' || value === 'ignore' || value === 0 || isTimer(value as number),
+    (value) => value === 'await' || value === 'ignore' || value === 0 || isTimer(value),
   ),
   logger: (value, path, problems) => {
     const missing = ['info', 'warn', 'error'].filter((name) => !isFunction(Reflect.get(Object(value), name)))

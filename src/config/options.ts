@@ -192,6 +192,9 @@ export const defaults = {
   trace: true,
 } as const
 
+/** Retries of a call if the option `retry` is not set. */
+export const DEFAULT_RETRIES = 2
+
 export const circuitBreakerDefaults = { failureThreshold: 5, resetTimeout: 60_000 } as const
 
 /** The services if the option `services` is not set. */
@@ -232,9 +235,12 @@ function normalizeCommon<T extends CommonOptions>(options: T): Normalized<T> {
 /** A deep copy, so that later changes by the caller have no effect. A number is the limit. */
 export function copyRetry(retry: number | RetryOptions): RetryOptions {
   if (typeof retry === 'number') return { limit: retry }
-  const copy = { ...retry }
-  if (retry.methods) copy.methods = [...retry.methods]
-  if (retry.statusCodes) copy.statusCodes = [...retry.statusCodes]
-  if (retry.afterStatusCodes) copy.afterStatusCodes = [...retry.afterStatusCodes]
-  return copy
+  return Object.fromEntries(
+    Object.entries(retry).map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]),
+  )
+}
+
+/** Header names in lower case, so that merging replaces a header of any spelling. */
+export function lowerCaseNames<T>(headers: Readonly<Record<string, T>> = {}): Record<string, T> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }

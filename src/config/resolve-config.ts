@@ -1,5 +1,5 @@
 import type { RetryOptions } from 'ky'
-import { ServicesConfigurationError } from '../errors/index.ts'
+import { ServicesConfigurationError, URL_NOT_SET } from '../errors/index.ts'
 import {
   type AwsCredentialIdentity,
   type CredentialSource,
@@ -13,8 +13,8 @@ import { checkOptions, withoutMistakes } from './check-options.ts'
 import {
   type CallRecord,
   type CircuitBreakerOptions,
-  copyRetry,
   defaults,
+  lowerCaseNames,
   type NormalizedOptions,
   normalizeOptions,
   type PendingCallsOption,
@@ -27,9 +27,10 @@ import { toVariable } from './service-variable.ts'
 /** Configuration of one service. */
 export interface ServiceConfig {
   readonly name: string
-  /** Absent if the URL of an optional service is not set. Then `missing` is the message. */
+  /** Absent if the URL of an optional service is not set. */
   readonly base?: BaseUrl
-  readonly missing: string
+  /** The problem of a service without a URL. */
+  readonly urlMissing: string
   readonly region: string
   readonly signingName: string
   readonly credentials: CredentialSource
@@ -103,10 +104,9 @@ export function resolveConfig(
     const problems = new Set(mistakes)
     const services = new Map<string, ServiceConfig>()
     for (const [name, own] of Object.entries(normalized.services)) {
-      const location = locate(name, own, common, env, values)
-      for (const problem of location.problems) problems.add(problem)
+      const { problems: found, ...location } = locate(name, own, common, env, values)
+      for (const problem of found) problems.add(problem)
       const credentials = readCredentials(own.credentials ?? normalized.credentials, values, problems)
-      const retry = own.retry ?? normalized.retry
       services.set(
         name,
         Object.freeze({
@@ -117,8 +117,8 @@ export function resolveConfig(
           idleTimeout: own.idleTimeout ?? normalized.idleTimeout,
           maxResponseSize: own.maxResponseSize ?? normalized.maxResponseSize ?? defaults.maxResponseSize,
           maxConnections: own.maxConnections ?? normalized.maxConnections,
-          retry: retry === undefined ? undefined : copyRetry(retry),
-          headers: { ...lowerCase(normalized.headers), ...lowerCase(own.headers) },
+          retry: own.retry ?? normalized.retry,
+          headers: { ...lowerCaseNames(normalized.headers), ...lowerCaseNames(own.headers) },
           fetch: normalized.fetch,
           circuitBreaker: own.circuitBreaker ?? normalized.circuitBreaker ?? defaults.circuitBreaker,
         }),
@@ -149,12 +149,7 @@ interface CommonLocation {
   readonly hasFetch: boolean
 }
 
-interface Location {
-  readonly base?: BaseUrl
-  readonly host?: string | undefined
-  readonly missing: string
-  readonly region: string
-  readonly signingName: string
+interface Location extends Pick<ServiceConfig, 'base' | 'host' | 'urlMissing' | 'region' | 'signingName'> {
   readonly problems: readonly string[]
 }
 
@@ -176,11 +171,11 @@ function locate(
       : own.url !== undefined
         ? [`services.${name}.url`, own.url]
         : [variable, env[variable]]
-  const missing = `${source}: API Gateway URL not set`
-  const nowhere = { missing, region: '', signingName: '' }
+  const urlMissing = `${source}: ${URL_NOT_SET}`
+  const nowhere = { urlMissing, region: '', signingName: '' }
   if (typeof value !== 'string' || value.trim() === '') {
     const isMissed = !own.optional && (internal === undefined || values !== undefined)
-    return { ...nowhere, problems: isMissed ? [missing] : [] }
+    return { ...nowhere, problems: isMissed ? [urlMissing] : [] }
   }
   const base = parseBaseUrl(value.trim(), own.allowHttp ?? allowHttp)
   if (typeof base === 'string') return { ...nowhere, problems: [`${source}: ${base}`] }
@@ -203,7 +198,7 @@ function locate(
       ],
     }
   }
-  return { base, host, missing, ...endpoint, problems: [] }
+  return { base, host, urlMissing, ...endpoint, problems: [] }
 }
 
 /** The credential source of each service. Credentials from internal values are read later, in each invocation. */
@@ -232,11 +227,6 @@ function readCredentials(
     problems.add(`internal value '${option}': ${(error as Error).message}`)
     return undefined
   }
-}
-
-/** Header names in lower case, so that a service's header replaces the common one of any case. */
-function lowerCase(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 function findInternals(options: NormalizedOptions): ReadonlyMap<string, string> {

@@ -1,8 +1,7 @@
 import { HTTPError, KyError, SchemaValidationError } from 'ky'
-import { cutText } from './cut.ts'
-import type { Remedy } from './hint.ts'
+import type { RejectedCall } from './hint.ts'
 import { redactCause, redactData, redactHeaders, redactMessage, redactText, withoutControls } from './redact.ts'
-import { classifyRefusal, type RefusalRules, readRefusalText } from './refusal.ts'
+import { classifyRejection, readRejectionText } from './rejection.ts'
 import { readRetryAfter } from './retry-after.ts'
 import {
   type CallInfo,
@@ -17,11 +16,10 @@ import {
 } from './service-errors.ts'
 import { messageOf, toShowable } from './thrown.ts'
 import { readTransportError } from './transport-error.ts'
+import { truncateText } from './truncate.ts'
 
 /** The state of a call that its error is made from. */
-export interface FailingCall extends CallInfo {
-  /** Texts that no error may show, also where a response repeats them. */
-  readonly secrets: ReadonlySet<string>
+export interface FailingCall extends CallInfo, RejectedCall {
   /** The signal that the caller passed in. */
   readonly callerSignal?: AbortSignal | undefined
   /** The signal of the call. Its abort reason is the error that the call ends with. */
@@ -29,37 +27,28 @@ export interface FailingCall extends CallInfo {
   /** Timeout of an attempt, in milliseconds. */
   readonly timeout: number | false
   readonly lastResponse?: Response | undefined
-  /** The canonical request of the last attempt. */
-  readonly canonicalRequest?: string
-  /** Base URL of the service. */
-  readonly url?: string | undefined
-  /** Region and AWS service that requests are signed for. */
-  readonly scope: { readonly region: string; readonly signingName: string }
-  /** How the service's gateway rejects requests. */
-  readonly refusals: RefusalRules
-  /** What the client changed before it sent a rejected request again. */
-  readonly tried: ReadonlySet<Remedy>
 }
 
 /** Characters of a response that a message quotes at most. */
 const MAX_DETAIL = 300
 
-/** Characters of a hint at most: it quotes the gateway's message. */
-const MAX_HINT = 4_000
+const NO_HINT = 'The hints of this package cannot be loaded.'
 
 /** The module of hints, loaded with the first failed call: a cold start loads 90 KB instead of 94. */
 let hints: typeof import('./hint.ts') | undefined
 
-/** Loads the module that `callFailure` needs for `thrown`. Undefined if it is loaded, or not needed. */
-export function prepareFailure(thrown: unknown): Promise<void> | undefined {
-  if (hints !== undefined || !(thrown instanceof HTTPError)) return undefined
-  return import('./hint.ts').then((loaded) => {
-    hints = loaded
-  })
+/** Loads the hints that `callFailure` needs for `thrown`. Without them, an error has no advice. */
+export async function prepareFailure(thrown: unknown): Promise<void> {
+  if (hints !== undefined || !(thrown instanceof HTTPError)) return
+  try {
+    hints = await import('./hint.ts')
+  } catch {
+    // Jest, for example, cannot import a module here if its transformer leaves `import()` as it is.
+  }
 }
 
-/** The error of an attempt without a response. `thrown` comes from the transport. */
-export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
+/** The error of a failed attempt. `thrown` comes from the transport; `hasBegun` if the head of the response had arrived. */
+export function attemptFailure(thrown: unknown, call: FailingCall, hasBegun: boolean): unknown {
   const error = toShowable(thrown)
   if (error instanceof ServiceError) return error
   const { code, message, neverConnected, neverSent, notAResponse, timedOut } = readTransportError(error)
@@ -72,7 +61,7 @@ export function attemptFailure(thrown: unknown, call: FailingCall): unknown {
   const cause = redactCause(error, call.secrets)
   if (notAResponse) return new ServiceRequestError(call, reason, { cause })
   if (neverSent) return new ServiceRequestError(call, `cannot be sent: ${reason}`, { cause })
-  const problem = `no response: ${networkCode}`
+  const problem = `${hasBegun ? 'incomplete' : 'no'} response: ${networkCode}`
   const details = { networkCode, neverConnected, cause }
   return new ServiceNetworkError(call, reason ? `${problem}, ${reason}` : problem, details)
 }
@@ -111,7 +100,8 @@ export function deadlineError(call: CallInfo, budget: number): ServiceTimeoutErr
 
 /** The error of a call that was pending when the handler ended. */
 export function handlerEndedError(call: CallInfo): ServiceTimeoutError {
-  return new ServiceTimeoutError(call, 'aborted because the handler ended', { timeoutMs: 0, deadline: true })
+  const problem = call.attempts === 0 ? 'not sent because the handler has ended' : 'aborted because the handler ended'
+  return new ServiceTimeoutError(call, problem, { timeoutMs: 0, deadline: true })
 }
 
 /** The error of a response without data for `timeoutMs` milliseconds. */
@@ -136,7 +126,7 @@ export function notJsonError(
   text: string,
   cause: unknown,
 ): ServiceResponseError {
-  const data = redactText(cutText(text, call.secrets), call.secrets)
+  const data = redactText(truncateText(text, call.secrets), call.secrets)
   const problem = `${response.status}, but the response is not JSON: ${shorten(data)}`
   // The parser's message quotes the text, so it is dropped where the text contains a secret.
   return responseError(call, response, problem, data, data === text ? { cause: redactCause(cause, call.secrets) } : {})
@@ -144,24 +134,23 @@ export function notJsonError(
 
 function httpError(call: FailingCall, response: Response, body: unknown): ServiceResponseError {
   const { status, statusText, headers } = response
-  const { type, message } = readRefusalText(headers, body, call.refusals)
+  const { type, message } = readRejectionText(headers, body, call.rejections)
   const location = status < 400 ? headers.get('location')?.split('?')[0] : undefined
   const detail = location === undefined ? message : `redirect to ${location} not followed`
   const parts = [`${status} ${type ?? statusText}`.trim(), shorten(redactText(detail, call.secrets))]
   const problem = redactMessage(parts.filter(Boolean).join(': '), call.secrets)
-  const data = typeof body === 'string' ? cutText(body, call.secrets) : body
+  const data = typeof body === 'string' ? truncateText(body, call.secrets) : body
   const details = describe(call, response, redactData(data, call.secrets))
-  const refusal = classifyRefusal(status, { type, message }, call.refusals)
-  if (refusal === undefined) return new ServiceResponseError(call, problem, details)
-  const { hintFor, throttlingHint } = hints as NonNullable<typeof hints>
-  if (refusal === 'throttled' || refusal === 'quota') {
-    const quota = refusal === 'quota'
-    const hint = type === undefined ? undefined : throttlingHint(quota)
+  const rejection = classifyRejection(status, { type, message }, call.rejections)
+  if (rejection === undefined) return new ServiceResponseError(call, problem, details)
+  if (rejection === 'throttled' || rejection === 'quota') {
+    const quota = rejection === 'quota'
+    const hint = type === undefined ? undefined : hints?.throttlingHint(quota)
     const text = hint === undefined ? problem : `${problem}\n${hint}`
     return new ServiceThrottledError(call, text, { ...details, retryAfterMs: readRetryAfter(headers), quota, hint })
   }
-  const hint = redactHint(hintFor(refusal, call, message), call.secrets)
-  return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: refusal, hint })
+  const hint = hints?.hintFor(rejection, call, message) ?? NO_HINT
+  return new ServiceAuthError(call, `${problem}\n${hint}`, { ...details, reason: rejection, hint })
 }
 
 function responseError(
@@ -186,11 +175,6 @@ function describe(call: FailingCall, { status, headers }: Response, data: unknow
 export function requestIdOf(headers: Headers | undefined): string | undefined {
   // A response that a hook made may have no headers.
   return headers?.get('x-amzn-requestid') ?? headers?.get('apigw-requestid') ?? undefined
-}
-
-function redactHint(hint: string, secrets: ReadonlySet<string>): string {
-  const redacted = redactText(hint, secrets).split('\n').map(withoutControls).join('\n')
-  return redacted.length > MAX_HINT ? `${redacted.slice(0, MAX_HINT)}...` : redacted
 }
 
 function shorten(text: string): string {

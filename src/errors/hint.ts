@@ -1,5 +1,5 @@
-import { redactText } from './redact.ts'
-import type { RefusalRules } from './refusal.ts'
+import { redactText, withoutControls } from './redact.ts'
+import type { RejectionRules } from './rejection.ts'
 import type { AuthReason } from './service-errors.ts'
 
 /** A call that the gateway rejected. */
@@ -12,8 +12,9 @@ export interface RejectedCall {
   readonly canonicalRequest?: string | undefined
   /** Region and AWS service that requests are signed for. */
   readonly scope: { readonly region: string; readonly signingName: string }
-  readonly refusals: RefusalRules
-  /** Texts that no hint may show. */
+  /** How the service's gateway rejects requests. */
+  readonly rejections: RejectionRules
+  /** Texts that no error may show, also where a response repeats them. */
   readonly secrets: ReadonlySet<string>
   /** What the client changed before it sent a rejected request again. */
   readonly tried: ReadonlySet<Remedy>
@@ -28,8 +29,15 @@ const MAX_PART = 200
 /** Differences that a hint lists at most: more do not help the reader. */
 const MAX_DIFFERENCES = 5
 
+/** Characters of a hint at most: it quotes the gateway's message. */
+const MAX_HINT = 4_000
+
 /** What to do about a rejection. `message` is the gateway's. */
 export function hintFor(reason: AuthReason, call: RejectedCall, message: string): string {
+  return redactHint(createHint(reason, call, message), call.secrets)
+}
+
+function createHint(reason: AuthReason, call: RejectedCall, message: string): string {
   switch (reason) {
     case 'access-denied':
       return accessHint(message, call)
@@ -47,8 +55,13 @@ export function hintFor(reason: AuthReason, call: RejectedCall, message: string)
     case 'wrong-scope':
       return `The request was signed for the region '${call.scope.region}' and the service '${call.scope.signingName}', but the gateway expects another one. Set the option region or signingName to the gateway's.`
     case 'forbidden':
-      return `The gateway rejected the call without a reason. Check the permission ${list(call.refusals.actions)}, the API key, WAF rules and the resource policy. For a private API, also check the VPC endpoint and the stage.`
+      return `The gateway rejected the call without a reason. Check the permission ${list(call.rejections.actions)}, the API key, WAF rules and the resource policy. For a private API, also check the VPC endpoint and the stage.`
   }
+}
+
+function redactHint(hint: string, secrets: ReadonlySet<string>): string {
+  const redacted = redactText(hint, secrets).split('\n').map(withoutControls).join('\n')
+  return redacted.length > MAX_HINT ? `${redacted.slice(0, MAX_HINT)}...` : redacted
 }
 
 /** What to do about throttling by the gateway. */
@@ -71,7 +84,7 @@ function list(actions: readonly string[]): string {
   return actions.length === 0 ? 'to call it' : actions.join(' and ')
 }
 
-function accessHint(message: string, { refusals }: RejectedCall): string {
+function accessHint(message: string, { rejections }: RejectedCall): string {
   const { principal, action, resource } =
     /User: (?<principal>\S+) is not authorized to perform: (?<action>\S+)(?: on resource: (?<resource>\S+))?/.exec(
       message,
@@ -92,8 +105,8 @@ function accessHint(message: string, { refusals }: RejectedCall): string {
       ? `the policy of ${roleOf(principal)}`
       : `the ${policy} policy, for ${roleOf(principal)}`
   // A function URL requires two permissions, but the rejection names only one.
-  const isListed = action === undefined || refusals.actions.includes(action)
-  const actions = isListed ? refusals.actions : [action]
+  const isListed = action === undefined || rejections.actions.includes(action)
+  const actions = isListed ? rejections.actions : [action]
   const [first] = actions
   if (first === undefined) return `Allow the call in ${place}.`
   // API Gateway masks the account id. A policy needs the whole id or a wildcard.

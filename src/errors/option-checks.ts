@@ -4,9 +4,9 @@ import { nearestName } from './nearest-name.ts'
 export type Check = (value: unknown, path: string, problems: string[]) => void
 
 /** Accepts values that pass `test`. `expected` describes these values. */
-export function must(expected: string, test: (value: never) => boolean): Check {
+export function must(expected: string, test: (value: unknown) => boolean): Check {
   return (value, path, problems) => {
-    if (!test(value as never)) problems.push(`${path}: must be ${expected}; got ${describe(value)}`)
+    if (!test(value)) problems.push(`${path}: must be ${expected}; got ${describe(value)}`)
   }
 }
 
@@ -41,11 +41,8 @@ export function orObject(expected: string, isSimple: (value: unknown) => boolean
   }
 }
 
-export function listOf(expected: string, test: (item: never) => boolean): Check {
-  return must(
-    `a list of ${expected}`,
-    (value: unknown) => Array.isArray(value) && value.every((item) => test(item as never)),
-  )
+export function listOf(expected: string, test: (item: unknown) => boolean): Check {
+  return must(`a list of ${expected}`, (value) => Array.isArray(value) && value.every(test))
 }
 
 export function isFunction(value: unknown): boolean {
@@ -61,12 +58,7 @@ export function isObject(value: unknown): value is object {
 export function describe(value: unknown): string {
   if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value)) return String(value)
   if (Array.isArray(value)) return 'an array'
+  if (value === '') return 'an empty string'
   const kind = typeof value
-  return kind === 'string'
-    ? value === ''
-      ? 'an empty string'
-      : 'a string'
-    : kind === 'object'
-      ? 'an object'
-      : `a ${kind}`
+  return `${kind === 'object' ? 'an' : 'a'} ${kind}`
 }

@@ -1,9 +1,9 @@
 import { MAX_ERRORS, messageOf, readThrown } from './thrown.ts'
 
-const MARK = '[redacted]'
+export const REDACTION_MARK = '[redacted]'
 
 /** Real secrets are longer. Redacting shorter texts would only garble messages. */
-const MIN_LENGTH = 8
+export const MIN_SECRET_LENGTH = 8
 
 /** Depth of data in an error. Deeper data is left out. */
 const MAX_DEPTH = 100
@@ -26,21 +26,21 @@ type Redact = (text: string) => string
 
 /** Computes the encodings of the secrets once, for data with many texts. */
 function createRedact(secrets: ReadonlySet<string>): Redact {
-  const found = [...secrets].filter(({ length }) => length >= MIN_LENGTH)
+  const found = [...secrets].filter(({ length }) => length >= MIN_SECRET_LENGTH)
   const needles = found.flatMap((secret) => [secret, ...base64Of(secret)])
   return (text) => {
-    if (text.length < MIN_LENGTH) return text
-    const redacted = needles.reduce((rest, needle) => rest.replaceAll(needle, MARK), text)
+    if (text.length < MIN_SECRET_LENGTH) return text
+    const redacted = needles.reduce((rest, needle) => rest.replaceAll(needle, REDACTION_MARK), text)
     const decoded = decode(redacted)
     if (decoded === redacted) return redacted
     const once = needles
       .filter((needle) => decoded.includes(needle))
-      .reduce((rest, needle) => rest.replace(spellingsOf(needle), MARK), redacted)
+      .reduce((rest, needle) => rest.replace(spellingsOf(needle), REDACTION_MARK), redacted)
     let layer = once
     for (let depth = 0; depth < MAX_ENCODINGS; depth += 1) {
       layer = decode(layer)
       // The secret is encoded more than once, so its place in the text is unknown.
-      if (needles.some((needle) => layer.includes(needle))) return MARK
+      if (needles.some((needle) => layer.includes(needle))) return REDACTION_MARK
     }
     return once
   }

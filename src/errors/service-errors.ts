@@ -1,3 +1,4 @@
+import { URL_NOT_SET } from './phrases.ts'
 import { withoutControls } from './redact.ts'
 
 /** Error codes of failed calls. */
@@ -248,7 +249,7 @@ export class ServicesConfigurationError extends Error {
     // Names of options and services are input, so they may contain control characters.
     const lines = problems.map(withoutControls)
     const list = lines.map((problem) => `\n  - ${problem}`).join('')
-    const isVariableMissing = problems.some((problem) => problem.endsWith('_URL: API Gateway URL not set'))
+    const isVariableMissing = problems.some((problem) => problem.endsWith(`_URL: ${URL_NOT_SET}`))
     super(`The services cannot be configured:${list}${isVariableMissing && advice ? `\n${advice}` : ''}`)
     this.problems = lines
   }

@@ -8,20 +8,17 @@ export interface InvocationContext extends TracedContext {
 }
 
 /** One invocation of a handler: its deadline, its trace and its calls. Later invocations share nothing of it. */
-export class HandlerInvocation implements Invocation {
+export interface HandlerInvocation extends Invocation {
   readonly pending: PendingCalls
-  readonly remaining: (() => number) | undefined
-  readonly #trace: string | undefined
+}
 
-  constructor(context: InvocationContext, { config, report }: ServiceFactory) {
-    this.pending = new PendingCalls(config.pendingCalls, report.warn)
-    this.remaining = readClock(context, config.deadlineMargin)
-    // Read now: later the environment variable may contain the trace of another invocation.
-    this.#trace = config.trace ? readTraceId(context) : undefined
-  }
-
-  readTrace(): string | undefined {
-    return this.#trace
+export function createInvocation(context: InvocationContext, { config, report }: ServiceFactory): HandlerInvocation {
+  // Read now: later the environment variable may contain the trace of another invocation.
+  const trace = config.trace ? readTraceId(context) : undefined
+  return {
+    pending: new PendingCalls(config.pendingCalls, report.warn),
+    remaining: readClock(context, config.deadlineMargin),
+    readTrace: () => trace,
   }
 }
 

@@ -30,7 +30,7 @@ export class PendingCalls implements PendingCallRegistry {
   add(call: ServiceCall): void {
     // A call that starts after the end would continue in the next invocation. A reading call would delay the end.
     const isTooLate = this.#state === 'closed' || (this.#state === 'ending' && !WRITES.has(call.method))
-    if (isTooLate) call.cut()
+    if (isTooLate) call.abortAtHandlerEnd()
     else this.#calls.add(call)
   }
 
@@ -40,7 +40,7 @@ export class PendingCalls implements PendingCallRegistry {
       const end = endOf(call)
       this.#named.push({ call, end })
       // The warning about pending calls already lists it.
-      if (end === 'aborted') call.isCut = true
+      if (end === 'aborted') call.markNamedInWarning()
     }
     if (call.failure !== undefined) this.#watchUnawaited(call)
     this.#onRemove()
@@ -53,7 +53,7 @@ export class PendingCalls implements PendingCallRegistry {
     for (const call of this.#unawaited) call.warnUnawaited()
     this.#unawaited.clear()
     if (this.#state === 'left alone') return undefined
-    for (const call of this.#calls) if (!WRITES.has(call.method)) this.#cut(call)
+    for (const call of this.#calls) if (!WRITES.has(call.method)) this.#abort(call)
     if (this.#calls.size > 0) return this.#wait().then(() => this.#close())
     this.#close()
     return undefined
@@ -88,17 +88,19 @@ export class PendingCalls implements PendingCallRegistry {
 
   #close(): void {
     this.#state = 'closed'
-    for (const call of this.#calls) this.#cut(call)
+    for (const call of this.#calls) this.#abort(call)
     if (this.#named.length === 0) return
     const list = this.#named.map(({ call: { service, method, path }, end }) => `${service} ${method} ${path} (${end})`)
     const calls = this.#named.map(({ call: { service, method, path }, end }) => ({ service, method, path, end }))
-    this.#warn(`Calls were still pending when the handler ended: ${list.join(', ')}`, { calls })
+    this.#warn(`Calls were still pending when the handler ended: ${list.join(', ')}. Await each call in the handler.`, {
+      calls,
+    })
   }
 
-  #cut(call: ServiceCall): void {
+  #abort(call: ServiceCall): void {
     this.#calls.delete(call)
     this.#named.push({ call, end: 'aborted' })
-    call.cut()
+    call.abortAtHandlerEnd()
   }
 }
 

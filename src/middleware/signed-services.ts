@@ -9,7 +9,7 @@ import type {
   ServicesOption,
   SignedServicesOptions,
 } from '../config/index.ts'
-import { HandlerInvocation, type InvocationContext } from './invocation.ts'
+import { createInvocation, type HandlerInvocation, type InvocationContext } from './invocation.ts'
 
 /**
  * Context of a handler with services. Use it for a handler that is declared outside its Middy chain:
@@ -58,7 +58,7 @@ export function signedServices<const S extends ServicesOption = DefaultServices>
   const key = Symbol('signedServices')
 
   const signedServicesBefore = (request: MiddyRequest<unknown, unknown, Error, ServicesContext<ServiceNames<S>>>) => {
-    const invocation = new HandlerInvocation(request.context, factory)
+    const invocation = createInvocation(request.context, factory)
     Object.assign(request, { [key]: invocation })
     // Without internal values, the hook is synchronous.
     if (config.internals.size === 0) return attach(request, invocation, config.services)

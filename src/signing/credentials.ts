@@ -53,6 +53,9 @@ const PROVIDER_TIMEOUT_MS = 30_000
 /** Milliseconds between two forced refreshes, so that many rejected calls cause only one. */
 const FORCED_PAUSE_MS = 1_000
 
+/** A bundle may leave the provider chain out, because Lambda sets the environment variables. */
+const NO_PROVIDER_CHAIN = 'AWS_ACCESS_KEY_ID is not set, and @aws-sdk/credential-provider-node cannot be loaded'
+
 /**
  * Creates the source of the given credentials. Without any, it reads environment variables for each signature, because
  * Lambda may change them while a function runs. If these are not set, it loads the AWS SDK's provider chain, which is
@@ -67,7 +70,9 @@ export function createCredentialSource(
     return { get: () => checkIdentity(option), renew: async () => checkIdentity(option) }
   }
   const chain = createProviderSource(async (options) => {
-    const module = await import('@aws-sdk/credential-provider-node')
+    const module = await import('@aws-sdk/credential-provider-node').catch((cause: unknown) => {
+      throw new Error(NO_PROVIDER_CHAIN, { cause })
+    })
     // The package is CommonJS. In a split or CommonJS bundle, its exports may be members of `default` and nowhere else.
     const { defaultProvider = module.default.defaultProvider } = module
     provider ??= defaultProvider()

@@ -1,8 +1,10 @@
 import {
   type CallInfo,
   messageOf,
+  NO_CREDENTIALS,
   type Remedy,
   readHealable,
+  readTransportError,
   redactCause,
   redactMessage,
   ServiceRequestError,
@@ -19,10 +21,11 @@ import {
 import { type ClockSkew, TOLERANCE_MS } from './clock-skew.ts'
 import { type AwsCredentialIdentity, type CredentialSource, isSameIdentity } from './credentials.ts'
 import type { UnsignedRequest } from './request-body.ts'
+import { collectHeaders, type Refuse } from './request-headers.ts'
 import { findKind } from './service-table.ts'
 import { sha256Hex } from './sha256.ts'
-import { createSign, isSigned } from './signer.ts'
-import { toWireUrl, type WireUrl } from './wire-url.ts'
+import { createSign } from './signer.ts'
+import { toWireUrl } from './wire-url.ts'
 
 /** The members of a call that signing reads and updates. */
 export interface SignedCall extends CallInfo {
@@ -37,7 +40,7 @@ export interface SignedCall extends CallInfo {
 }
 
 /** How requests are signed and sent. */
-export interface SigningTarget {
+export interface SigningOptions {
   readonly credentials: CredentialSource
   readonly region: string
   readonly signingName: string
@@ -50,24 +53,8 @@ export interface SigningTarget {
 /** Signs a request and sends it. If the gateway rejects its token or its time, signs and sends it once more. */
 export type SendSigned = (request: UnsignedRequest, call: SignedCall, options: SendOptions) => Promise<ReceivedResponse>
 
-/**
- * Headers of the caller that are dropped, because they are set again: a forwarded length may belong to another body.
- */
-const NOT_SENT: ReadonlySet<string> = new Set(['connection', 'content-length', 'host', 'x-amz-security-token'])
-
-/** Headers that control the connection. `fetch` rejects them, too. */
-const OF_CONNECTION: ReadonlySet<string> = new Set([
-  'expect',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-
-type Refuse = (problem: string, details?: { cause: unknown }) => ServiceRequestError
-
-export function createSendSigned({ credentials, region, signingName, fetch, clock, host }: SigningTarget): SendSigned {
+export function createSendSigned(signing: SigningOptions): SendSigned {
+  const { credentials, region, signingName, fetch, clock, host } = signing
   const sign = createSign({ region, service: signingName })
   const kind = findKind(signingName)
   const { pathEncoding, payload, maxBodySize = Number.POSITIVE_INFINITY } = kind
@@ -89,9 +76,16 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
     const size = body?.byteLength ?? 0
     if (size > maxBodySize) throw refuse(`the body has ${size} bytes, but API Gateway accepts at most ${maxBodySize}`)
     const payloadHash = payload === 'unsigned' ? 'UNSIGNED-PAYLOAD' : sha256Hex(body ?? '')
+    const signAt = (identity: AwsCredentialIdentity, time: number) => {
+      try {
+        return sign({ method, wire, headers: own, payloadHash }, identity, new Date(time))
+      } catch (cause) {
+        throw refuse('the clock returned a time that a signature cannot contain', { cause })
+      }
+    }
 
-    const sendOnce = async (identity: AwsCredentialIdentity, signedAt: number) => {
-      const signed = await signOrRefuse(identity, signedAt)
+    const sendOnce = async (identity: AwsCredentialIdentity, time: number) => {
+      const signed = await signAt(identity, time)
       call.canonicalRequest = signed.canonicalRequest
       const { accessKeyId, secretAccessKey, sessionToken } = identity
       for (const secret of [signed.signature, accessKeyId, secretAccessKey, sessionToken]) {
@@ -101,25 +95,22 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       if (call.attempts === 0) await ready({ fetch, init })
       signal.throwIfAborted()
       call.attempts += 1
-      return send({ method, url: wire, headers: signed.headers, body, text }, { ...options, fetch, init })
-    }
-
-    const signOrRefuse = (identity: AwsCredentialIdentity, signedAt: number) => {
       try {
-        return sign({ method, wire, headers: own, payloadHash }, identity, new Date(signedAt))
-      } catch (cause) {
-        throw refuse('the clock returned a time that a signature cannot contain', { cause })
+        return await send({ method, url: wire, headers: signed.headers, body, text }, { ...options, fetch, init })
+      } catch (error) {
+        if (readTransportError(error).neverSent) call.attempts -= 1
+        throw error
       }
     }
-    const found = getIdentity(credentials, signal, refuse)
-    const identity = found instanceof Promise ? await found : found
+
+    const identity = await getIdentity(credentials, signal, refuse)
     const signedAt = clock.now(wire.origin)
     const response = await sendOnce(identity, signedAt)
 
     // No code has run for a request that the gateway rejected, so any method may be sent again.
     if (response.status < 400) return response
-    const healable = await readHealable(response, kind)
-    const remedy = await findRemedy(healable)
+    const first = { identity, signedAt, origin: wire.origin, response }
+    const remedy = await findRemedy(await readHealable(response, kind), first, signing, signal)
     if (remedy === undefined) return response
     call.tried.add(remedy.name)
     await response.body?.cancel()
@@ -129,44 +120,7 @@ export function createSendSigned({ credentials, region, signingName, fetch, cloc
       if ((await readHealable(second, kind)) === 'time') clock.forget(wire.origin)
     }
     return second
-
-    async function findRemedy(
-      rejected: typeof healable,
-    ): Promise<{ readonly name: Remedy; readonly identity: AwsCredentialIdentity } | undefined> {
-      if (rejected === 'token') {
-        const renewed = await credentials.renew(identity, signal).catch(() => identity)
-        return isSameIdentity(renewed, identity) ? undefined : { name: 'other credentials', identity: renewed }
-      }
-      if (rejected === undefined) return undefined
-      if (clock.learn(wire.origin, response.headers)) return { name: 'corrected clock', identity }
-      // The request was signed before a freeze and sent after it, or before another call corrected the clock.
-      const isStale = Math.abs(clock.now(wire.origin) - signedAt) >= TOLERANCE_MS
-      if (isStale) return { name: 'fresh signature', identity }
-      // The correction of the clock did not help.
-      return clock.forget(wire.origin) ? { name: 'corrected clock', identity } : undefined
-    }
   }
-}
-
-/** The caller's headers in the form that is both sent and signed, without those that signing sets. */
-function collectHeaders(given: Headers, url: WireUrl, refuse: Refuse): Record<string, string> {
-  if (given.has('authorization')) throw refuse("the header 'authorization' must not be set: signing sets it")
-  const host = given.get('host')
-  if (host !== null && host !== url.host) {
-    throw refuse(
-      `the header 'host' must be the URL's host ${url.host}; for a VPC endpoint, set the header 'x-apigw-api-id'`,
-    )
-  }
-  const headers: Record<string, string> = Object.create(null)
-  for (const [name, value] of given) {
-    if (NOT_SENT.has(name)) continue
-    if (OF_CONNECTION.has(name)) throw refuse(`the header '${name}' must not be set: it controls the connection`)
-    if (isSigned(name) && !/^[\x20-\x7e]*$/.test(value)) {
-      throw refuse(`the header '${name}' is signed and must be printable ASCII`)
-    }
-    headers[name] = isSigned(name) ? value.replace(/ {2,}/g, ' ') : value
-  }
-  return headers
 }
 
 async function readBody(request: Request, signal: AbortSignal, refuse: Refuse): Promise<Uint8Array<ArrayBuffer>> {
@@ -178,20 +132,43 @@ async function readBody(request: Request, signal: AbortSignal, refuse: Refuse): 
   }
 }
 
-/** Returns a promise only if a provider is called. */
-function getIdentity(
+async function getIdentity(
   credentials: CredentialSource,
   signal: AbortSignal,
   refuse: Refuse,
-): AwsCredentialIdentity | Promise<AwsCredentialIdentity> {
-  const fail = (cause: unknown): never => {
-    signal.throwIfAborted()
-    throw refuse(`no credentials: ${messageOf(cause)}`, { cause })
-  }
+): Promise<AwsCredentialIdentity> {
   try {
-    const identity = credentials.get(signal)
-    return identity instanceof Promise ? identity.catch(fail) : identity
+    return await credentials.get(signal)
   } catch (cause) {
-    return fail(cause)
+    signal.throwIfAborted()
+    throw refuse(`${NO_CREDENTIALS}${messageOf(cause)}`, { cause })
   }
+}
+
+/** A request that was sent, and its response. */
+interface Sent {
+  readonly identity: AwsCredentialIdentity
+  /** Time of the signature, in milliseconds since the epoch. */
+  readonly signedAt: number
+  readonly origin: string
+  readonly response: ReceivedResponse
+}
+
+/** Finds what to change before a rejected request is sent once more. Undefined if nothing would help. */
+async function findRemedy(
+  rejected: Awaited<ReturnType<typeof readHealable>>,
+  { identity, signedAt, origin, response }: Sent,
+  { credentials, clock }: SigningOptions,
+  signal: AbortSignal,
+): Promise<{ readonly name: Remedy; readonly identity: AwsCredentialIdentity } | undefined> {
+  if (rejected === 'token') {
+    const renewed = await credentials.renew(identity, signal).catch(() => identity)
+    return isSameIdentity(renewed, identity) ? undefined : { name: 'other credentials', identity: renewed }
+  }
+  if (rejected === undefined) return undefined
+  if (clock.learn(origin, response.headers)) return { name: 'corrected clock', identity }
+  // The request was signed before a freeze and sent after it, or before another call corrected the clock.
+  if (Math.abs(clock.now(origin) - signedAt) >= TOLERANCE_MS) return { name: 'fresh signature', identity }
+  // The correction of the clock did not help.
+  return clock.forget(origin) ? { name: 'corrected clock', identity } : undefined
 }

@@ -1,7 +1,7 @@
-import { type Check, must } from '../errors/index.ts'
+import { type Check, must, OPTION_DIFFERS, type RejectionRules, SET_REGION_AND_SIGNING_NAME } from '../errors/index.ts'
 
 /** Signing rules and limits of one kind of AWS service. */
-export interface ServiceKind {
+export interface ServiceKind extends RejectionRules {
   /** Signing name of the AWS service, part of the credential scope. */
   readonly signingName: string
   /** Patterns of host names. Their first group is the region. */
@@ -17,12 +17,6 @@ export interface ServiceKind {
   readonly payload: 'signed' | 'unsigned'
   /** Limit of a request's body, in bytes. */
   readonly maxBodySize?: number
-  /** IAM actions that the caller needs. */
-  readonly actions: readonly string[]
-  /** Whether a rejection is described in `errors[]` of the body, as in GraphQL. */
-  readonly hasErrorList?: boolean
-  /** What `LimitExceededException` means: a used-up quota of a usage plan, or a temporary rate limit. */
-  readonly limitExceeded: 'quota' | 'throttled'
 }
 
 /**
@@ -143,12 +137,12 @@ export function resolveEndpoint(hostname: string, options: EndpointOptions): End
   for (const key of ['region', 'signingName'] as const) {
     const [ofHost, ofOption] = [known?.[key], options[key]]
     if (ofHost !== undefined && ofOption !== undefined && ofHost !== ofOption) {
-      return `the host's ${key} is '${ofHost}', but the option says '${ofOption}'`
+      return `the host's ${key} is '${ofHost}', ${OPTION_DIFFERS} '${ofOption}'`
     }
   }
   const isComplete = options.region !== undefined && options.signingName !== undefined
   if (known === undefined && isAwsHost(hostname) && !isComplete) {
-    return 'an AWS host of an unknown service: set region and signingName'
+    return `an AWS host of an unknown service: ${SET_REGION_AND_SIGNING_NAME}`
   }
   const found = known?.region ?? options.region ?? options.defaultRegion
   if (found === undefined) return 'the host name contains no region, and AWS_REGION is not set'
@@ -174,13 +168,13 @@ const regionPattern = new RegExp(`^${region}$`)
 /** Accepts a region that a credential scope can contain. */
 export const regionCheck: Check = must(
   'a region such as eu-central-1',
-  (value: unknown) => typeof value === 'string' && isRegion(value.trim()),
+  (value) => typeof value === 'string' && isRegion(value.trim()),
 )
 
 /** Accepts a signing name that a credential scope can contain. */
 export const signingNameCheck: Check = must(
   'a signing name such as execute-api',
-  (value: unknown) => typeof value === 'string' && /^[\w.-]+$/.test(value),
+  (value) => typeof value === 'string' && /^[\w.-]+$/.test(value),
 )
 
 export function isRegion(text: string): boolean {

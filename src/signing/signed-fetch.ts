@@ -40,7 +40,7 @@ export interface SignedFetchOptions {
 const checkOptions = members('createSignedFetch', {
   region: regionCheck,
   service: signingNameCheck,
-  credentials: must('credentials, or a provider function', (value: unknown) => isIdentity(value) || isFunction(value)),
+  credentials: must('credentials, or a provider function', (value) => isIdentity(value) || isFunction(value)),
   fetch: must('a function', isFunction),
 })
 
@@ -70,7 +70,7 @@ export function createSignedFetch(options: SignedFetchOptions): typeof globalThi
     const failAs = (message: string) => (error: unknown) =>
       findSignal()?.aborted ? signal.reason : toFetchError(error, message, secrets)
     try {
-      const request = readRequest(input instanceof Request ? input : new URL(input), init)
+      const request = readRequest(input instanceof Request ? input : new URL(input), init ?? {})
       const { method, url } = request
       const call: SignedCall = { service, method, path: url.pathname, attempts: 0, secrets, tried: new Set() }
       return await sendSigned(request, call, { signal, toError: failAs('terminated') })

@@ -1,8 +1,8 @@
-import type { RequestTarget } from '../transport/index.ts'
+import type { RequestAddress } from '../transport/index.ts'
 import type { ServiceKind } from './service-table.ts'
 
 /** A URL in the form that is both sent and signed. */
-export interface WireUrl extends RequestTarget {
+export interface WireUrl extends RequestAddress {
   readonly origin: string
   readonly path: string
   /** Encoded names and values, in the order of the URL. */
@@ -24,9 +24,9 @@ export function toWireUrl(url: URL, pathEncoding: ServiceKind['pathEncoding'] = 
   const path = pathEncoding === 'once' ? encodeSegments(url.pathname) : encodePath(url.pathname)
   const query = url.search === '' ? [] : parseQuery(url.search)
   const search = query.map(([name, value]) => `${name}=${value}`).join('&')
-  const target = `${path}${search && `?${search}`}`
+  const pathAndQuery = `${path}${search && `?${search}`}`
   const { origin, protocol, hostname, port, host } = url
-  return { href: origin + target, origin, protocol, hostname, port, host, target, path, query }
+  return { href: origin + pathAndQuery, origin, protocol, hostname, port, host, pathAndQuery, path, query }
 }
 
 /** Encodes a path. Valid escapes stay as they are, other `%` are encoded, and repeated slashes are collapsed. */

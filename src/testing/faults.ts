@@ -1,12 +1,13 @@
+import { MAX_TIMER_MS } from '../config/index.ts'
 import {
   encodeReply,
-  type GatewayAnswer,
+  type GatewayResponse,
   isStatus,
   missingToken,
-  refusal,
+  rejection,
   serverError,
   tooLarge,
-} from './gateway-answer.ts'
+} from './gateway-response.ts'
 import { Reply } from './reply.ts'
 import {
   expiredMessage,
@@ -158,7 +159,7 @@ export type Effect =
 
 /** The effect of a named fault. */
 export type NamedEffect =
-  | { readonly kind: 'answer'; readonly answer: (request: FaultedRequest) => GatewayAnswer }
+  | { readonly kind: 'answer'; readonly answer: (request: FaultedRequest) => GatewayResponse }
   | ({ readonly kind: 'break' } & Break)
 
 /** How a connection fails. */
@@ -172,28 +173,25 @@ export interface Break {
 /** Well outside the gateway's time window, in milliseconds. */
 const CLOCK_OFFSET_MS = 900_000
 
-/** Longest time that a timer accepts, in milliseconds. */
-const MAX_DELAY = 2_147_483_647
-
-const ANSWERS: Readonly<Record<AnswerName, (request: FaultedRequest) => GatewayAnswer>> = {
+const ANSWERS: Readonly<Record<AnswerName, (request: FaultedRequest) => GatewayResponse>> = {
   'missing-token': missingToken,
   'incomplete-signature': ({ authorization }) =>
-    refusal('IncompleteSignatureException', incompleteMessage(authorization)),
+    rejection('IncompleteSignatureException', incompleteMessage(authorization)),
   'signature-mismatch': ({ signature }) =>
-    refusal('InvalidSignatureException', mismatchMessage(signature.canonicalRequest, signature.stringToSign)),
+    rejection('InvalidSignatureException', mismatchMessage(signature.canonicalRequest, signature.stringToSign)),
   'signature-expired': ({ now }) =>
-    refusal('InvalidSignatureException', expiredMessage(toAmzDate(now - CLOCK_OFFSET_MS), now)),
+    rejection('InvalidSignatureException', expiredMessage(toAmzDate(now - CLOCK_OFFSET_MS), now)),
   'signature-not-yet-current': ({ now }) =>
-    refusal('InvalidSignatureException', notYetCurrentMessage(toAmzDate(now + CLOCK_OFFSET_MS), now)),
+    rejection('InvalidSignatureException', notYetCurrentMessage(toAmzDate(now + CLOCK_OFFSET_MS), now)),
   'invalid-token': () =>
-    refusal('UnrecognizedClientException', 'The security token included in the request is invalid.'),
-  'expired-token': () => refusal('ExpiredTokenException', 'The security token included in the request is expired'),
+    rejection('UnrecognizedClientException', 'The security token included in the request is invalid.'),
+  'expired-token': () => rejection('ExpiredTokenException', 'The security token included in the request is expired'),
   'access-denied': (request) =>
     accessDenied(request, 'because no identity-based policy allows the execute-api:Invoke action'),
   'access-denied-explicit': (request) => accessDenied(request, 'with an explicit deny in a resource-based policy'),
-  forbidden: () => refusal('ForbiddenException', 'Forbidden'),
-  throttled: () => refusal('TooManyRequestsException', 'Too Many Requests', 429),
-  quota: () => refusal('LimitExceededException', 'Limit Exceeded', 429),
+  forbidden: () => rejection('ForbiddenException', 'Forbidden'),
+  throttled: () => rejection('TooManyRequestsException', 'Too Many Requests', 429),
+  quota: () => rejection('LimitExceededException', 'Limit Exceeded', 429),
   'integration-timeout': () => serverError(504, 'Endpoint request timed out'),
   'bad-gateway': () => serverError(502),
   'internal-error': () => serverError(500),
@@ -216,7 +214,7 @@ const BREAKS: Readonly<Record<BreakName, Break>> = {
 }
 
 /** The sent half of a response that breaks. Its `content-length` is twice as long. */
-export const HALF_ANSWER: GatewayAnswer & { readonly payload: string } = {
+export const HALF_ANSWER: GatewayResponse & { readonly payload: string } = {
   status: 200,
   payload: '{"items":[1,2,',
   headers: { 'content-type': 'application/json', 'content-length': '28' },
@@ -258,8 +256,8 @@ const PARSERS: Readonly<Record<keyof typeof MEMBERS, (given: Record<string, unkn
     return { kind: 'route', reply }
   },
   delay: ({ delay }) => {
-    if (typeof delay !== 'number' || !(delay >= 0 && delay <= MAX_DELAY)) {
-      throw new TypeError(`A fault's 'delay' must be milliseconds from 0 to ${MAX_DELAY}, not ${show(delay)}`)
+    if (typeof delay !== 'number' || !(delay >= 0 && delay <= MAX_TIMER_MS)) {
+      throw new TypeError(`A fault's 'delay' must be milliseconds from 0 to ${MAX_TIMER_MS}, not ${show(delay)}`)
     }
     return { kind: 'delay', delay }
   },
@@ -274,13 +272,13 @@ export function show(value: unknown): string {
 }
 
 /** In `Message`, unlike all other rejections, and with a masked account id, as API Gateway sends it. */
-function accessDenied({ method, service, path, region }: FaultedRequest, reason: string): GatewayAnswer {
+function accessDenied({ method, service, path, region }: FaultedRequest, reason: string): GatewayResponse {
   const user = 'arn:aws:sts::123456789012:assumed-role/caller/fn'
   const resource = `arn:aws:execute-api:${region}:********9012:${service}/prod/${method}${path}`
   const Message = `User: ${user} is not authorized to perform: execute-api:Invoke on resource: ${resource} ${reason}`
   return encodeReply(new Reply(403, { Message }, { 'x-amzn-ErrorType': 'AccessDeniedException' }))
 }
 
-function httpApi(status: number, message: string): GatewayAnswer {
+function httpApi(status: number, message: string): GatewayResponse {
   return { ...encodeReply(new Reply(status, { message }, {})), api: 'http' }
 }

@@ -4,7 +4,6 @@ import { type AddressInfo, isIPv6 } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toVariable } from '../config/index.ts'
 import type { AwsCredentialIdentity } from '../signing/index.ts'
-import { answerRoute, logFailedRoute } from './answer-route.ts'
 import { createFaultList } from './fault-list.ts'
 import {
   type Break,
@@ -19,16 +18,25 @@ import {
 } from './faults.ts'
 import {
   encodeReply,
-  type GatewayAnswer,
+  type GatewayResponse,
   MAX_BODY,
   missingToken,
-  refusal,
+  rejection,
   send,
   sendHalf,
   serverError,
   tooLarge,
-} from './gateway-answer.ts'
-import { locateRoute, parseJson, parseRoutes, type RouteRequest, type Routes, type ServiceRoutes } from './routes.ts'
+} from './gateway-response.ts'
+import {
+  answerRoute,
+  locateRoute,
+  logFailedRoute,
+  parseJson,
+  parseRoutes,
+  type RouteRequest,
+  type Routes,
+  type ServiceRoutes,
+} from './routes.ts'
 import { toByteStream } from './stream-body.ts'
 import { type ReceivedRequest, type SignatureVerdict, verifySignature } from './verify-signature.ts'
 
@@ -143,14 +151,14 @@ export async function startLocalGateway<R extends object>(options: LocalGatewayO
     // Before the response is sent: a test may read the record as soon as it has the response.
     const record = (status: number) =>
       requests.push(Object.assign(pending, { status, durationMs: performance.now() - startedAt }))
-    const decide = async (): Promise<GatewayAnswer | Break> => {
+    const decide = async (): Promise<GatewayResponse | Break> => {
       const { authorization = '' } = headers
       const actOn = (effect: NamedEffect) =>
         effect.kind === 'break' ? effect : effect.answer({ ...request, region, authorization, signature, now: now() })
       if (fault?.kind === 'break' || fault?.kind === 'answer') return actOn(fault)
       if (body.byteLength > MAX_BODY) return tooLarge()
       if (route === undefined) return missingToken()
-      if (!signature.verified) return refusal(signature.errorType, signature.message)
+      if (!signature.verified) return rejection(signature.errorType, signature.message)
       const note = (error: unknown) => {
         logFailedRoute('startLocalGateway', service, route.key, error)
         pending.error = error

@@ -7,12 +7,20 @@ import {
   type ServiceNames,
 } from '../client/index.ts'
 import { ServiceRequestError } from '../errors/index.ts'
-import { answerRoute, logFailedRoute } from './answer-route.ts'
 import { passRetryTimer } from './fake-clock.ts'
 import { type Break, effectOf, Failure, HALF_ANSWER } from './faults.ts'
-import { encodeReply, type GatewayAnswer, headersOf, mayHaveBody } from './gateway-answer.ts'
+import { encodeReply, type GatewayResponse, headersOf, mayHaveBody } from './gateway-response.ts'
 import { mockUrl } from './mock-env.ts'
-import { locateRoute, parseJson, parseRoutes, type Route, type Routes, type ServiceRoutes } from './routes.ts'
+import {
+  answerRoute,
+  locateRoute,
+  logFailedRoute,
+  parseJson,
+  parseRoutes,
+  type Route,
+  type Routes,
+  type ServiceRoutes,
+} from './routes.ts'
 import { type StreamBody, toByteStream } from './stream-body.ts'
 import { verifySignature } from './verify-signature.ts'
 
@@ -143,14 +151,14 @@ function createTransport(name: string, routes: readonly Route[], calls: MockCall
   }
 }
 
-function toResponse({ status, payload, headers }: GatewayAnswer, method: string): Response {
+function toResponse({ status, payload, headers }: GatewayResponse, method: string): Response {
   const body = mayHaveBody(method, status) ? toBody(payload) : null
   if (body === null && payload instanceof ReadableStream) payload.cancel()
   return new Response(body, { status, headers })
 }
 
 /** Streams also a whole body: the stream of a native `Response` ends in a microtask, which fake timers may delay. */
-function toBody(payload: GatewayAnswer['payload']): ReadableStream<Uint8Array> | null {
+function toBody(payload: GatewayResponse['payload']): ReadableStream<Uint8Array> | null {
   if (payload instanceof ReadableStream) return payload
   return payload.length === 0 ? null : ReadableStream.from([Buffer.from(payload)])
 }

@@ -1,3 +1,6 @@
+import { Failure } from './faults.ts'
+import { Reply } from './reply.ts'
+
 /** The request that a route's function gets. */
 export interface RouteRequest<Param extends string = string> {
   /** HTTP method, in upper case. */
@@ -186,4 +189,16 @@ function decodeSegment(segment: string): string {
   } catch {
     return segment
   }
+}
+
+/** Resolves with the reply of a route. Rejects with the error of the route's function. */
+export async function answerRoute(answer: RouteAnswer, request: RouteRequest): Promise<Reply | Failure> {
+  const value: unknown = await (typeof answer === 'function' ? answer(request) : answer)
+  if (value instanceof Reply || value instanceof Failure) return value
+  return new Reply(value === undefined ? 204 : 200, value, {})
+}
+
+/** Shows the error of a route on the console: the code under test sees only a failed service. */
+export function logFailedRoute(owner: string, service: string, key: string, error: unknown): void {
+  console.error(`${owner}: the route '${key}' of service '${service}' failed:`, error)
 }

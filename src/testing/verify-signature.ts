@@ -29,7 +29,7 @@ export interface VerifyOptions {
 }
 
 /** Result of a verification. For a rejected signature, it has API Gateway's error type and message. */
-export type SignatureVerdict = VerifiedSignature | RefusedSignature
+export type SignatureVerdict = VerifiedSignature | RejectedSignature
 
 /** A valid signature. */
 type VerifiedSignature = {
@@ -42,7 +42,7 @@ type VerifiedSignature = {
 }
 
 /** An invalid or missing signature. */
-type RefusedSignature = {
+type RejectedSignature = {
   /** Distinguishes the two verdicts. */
   readonly verified: false
   /** API Gateway's value of the header `x-amzn-ErrorType`. */
@@ -57,6 +57,9 @@ type RefusedSignature = {
 
 /** Replaces the body's hash. */
 const UNSIGNED = 'UNSIGNED-PAYLOAD'
+
+/** Signing names of S3, whose paths are object keys. */
+const S3_SERVICES: readonly string[] = ['s3', 's3-object-lambda', 's3-outposts', 's3express']
 
 /** Valid time of a signature in milliseconds, before and after the gateway's time. */
 const CLOCK_WINDOW_MS = 300_000
@@ -74,39 +77,39 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
   const { service = 'execute-api', region, now = Date.now() } = options
   const headers = groupHeaders(request.rawHeaders)
   const authorization = headers.get('authorization')
-  if (authorization === undefined) return refuse('MissingAuthenticationTokenException', 'Missing Authentication Token')
+  if (authorization === undefined) return reject('MissingAuthenticationTokenException', 'Missing Authentication Token')
   const parts = /^AWS4-HMAC-SHA256 +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([^,\s]+)$/.exec(
     authorization,
   )
-  if (parts === null) return refuse('IncompleteSignatureException', incompleteMessage(authorization))
+  if (parts === null) return reject('IncompleteSignatureException', incompleteMessage(authorization))
   const [, credential, signedHeaders, signature] = parts as string[] as [string, string, string, string]
   const [accessKeyId, date, ...rest] = credential.split('/')
   const identity = options.credentials.find((known) => known.accessKeyId === accessKeyId)
   const token = headers.get('x-amz-security-token')
   if (identity === undefined || identity.sessionToken !== token) {
-    return refuse('UnrecognizedClientException', 'The security token included in the request is invalid.')
+    return reject('UnrecognizedClientException', 'The security token included in the request is invalid.')
   }
   const amzDate = headers.get('x-amz-date')
   const scoped = rest.join('/') === `${region}/${service}/aws4_request`
   if (!scoped || amzDate === undefined || amzDate.slice(0, 8) !== date) {
-    return refuse('InvalidSignatureException', `Credential should be scoped to a valid region and to '${service}'.`)
+    return reject('InvalidSignatureException', `Credential should be scoped to a valid region and to '${service}'.`)
   }
   const names = signedHeaders.split(';')
   if (!names.includes('host'))
-    return refuse('InvalidSignatureException', "'Host' or ':authority' must be a 'SignedHeader'")
+    return reject('InvalidSignatureException', "'Host' or ':authority' must be a 'SignedHeader'")
   const unsigned = [...headers.keys()].find((name) => name.startsWith('x-amz-') && !names.includes(name))
-  if (unsigned !== undefined) return refuse('InvalidSignatureException', `'${unsigned}' must be a 'SignedHeader'`)
+  if (unsigned !== undefined) return reject('InvalidSignatureException', `'${unsigned}' must be a 'SignedHeader'`)
   const missing = names.find((name) => !headers.has(name))
-  if (missing !== undefined) return refuse('InvalidSignatureException', `the 'SignedHeader' '${missing}' is missing`)
+  if (missing !== undefined) return reject('InvalidSignatureException', `the 'SignedHeader' '${missing}' is missing`)
   const outdated = checkClock(amzDate, now)
-  if (outdated !== undefined) return refuse('InvalidSignatureException', outdated)
+  if (outdated !== undefined) return reject('InvalidSignatureException', outdated)
 
   // These services accept a signature without the body's hash.
   const isUnsigned = ['s3', 'vpc-lattice-svcs'].includes(service) && headers.get('x-amz-content-sha256') === UNSIGNED
   const [path, search] = splitOnce(request.target, '?')
   const canonicalRequest = [
     request.method,
-    canonicalPath(path),
+    S3_SERVICES.includes(service) ? canonicalKey(path) : canonicalPath(path),
     canonicalQuery(search),
     ...names.map((name) => `${name}:${canonicalValue(headers.get(name) as string)}`),
     '',
@@ -121,13 +124,13 @@ export function verifySignature(request: ReceivedRequest, options: VerifyOptions
     return { verified: true, canonicalRequest, stringToSign }
   }
   return {
-    ...refuse('InvalidSignatureException', mismatchMessage(canonicalRequest, stringToSign)),
+    ...reject('InvalidSignatureException', mismatchMessage(canonicalRequest, stringToSign)),
     canonicalRequest,
     stringToSign,
   }
 }
 
-function refuse(errorType: string, message: string): RefusedSignature {
+function reject(errorType: string, message: string): RejectedSignature {
   return { verified: false, errorType, message }
 }
 
@@ -166,6 +169,15 @@ function canonicalPath(path: string): string {
     else if (segment !== '' && segment !== '.') kept.push(encode(Buffer.from(segment, 'latin1')))
   }
   return `/${kept.join('/')}${kept.length > 0 && path.endsWith('/') ? '/' : ''}`
+}
+
+/**
+ * Each slash and dot is part of an object's key, so nothing is removed. Escapes are not encoded again.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+ */
+function canonicalKey(path: string): string {
+  const encoded = path.replace(/[^\w\-.~/%]/g, (character) => encode(Buffer.from(character, 'latin1')))
+  return encoded === '' ? '/' : encoded
 }
 
 /** Decodes names and values, encodes them strictly, and sorts them by name, then by value. */

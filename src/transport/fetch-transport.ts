@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { NOT_A_RESPONSE, toShowable } from '../errors/index.ts'
 import type { SendOptions, WireRequest } from './node-transport.ts'
 import { ReceivedResponse } from './received-response.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 export type Fetch = typeof globalThis.fetch
 
@@ -71,50 +72,4 @@ function toReadable(body: ReadableStream<Uint8Array> | Readable, signal: AbortSi
   if (signal.aborted) abort()
   signal.addEventListener('abort', abort, { once: true })
   return source
-}
-
-/** Settles like `promise`, or rejects with the signal's reason if the signal aborts first. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort)
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
-}
-
-/** Keys of the global dispatcher of the built-in `fetch`. Each version of undici reads one of them. */
-const DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')] as const
-
-const globals: typeof globalThis & Record<symbol, object | undefined> = globalThis as never
-
-/** The built-in `fetch` sets the dispatchers when it loads. The import of `ReceivedResponse` has loaded it. */
-const initialDispatchers = DISPATCHERS.map((symbol) => globals[symbol])
-
-/** Whether the built-in `fetch` uses its own default agent. */
-function hasPlainDispatcher(): boolean {
-  return DISPATCHERS.every((symbol) => {
-    const dispatcher = globals[symbol]
-    const type = dispatcher?.constructor.name
-    // undici 8 wraps the second dispatcher for older versions, and creates a new wrapper each time it is set.
-    if (dispatcher === undefined || type === 'Dispatcher1Wrapper') return true
-    return type === 'Agent' && initialDispatchers.includes(dispatcher)
-  })
-}
-
-let lastFetch: Fetch | undefined
-let isBuiltIn = false
-
-/**
- * Returns global `fetch` if it has been replaced (by a mock or a tracer), or if it has another dispatcher (a mock or a
- * proxy). Returns undefined for the unchanged `fetch` of Node.js. In doubt, `fetch` counts as replaced.
- */
-export function replacedFetch(): Fetch | undefined {
-  const { fetch } = globalThis
-  if (fetch !== lastFetch) {
-    lastFetch = fetch
-    // Node.js's own function loads Node.js's undici. No documented API detects it.
-    isBuiltIn = String(fetch).includes('internal/deps/undici/undici')
-  }
-  return isBuiltIn && hasPlainDispatcher() ? undefined : fetch
 }

@@ -1,42 +1,12 @@
-import { type Fetch, replacedFetch, sendByFetch } from './fetch-transport.ts'
-import { createNodeTransport, type SendOptions, type WireRequest } from './node-transport.ts'
-import type { ReceivedResponse } from './received-response.ts'
-
-export { type Fetch, unlessAborted } from './fetch-transport.ts'
-export type { RequestTarget, SendOptions, WireRequest } from './node-transport.ts'
-export { type IdleLimit, ReceivedResponse, type SizeLimit, type ToError } from './received-response.ts'
-
-export interface TransportOptions extends SendOptions {
-  /** Sends instead of Node.js's client. Default: global `fetch` if it has been replaced. */
-  readonly fetch?: Fetch | undefined
-  /** Further options for a `fetch`. */
-  readonly init?: RequestInit | undefined
-}
-
-/** All clients of the process share the transport and its connections. */
-const node = createNodeTransport()
-
-/** Members of `init` that only a `fetch` supports. */
-const FETCH_ONLY = ['dispatcher', 'integrity'] as const
-
-/** The `fetch` that sends instead of Node.js's client, if any. */
-function findFetch(fetch: Fetch | undefined, init: RequestInit | undefined): Fetch | undefined {
-  if (fetch !== undefined) return fetch
-  return FETCH_ONLY.some((name) => init?.[name]) ? globalThis.fetch : replacedFetch()
-}
-
-/** Whether Node.js's client sends the request, and not a `fetch`. */
-export function sendsByNode({ fetch, init }: Pick<TransportOptions, 'fetch' | 'init'>): boolean {
-  return findFetch(fetch, init) === undefined
-}
-
-/** Waits, if needed, until the process has noticed closed connections. Called before `send`. */
-export function ready({ fetch, init }: Pick<TransportOptions, 'fetch' | 'init'>): Promise<void> | undefined {
-  return sendsByNode({ fetch, init }) ? node.ready() : undefined
-}
-
-/** Sends a request with Node.js's client, or with a `fetch` where one replaces it. */
-export function send(request: WireRequest, { fetch, init, ...options }: TransportOptions): Promise<ReceivedResponse> {
-  const other = findFetch(fetch, init)
-  return other === undefined ? node.send(request, options) : sendByFetch(other, request, options, init)
-}
+export type { IdleLimit } from './body-streams.ts'
+export type { Fetch } from './fetch-transport.ts'
+export {
+  type RequestAddress,
+  type SendOptions,
+  serverName,
+  type WireRequest,
+  withoutBrackets,
+} from './node-transport.ts'
+export { ReceivedResponse, type SizeLimit, type ToError } from './received-response.ts'
+export { ready, send, sendsByNode, type TransportOptions } from './sender.ts'
+export { unlessAborted } from './unless-aborted.ts'

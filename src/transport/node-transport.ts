@@ -5,20 +5,20 @@ import { isIP, type Socket } from 'node:net'
 // Imported, because fake timers replace the global function.
 import { setImmediate } from 'node:timers'
 import { toShowable } from '../errors/index.ts'
+import type { IdleLimit } from './body-streams.ts'
 import { ACCEPTED_CODINGS, decode } from './content-coding.ts'
 import { createFreezeGuard } from './freeze-guard.ts'
 import { KeepAlive } from './keep-alive.ts'
 import {
   type BodyHold,
-  type IdleLimit,
   ReceivedResponse,
   type ResponseLimits,
   type SizeLimit,
   type ToError,
 } from './received-response.ts'
 
-/** Target of a request, as in its request line. */
-export interface RequestTarget {
+/** URL of a request in the parts that Node.js's client takes. */
+export interface RequestAddress {
   readonly href: string
   /** `https:` or `http:` */
   readonly protocol: string
@@ -28,13 +28,13 @@ export interface RequestTarget {
   /** Sent as the header `Host`. Without its port, it is the TLS server name. */
   readonly host: string
   /** Path and query, sent as they are. */
-  readonly target: string
+  readonly pathAndQuery: string
 }
 
 /** A request as it is sent. */
 export interface WireRequest {
   readonly method: string
-  readonly url: RequestTarget
+  readonly url: RequestAddress
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array<ArrayBuffer> | undefined
@@ -99,7 +99,7 @@ function exchange(
     hostname: withoutBrackets(url.hostname),
     port: url.port,
     servername: serverName(url.host),
-    path: url.target,
+    path: url.pathAndQuery,
     headers: { host: url.host, ...completeHeaders(headers, body) },
     agent,
   })
@@ -150,12 +150,12 @@ function exchange(
 }
 
 /** The TLS server name of a host. An IP address is none (RFC 6066, section 3). */
-function serverName(host: string): string {
+export function serverName(host: string): string {
   const name = withoutBrackets(host.replace(/:\d+$/, ''))
   return isIP(name) === 0 ? name : ''
 }
 
-function withoutBrackets(hostname: string): string {
+export function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
@@ -169,7 +169,7 @@ function completeHeaders(headers: WireRequest['headers'], body: WireRequest['bod
 }
 
 /** Ends an attempt to connect after its timeout. Node.js has no such timeout. */
-function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestTarget): void {
+function limitConnecting(outgoing: ClientRequest, socket: Socket, { protocol, host }: RequestAddress): void {
   if (!socket.connecting) return
   const expire = () => {
     const error = networkError('ETIMEDOUT', `no connection to ${host} within ${CONNECT_TIMEOUT_MS} ms`)
@@ -188,7 +188,7 @@ function networkError(code: string, message: string): NodeJS.ErrnoException {
 function toResponse(
   message: IncomingMessage,
   method: string,
-  url: RequestTarget,
+  url: RequestAddress,
   limits: ResponseLimits,
 ): ReceivedResponse {
   const { rawHeaders, statusMessage = '' } = message

@@ -8,6 +8,7 @@ import {
   setTimeout as setRealTimeout,
 } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { continueFrom, cut, type IdleLimit, limitIdle } from './body-streams.ts'
 
 /** A response without its body. */
 export interface ResponseHead {
@@ -26,13 +27,6 @@ export interface BodyHold {
 
 /** Converts an error of the body's stream to the error that the reader gets. */
 export type ToError = (error: unknown) => unknown
-
-/** The longest time between two chunks of a body. */
-export interface IdleLimit {
-  readonly ms: number
-  /** Called when the time has passed. */
-  readonly expire: () => void
-}
 
 /** Limit in bytes for reading a whole body. */
 export interface SizeLimit {
@@ -69,8 +63,8 @@ export class ReceivedResponse extends NativeResponse implements Response {
   readonly #received: Readable | null
   /** The stream that the body is read from: `#received`, or a stream that reads from it. */
   #source: Readable | null
-  #ahead: NodeJS.Immediate | undefined
-  #unread: NodeJS.Timeout | undefined
+  #readAheadTimer: NodeJS.Immediate | undefined
+  #unreadTimer: NodeJS.Timeout | undefined
   /** True after reading of the body has started. */
   #isReading = false
   /** True after a method has read the whole body: it cannot be read again. */
@@ -92,7 +86,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
     source
       .on('error', () => {})
       .once('close', () => {
-        clearRealTimeout(this.#unread)
+        clearRealTimeout(this.#unreadTimer)
         // Before any reader of the body sees the error.
         this.#end(this.#isReading && source.errored ? toError(source.errored) : undefined)
       })
@@ -104,7 +98,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
    * when `isEnough` returns true.
    */
   async peek(maxBytes: number, ms: number, isEnough: (text: string) => boolean): Promise<string> {
-    if (this.#isStreamed || this.#isReading) return ''
+    if (this.#isTaken || this.#isReading) return ''
     const chunks = this.#startReading()[Symbol.asyncIterator]()
     const head: Buffer[] = []
     const time = new AbortController()
@@ -128,7 +122,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
   /** Cuts the body after `maxBytes` bytes, and puts `mark` in place of the rest. */
   truncate(maxBytes: number, mark: string): void {
-    if (this.#source === null || this.#isStreamed) return
+    if (this.#source === null || this.#isTaken) return
     this.#source = Readable.from(cut(this.#source, maxBytes, mark), { objectMode: false }).on('error', () => {})
   }
 
@@ -167,7 +161,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   get body(): Response['body'] {
-    return this.#streamed.body
+    return this.#nativeResponse.body
   }
 
   get bodyUsed(): boolean {
@@ -176,7 +170,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
   async text(): Promise<string> {
     const whole = await this.#collect()
-    if (whole === undefined) return this.#streamed.text()
+    if (whole === undefined) return this.#nativeResponse.text()
     const text = whole.toString()
     return text.startsWith('\ufeff') ? text.slice(1) : text
   }
@@ -186,7 +180,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array((await this.#collect()) ?? (await this.#streamed.arrayBuffer()))
+    return new Uint8Array((await this.#collect()) ?? (await this.#nativeResponse.arrayBuffer()))
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -202,7 +196,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   }
 
   clone(): ReceivedResponse {
-    const { body } = this.#streamed.clone()
+    const { body } = this.#nativeResponse.clone()
     const head = { ...this.#head, headers: new Headers(this.headers) }
     // Its stream already fails with the errors of the original.
     const limits = { toError: (error: unknown) => error, size: this.#limits.size }
@@ -215,15 +209,15 @@ export class ReceivedResponse extends NativeResponse implements Response {
   /** The whole body in a native `Response`, which can parse it. */
   async #toNative(): Promise<Response> {
     const whole = await this.#collect()
-    return whole === undefined ? this.#streamed : new Response(new Uint8Array(whole), { headers: this.headers })
+    return whole === undefined ? this.#nativeResponse : new Response(new Uint8Array(whole), { headers: this.headers })
   }
 
   /** Whether only the native `Response` can read the body, or no reader can. */
-  get #isStreamed(): boolean {
+  get #isTaken(): boolean {
     return this.#source === null || this.#isCollected || this.#native !== undefined
   }
 
-  get #streamed(): Response {
+  get #nativeResponse(): Response {
     if (this.#native === undefined) {
       this.#native = new Response(this.#toStream(), { headers: this.headers })
       // The body has been read: locks the stream for every further reader.
@@ -262,20 +256,20 @@ export class ReceivedResponse extends NativeResponse implements Response {
   /** Frees the connection of a small body, and lets the process end: the body may never be read. */
   #readAheadSoon(): void {
     // `peek` may end before the first read-ahead has started.
-    clearImmediate(this.#ahead)
-    this.#ahead = setImmediate(() => {
+    clearImmediate(this.#readAheadTimer)
+    this.#readAheadTimer = setImmediate(() => {
       if (this.#isReading || this.#source === null) return
       this.#source = pipeline(this.#source, new PassThrough({ highWaterMark: READ_AHEAD }), () => {})
       this.#limits.hold?.unref()
       if (!this.#received?.closed) {
-        this.#unread = setRealTimeout(() => this.#received?.destroy(), UNREAD_MS).unref()
+        this.#unreadTimer = setRealTimeout(() => this.#received?.destroy(), UNREAD_MS).unref()
       }
     })
   }
 
   #startReading(): Readable {
     this.#isReading = true
-    clearRealTimeout(this.#unread)
+    clearRealTimeout(this.#unreadTimer)
     this.#limits.hold?.ref()
     this.#limits.onRead?.()
     return this.#source as Readable
@@ -338,41 +332,3 @@ export class ReceivedResponse extends NativeResponse implements Response {
  * buffer in memory.
  */
 const MAX_CHUNKS = 1_000
-
-/** Calls `expire` when a stream sends no data for `ms` milliseconds. Time while the reader pauses it does not count. */
-function limitIdle(source: Readable, { ms, expire }: IdleLimit): Readable {
-  const timer = setTimeout(() => {
-    if (source.isPaused()) timer.refresh()
-    else expire()
-  }, ms).unref()
-  const watched = new PassThrough()
-  source.on('data', () => timer.refresh())
-  return pipeline(source, watched, () => clearTimeout(timer))
-}
-
-/** Yields the chunks that were already read, then the rest of the stream. */
-async function* continueFrom(
-  head: readonly Buffer[],
-  next: Promise<IteratorResult<Buffer>> | undefined,
-  chunks: AsyncIterator<Buffer>,
-): AsyncGenerator<Buffer> {
-  try {
-    yield* head
-    for (let result = await (next ?? chunks.next()); !result.done; result = await chunks.next()) yield result.value
-  } finally {
-    await chunks.return?.()
-  }
-}
-
-async function* cut(source: Readable, maxBytes: number, mark: string): AsyncGenerator<Buffer> {
-  let left = maxBytes
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    if (chunk.length > left) {
-      yield chunk.subarray(0, left)
-      yield Buffer.from(mark)
-      return
-    }
-    left -= chunk.length
-    yield chunk
-  }
-}

@@ -52,7 +52,9 @@ describe('a body that is being read when the handler ends', () => {
       reading = rejection(response.json())
     })
     expect(took).toBeLessThan(1_000)
-    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai GET /x (aborted)'])
+    expect(warnings).toEqual([
+      'Calls were still pending when the handler ended: ai GET /x (aborted). Await each call in the handler.',
+    ])
     expect(await reading).toMatchObject({ code: 'ERR_SERVICE_TIMEOUT', deadline: true })
   })
 
@@ -66,7 +68,9 @@ describe('a body that is being read when the handler ends', () => {
       })
     })
     expect(read).toEqual({ a: 1 })
-    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai POST /x (finished)'])
+    expect(warnings).toEqual([
+      'Calls were still pending when the handler ended: ai POST /x (finished). Await each call in the handler.',
+    ])
   })
 
   it('is not waited for if it is not read', async () => {

@@ -82,7 +82,7 @@ describe('when the handler ends,', () => {
       expect(result).toBe('done')
       expect(finished).toEqual([`${method.toUpperCase()} /x`])
       expect(warnings).toEqual([
-        `Calls were still pending when the handler ended: ai ${method.toUpperCase()} /x (finished)`,
+        `Calls were still pending when the handler ended: ai ${method.toUpperCase()} /x (finished). Await each call in the handler.`,
       ])
     },
   )
@@ -100,7 +100,7 @@ describe('when the handler ends,', () => {
     expect(finished).toEqual([])
     expect(aborted.toSorted()).toEqual(['GET /x', 'GET /z', 'HEAD /y', 'OPTIONS /w'])
     expect(warnings).toEqual([
-      'Calls were still pending when the handler ended: ai GET /x (aborted), ai HEAD /y (aborted), ai GET /z (aborted), ai OPTIONS /w (aborted)',
+      'Calls were still pending when the handler ended: ai GET /x (aborted), ai HEAD /y (aborted), ai GET /z (aborted), ai OPTIONS /w (aborted). Await each call in the handler.',
     ])
   })
 
@@ -115,7 +115,9 @@ describe('when the handler ends,', () => {
     expect(took).toBeLessThan(300)
     await wait(5)
     expect(aborted).toEqual(['POST /x'])
-    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai POST /x (aborted)'])
+    expect(warnings).toEqual([
+      'Calls were still pending when the handler ended: ai POST /x (aborted). Await each call in the handler.',
+    ])
   })
 
   it('one that fails meanwhile is named as failed, and logged', async () => {
@@ -123,7 +125,7 @@ describe('when the handler ends,', () => {
     await run(({ ai }) => void ai.post('x'), { fetch: down })
     expect(warnings.toSorted()).toEqual([
       'A call failed and was never awaited: ai: POST /x: ERR_SERVICE_NETWORK',
-      'Calls were still pending when the handler ended: ai POST /x (failed)',
+      'Calls were still pending when the handler ended: ai POST /x (failed). Await each call in the handler.',
     ])
   })
 
@@ -134,7 +136,7 @@ describe('when the handler ends,', () => {
     })
     expect(warnings.toSorted()).toEqual([
       'A call failed and was never awaited: ai: POST /x: ERR_SERVICE_TIMEOUT',
-      'Calls were still pending when the handler ended: ai POST /x (failed)',
+      'Calls were still pending when the handler ended: ai POST /x (failed). Await each call in the handler.',
     ])
   })
 
@@ -143,7 +145,9 @@ describe('when the handler ends,', () => {
       .use(signedServices({ services: { ai: BASE }, credentials: IDENTITY, fetch: slow(60), logger }))
       .handler(async (_, { services }) => void services.ai.post('x'))
     await handler({}, {} as ServicesContext<'ai'>)
-    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai POST /x (finished)'])
+    expect(warnings).toEqual([
+      'Calls were still pending when the handler ended: ai POST /x (finished). Await each call in the handler.',
+    ])
     expect(details).toEqual([{ calls: [{ service: 'ai', method: 'POST', path: '/x', end: 'finished' }] }])
   })
 
@@ -152,7 +156,9 @@ describe('when the handler ends,', () => {
     await run(({ ai }) => void ai.get('x'), { fetch })
     await wait(5)
     expect(fetch).not.toHaveBeenCalled()
-    expect(warnings).toEqual(['Calls were still pending when the handler ended: ai GET /x (aborted)'])
+    expect(warnings).toEqual([
+      'Calls were still pending when the handler ended: ai GET /x (aborted). Await each call in the handler.',
+    ])
   })
 
   it('a number of milliseconds bounds the wait', async () => {
@@ -219,8 +225,8 @@ describe('when the handler ends,', () => {
     const patient = await run(race, { fetch: slow(1200), pendingCalls: 'await' })
     expect(patient.elapsed).toBeGreaterThan(1150)
     expect(warnings).toEqual([
-      'Calls were still pending when the handler ended: ai POST /x (aborted), ai POST /y (aborted)',
-      'Calls were still pending when the handler ended: ai POST /x (finished), ai POST /y (finished)',
+      'Calls were still pending when the handler ended: ai POST /x (aborted), ai POST /y (aborted). Await each call in the handler.',
+      'Calls were still pending when the handler ended: ai POST /x (finished), ai POST /y (finished). Await each call in the handler.',
     ])
   })
 
@@ -239,7 +245,7 @@ describe('when the handler ends,', () => {
     )
     expect(finished).toEqual(['POST /a', 'POST /b'])
     expect(warnings).toEqual([
-      'Calls were still pending when the handler ended: ai POST /a (finished), ai POST /b (finished)',
+      'Calls were still pending when the handler ended: ai POST /a (finished), ai POST /b (finished). Await each call in the handler.',
     ])
     await wait(40)
     expect(await late).toMatchObject({ name: 'ServiceTimeoutError', attempts: 0 })
@@ -319,8 +325,9 @@ describe('when the handler ends,', () => {
 
 describe('the calls of an invocation', () => {
   const createCall = () => ({
-    ...{ service: 'ai', method: 'POST', path: '/x', failure: undefined as unknown, hasListener: false, isCut: false },
-    cut: vi.fn(),
+    ...{ service: 'ai', method: 'POST', path: '/x', failure: undefined as unknown, hasListener: false },
+    abortAtHandlerEnd: vi.fn(),
+    markNamedInWarning: vi.fn(),
     warnUnawaited: vi.fn(),
   })
 

@@ -453,6 +453,36 @@ it('.fetch of an extended client has its headers and timeout', async () => {
   expect(headers?.get('x-t')).toBe('1')
 })
 
+describe('.fetch of an extended client', () => {
+  it('ends at its totalTimeout', async () => {
+    respond = never
+    const extended = createClient().extend({ totalTimeout: 20 })
+    expect(await soon(extended.fetch('x'))).toMatchObject({ name: 'ServiceTimeoutError', timeoutMs: 20 })
+  })
+
+  it.each<[string, (ai: ServiceClient, own: AbortSignal) => Promise<Response>]>([
+    ['alone', (ai) => ai.fetch('x')],
+    ['beside a signal of the call', (ai, signal) => ai.fetch('x', { signal })],
+    ['beside the signal of a Request', (ai, signal) => ai.fetch(new Request(`${BASE}/x`, { signal }))],
+  ])('follows its signal, %s', async (_, send) => {
+    respond = never
+    const controller = new AbortController()
+    const call = send(createClient().extend({ signal: controller.signal }), new AbortController().signal)
+    controller.abort(new Error('shut down'))
+    expect(await soon(call)).toMatchObject({ message: 'shut down' })
+  })
+
+  it("follows the call's signal beside its own", async () => {
+    respond = never
+    const controller = new AbortController()
+    const call = createClient()
+      .extend({ signal: new AbortController().signal })
+      .fetch('x', { signal: controller.signal })
+    controller.abort(new Error('no longer needed'))
+    expect(await soon(call)).toMatchObject({ message: 'no longer needed' })
+  })
+})
+
 it("a call's own header replaces the service's in any spelling, and can take it away", async () => {
   const seen: (string | null)[] = []
   respond = (init) => {

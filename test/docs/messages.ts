@@ -1,4 +1,5 @@
 /** The messages that the documents show, as the package prints them, by the names of their blocks. */
+import { setTimeout } from 'node:timers/promises'
 import middy from '@middy/core'
 import {
   createServices,
@@ -87,6 +88,8 @@ export const messages: Readonly<Record<string, Make>> = {
     const logger = { info() {}, warn() {}, error() {} }
     const run = async (client: ServiceClient) => {
       ended = failure(() => client.get('health'))
+      // Until the request was sent.
+      await setTimeout(100)
     }
     await inHandler(url, 10_000, run, { logger })
     return ended

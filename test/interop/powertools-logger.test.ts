@@ -49,7 +49,8 @@ describe('@aws-lambda-powertools/logger', () => {
       {
         ...common,
         level: 'WARN',
-        message: 'Calls were still pending when the handler ended: ai POST /jobs (finished)',
+        message:
+          'Calls were still pending when the handler ended: ai POST /jobs (finished). Await each call in the handler.',
         calls: [{ service: 'ai', method: 'POST', path: '/jobs', end: 'finished' }],
       },
     ])

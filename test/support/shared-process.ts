@@ -6,7 +6,9 @@ import dns from 'node:dns'
 import http from 'node:http'
 import https from 'node:https'
 import { afterAll, expect } from 'vitest'
-import { replacedFetch } from '../../src/transport/fetch-transport.ts'
+// After the transport, which loads undici.
+import '../../src/transport/index.ts'
+import { replacedFetch } from '../../src/transport/replaced-fetch.ts'
 
 const TIMERS = ['setTimeout', 'clearTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'Date', 'performance']
 

@@ -70,6 +70,6 @@ describe('src', () => {
       expect(source).not.toContain(means)
     }
     // One file checks whether a dispatcher was set.
-    expect(files.filter((file) => read(file).includes("Symbol.for('undici"))).toEqual(['transport/fetch-transport.ts'])
+    expect(files.filter((file) => read(file).includes("Symbol.for('undici"))).toEqual(['transport/replaced-fetch.ts'])
   })
 })

@@ -129,7 +129,7 @@ describe(`@middy/core ${major}, standard mode`, () => {
     expect(await forgotten).toMatchObject({ code: 'ERR_SERVICE_TIMEOUT' })
     expect(seen()).toContain('POST /jobs 200 true')
     expect(console.warn).toHaveBeenCalledExactlyOnceWith(
-      'Calls were still pending when the handler ended: ai GET /jobs/1 (aborted), ai POST /jobs (finished)',
+      'Calls were still pending when the handler ended: ai GET /jobs/1 (aborted), ai POST /jobs (finished). Await each call in the handler.',
       expect.anything(),
     )
   })

@@ -27,7 +27,7 @@ const PRINTED: Readonly<Record<string, readonly [problem: RegExp, advice: RegExp
   'http-api-not-found': [/404 Not Found/, /check method and path/],
   'reset-before-read': [/ECONNRESET|EPIPE/, /ended early/],
   'reset-after-read': [/ECONNRESET/, /ended early/],
-  'half-answer': [/no response: ECONNRESET/, /ended early/],
+  'half-answer': [/incomplete response: ECONNRESET/, /ended early/],
   hang: [/no complete response within \d+ ms/, /Raise --timeout/],
   'hang-in-body': [/no complete response within \d+ ms/, /Raise --timeout/],
   timeout: [/no complete response within \d+ ms/, /Raise --timeout/],

@@ -10,7 +10,7 @@ const send = (target: string) =>
   transport.send(
     {
       method: 'GET',
-      url: { href: origin + target, protocol, hostname, port, host, target },
+      url: { href: origin + target, protocol, hostname, port, host, pathAndQuery: target },
       headers: {},
       body: undefined,
     },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readArguments } from '../../../src/cli/arguments.ts'
-import { UsageError } from '../../../src/cli/context.ts'
 import { HELP } from '../../../src/cli/help.ts'
+import { UsageError } from '../../../src/cli/usage-error.ts'
 
 const call = (...args: string[]) => readArguments(['call', ...args])
 

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
@@ -217,6 +219,24 @@ describe('call', () => {
     const { code, stderr } = await call(gateway, ['ai', 'echo', '-d', '-'], { stdin: [Buffer.alloc(10_485_761)] })
     expect([code, stderr]).toEqual([1, '-d: standard input exceeds the 10485760 bytes that API Gateway accepts\n'])
     expect(gateway.requests).toEqual([])
+  })
+
+  it('sends more than that to another kind of service', async () => {
+    let size = 0
+    const server = createServer(async (request, response) => {
+      for await (const chunk of request) size += chunk.length
+      response.end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY } = IDENTITY
+    const options = ['--signing-name', 's3', '--region', 'eu-west-1', '-d', '-']
+    const { code, stderr } = await runHere(['call', url, 'PUT', 'key', ...options], {
+      stdin: [Buffer.alloc(10_485_761)],
+      env: { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY },
+    })
+    expect([code, stderr, size]).toEqual([0, '', 10_485_761])
   })
 
   it.each(['jobs/7', 'missing', 'binary'])('ends quietly if its output is closed: %s', async (path) => {

@@ -10,7 +10,7 @@ import {
   checkKind,
   checkVariable,
 } from '../../../src/cli/checks.ts'
-import type { Attempt } from '../../../src/cli/signed-call.ts'
+import type { SentRequest } from '../../../src/cli/signed-call.ts'
 import type { ServiceConfig } from '../../../src/config/index.ts'
 import { ServiceAuthError, ServiceRequestError } from '../../../src/errors/index.ts'
 import { IDENTITY } from '../../support/helpers.ts'
@@ -83,7 +83,7 @@ it('no certificate', () => {
 })
 
 describe('the clock', () => {
-  const attempt = (ahead: number, headers: Record<string, string> = {}): Attempt => ({
+  const attempt = (ahead: number, headers: Record<string, string> = {}): SentRequest => ({
     method: 'GET',
     url: 'https://x',
     canonicalRequest: undefined,

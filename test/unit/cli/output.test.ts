@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { UsageError } from '../../../src/cli/context.ts'
 import { ClosedPipeError, openFile, openStream, writeBody } from '../../../src/cli/output.ts'
+import { UsageError } from '../../../src/cli/usage-error.ts'
 import { Collector } from './context.ts'
 
 async function* chunksOf(...chunks: readonly (string | Uint8Array)[]) {

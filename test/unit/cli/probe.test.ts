@@ -60,6 +60,22 @@ describe('a connection', () => {
     expect(secure).toHaveBeenCalledWith({ host: 'x.example', port: 443, timeout: 5, servername: 'y.example' })
   })
 
+  it.each([
+    ['https://x.example:8443', undefined, 'x.example', 'x.example'],
+    ['https://[::1]:8443', undefined, '::1', ''],
+    ['https://[2001:db8::1:8443]:8443', undefined, '2001:db8::1:8443', ''],
+    ['https://127.0.0.1:8443', undefined, '127.0.0.1', ''],
+    ['https://[::1]:8443', 'y.example:443', '::1', 'y.example'],
+    ['https://x.example:8443', '[::1]:443', 'x.example', ''],
+  ])('to %s, for the host %s, has a server name only if that is no address', async (url, host, address, servername) => {
+    const secure = vi.spyOn(tls, 'connect').mockImplementation(() => {
+      throw new Error('not now')
+    })
+    onTestFinished(() => void vi.restoreAllMocks())
+    await expect(connect(baseOf(url), host, false)).rejects.toThrow('not now')
+    expect(secure).toHaveBeenCalledWith({ host: address, port: 8443, servername })
+  })
+
   it('is made over TLS, for the name that is signed for', async () => {
     const port = await listen(createServer({ key: TLS_KEY, cert: TLS_CERTIFICATE }))
     await expect(connect(baseOf(`https://127.0.0.1:${port}`), undefined, 1_000)).rejects.toThrow(

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { UsageError } from '../../../src/cli/context.ts'
-import { contentTypeOf, MAX_DATA, readData } from '../../../src/cli/read-data.ts'
+import { contentTypeOf, readData } from '../../../src/cli/read-data.ts'
+import { UsageError } from '../../../src/cli/usage-error.ts'
 
 const none = Readable.from([])
 
@@ -21,16 +21,20 @@ describe('data', () => {
     expect([...(await readData(`@${file}`, none))]).toEqual([0, 255, 10])
     await expect(readData(`@${folder}`, none)).rejects.toThrow(UsageError)
     await expect(readData(`@${file}.missing`, none)).rejects.toThrow(/^-d: ENOENT/)
-    writeFileSync(file, Buffer.alloc(MAX_DATA + 1))
-    await expect(readData(`@${file}`, none)).rejects.toThrow(/^-d: .* exceeds the 10485760 bytes/)
+    await expect(readData(`@${file}`, none, 2)).rejects.toThrow(/^-d: .* exceeds the 2 bytes/)
   })
 
-  it('is standard input, up to 10 MB', async () => {
-    const half = Buffer.alloc(MAX_DATA / 2, 1)
-    expect(await readData('-', Readable.from([half, half]))).toHaveLength(MAX_DATA)
-    const tooMuch = readData('-', Readable.from([half, half, Buffer.alloc(1)]))
-    await expect(tooMuch).rejects.toThrow('-d: standard input exceeds the 10485760 bytes that API Gateway accepts')
+  it('is standard input, up to the given number of bytes', async () => {
+    const half = Buffer.alloc(500, 1)
+    expect(await readData('-', Readable.from([half, half]), 1_000)).toHaveLength(1_000)
+    const tooMuch = readData('-', Readable.from([half, half, Buffer.alloc(1)]), 1_000)
+    await expect(tooMuch).rejects.toThrow('-d: standard input exceeds the 1000 bytes that API Gateway accepts')
     await expect(tooMuch).rejects.not.toBeInstanceOf(UsageError)
+  })
+
+  it('has no limit without a number', async () => {
+    const half = Buffer.alloc(6_000_000)
+    expect(await readData('-', Readable.from([half, half]))).toHaveLength(12_000_000)
   })
 
   it.each([

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { readArguments } from '../../../src/cli/arguments.ts'
-import { UsageError } from '../../../src/cli/context.ts'
 import { findCredentials, findServices, loadEnvFile, resolveTarget } from '../../../src/cli/target.ts'
+import { UsageError } from '../../../src/cli/usage-error.ts'
 import { ServicesConfigurationError } from '../../../src/errors/index.ts'
 import { IDENTITY, setEnv } from '../../support/helpers.ts'
 
@@ -97,6 +97,17 @@ describe('the environment', () => {
       'ai',
       'b2b',
       'userProfile',
+    ])
+  })
+
+  it('names services whose variable has a digit after an underscore', () => {
+    const env = { USER_2_SERVICE_API_URL: API, A_1_B_SERVICE_API_URL: API, A__B_SERVICE_API_URL: API }
+    const names = findServices({ ...env, USER2_SERVICE_API_URL: API })
+    expect(names).toEqual(['a_1_b', 'user2', 'user_2'])
+    expect(names.map((name) => resolve(name, { ...env, USER2_SERVICE_API_URL: API }).variable)).toEqual([
+      'A_1_B_SERVICE_API_URL',
+      'USER2_SERVICE_API_URL',
+      'USER_2_SERVICE_API_URL',
     ])
   })
 

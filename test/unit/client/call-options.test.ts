@@ -36,7 +36,7 @@ function finish(given: Options, { target = TARGET, remaining, status = 200 }: Su
     },
   }
   const call = new ServiceCall(CONFIG, state, { readTrace: () => undefined, remaining })
-  call.locate(target)
+  call.resolveUrl(target)
   const send = vi.spyOn(call, 'send')
   return { options: finishOptions(call, given, target), call, send, sent }
 }

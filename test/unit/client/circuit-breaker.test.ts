@@ -25,10 +25,10 @@ beforeEach(() => {
 })
 const make = (failureThreshold = 3, resetTimeout = 1000) =>
   new CircuitBreaker({ failureThreshold, resetTimeout }, () => time)
-const run = (breaker: CircuitBreaker, ...outcomes: CircuitOutcome[]) => {
+const run = (breaker: InternalBreaker, ...outcomes: CircuitOutcome[]) => {
   for (const outcome of outcomes) breaker.acquire(CALL)(outcome)
 }
-const openFor = (breaker: CircuitBreaker) => {
+const openFor = (breaker: InternalBreaker) => {
   try {
     breaker.acquire(CALL)
   } catch (error) {

@@ -12,8 +12,8 @@ const prod = base(`${HOST}/prod`)
 
 /** Where an input leads, and the path that its errors name. */
 function resolve(input: unknown, { at = prod, absolute = false } = {}) {
-  const { target, path } = resolveRequestUrl({ base: at } as ServiceConfig, CALL, input, { absolute })
-  return { target, path, href: target instanceof Request ? target.url : target.href }
+  const found = resolveRequestUrl({ base: at } as ServiceConfig, CALL, input, { absolute })
+  return { ...found, href: found.input instanceof Request ? found.input.url : found.input.href }
 }
 
 function refusal(run: () => unknown): ServiceRequestError {
@@ -96,15 +96,15 @@ describe('a URL or Request', () => {
     const url = new URL(`${HOST}/prod/x?a=1`)
     const request = new Request(url)
     expect(resolve(url)).toMatchObject({ href: url.href, path: '/x' })
-    expect(resolve(request)).toMatchObject({ target: request, path: '/x' })
-    expect(resolve(request).target).toBe(request)
+    expect(resolve(request)).toMatchObject({ input: request, path: '/x' })
+    expect(resolve(request).input).toBe(request)
   })
 
   it('is copied, so that it cannot change after the check', () => {
     const url = new URL(`${HOST}/prod/x`)
-    const { target } = resolve(url)
+    const { input } = resolve(url)
     url.pathname = '/admin'
-    expect((target as URL).href).toBe(`${HOST}/prod/x`)
+    expect((input as URL).href).toBe(`${HOST}/prod/x`)
   })
 
   it.each([undefined, null, 5, { href: `${HOST}/prod/x` }])('is all that is taken beside a text: not %o', (input) => {
@@ -113,7 +113,7 @@ describe('a URL or Request', () => {
 })
 
 it('a service without a URL is named with the variable that is not set', () => {
-  const config = { missing: 'AI_URL: API Gateway URL not set' } as ServiceConfig
+  const config = { urlMissing: 'AI_URL: API Gateway URL not set' } as ServiceConfig
   const error = refusal(() => resolveRequestUrl(config, CALL, 'jobs?a=1'))
   expect(error.message).toBe('ai: GET /jobs: AI_URL: API Gateway URL not set')
   expect(error.cause).toBeInstanceOf(ServicesConfigurationError)
@@ -205,7 +205,7 @@ describe('a path of separators, dots and names, encoded at random', () => {
       fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {
         let target: URL
         try {
-          target = resolve(pieces.join('')).target as URL
+          target = resolve(pieces.join('')).input as URL
         } catch (error) {
           expect(error).toBeInstanceOf(ServiceRequestError)
           return

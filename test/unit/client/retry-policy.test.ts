@@ -15,11 +15,11 @@ const timeout = (deadline = false) => new ServiceTimeoutError(CALL, 'x', { timeo
 
 let random: number
 let remaining: number
-let patience: number
+let maxAskedDelayMs: number
 beforeEach(() => {
   random = 1
   remaining = Number.POSITIVE_INFINITY
-  patience = Number.POSITIVE_INFINITY
+  maxAskedDelayMs = Number.POSITIVE_INFINITY
 })
 
 /** What the rules say to a retry, and how long to wait for it. */
@@ -38,12 +38,12 @@ async function ask(
     return true
   }
   const rules = narrowRetry(wanted, {
-    budget,
-    refusals: () => findKind(signingName),
+    retryBudget: budget,
+    rejections: () => findKind(signingName),
     wait,
     random: () => random,
     remaining: () => remaining,
-    patience,
+    maxAskedDelayMs,
     lastAttempt: () => last,
   })
   const error =
@@ -98,7 +98,7 @@ describe('a delay', () => {
     [
       'what a call without a deadline has patience for',
       () => {
-        patience = 6999
+        maxAskedDelayMs = 6999
       },
       {},
     ],
@@ -109,7 +109,7 @@ describe('a delay', () => {
   })
 
   it('of our own may be longer than the patience for others, not than the time that is left', async () => {
-    patience = 10
+    maxAskedDelayMs = 10
     expect((await ask({}, status(503))).delay).toBe(300)
     remaining = 300
     expect((await ask({}, status(503))).isAllowed).toBe(false)
@@ -210,12 +210,12 @@ describe('a retry is allowed', () => {
     const rules = narrowRetry(
       {},
       {
-        budget: createRetryBudget(),
-        refusals: () => findKind('execute-api'),
+        retryBudget: createRetryBudget(),
+        rejections: () => findKind('execute-api'),
         wait: async () => true,
         random: () => 0,
         remaining: () => 1,
-        patience: 1,
+        maxAskedDelayMs: 1,
         lastAttempt: () => undefined,
       },
     )

@@ -30,10 +30,10 @@ const hang: SendSigned = (_, __, { signal }) =>
 function create({ sendSigned = respond, ...invocation }: Partial<Invocation & ServiceState> = {}) {
   const state = { sendSigned, retryBudget: createRetryBudget(), breaker: undefined, report: createReporter() }
   const call = new ServiceCall(CONFIG, state, { readTrace: () => undefined, ...invocation })
-  call.locate(URL_)
+  call.resolveUrl(URL_)
   const run = (bounds: CallBounds = {}) =>
     call.run(async () => {
-      call.bound(bounds)
+      call.startBounds(bounds)
       return call.send(readRequest(URL_))
     })
   return { call, run }
@@ -77,7 +77,7 @@ describe("the invocation's deadline", () => {
     [0, undefined],
   ])('takes %d timers where %s ms are left: some are longer than a timer can be', (timers, ms) => {
     const { call } = create({ remaining: ms === undefined ? undefined : () => ms })
-    call.bound({})
+    call.startBounds({})
     expect(vi.getTimerCount()).toBe(timers)
     expect(call.signal.aborted).toBe(false)
   })
@@ -112,7 +112,7 @@ describe('the bounds of a call', () => {
     const sendSigned = vi.fn(respond)
     const { call } = create({ sendSigned })
     const ended = call.run(async () => {
-      call.bound({ totalTimeout: 5 })
+      call.startBounds({ totalTimeout: 5 })
       // The caller keeps the event loop busy.
       while (call.durationMs < 10) performance.now()
       return call.send(readRequest(URL_))

@@ -427,6 +427,10 @@ describe('.fetch', () => {
     expectSigned()
   })
 
+  it('takes null as no options, like global fetch', async () => {
+    expect((await createClient().fetch('x', null as never)).status).toBe(200)
+  })
+
   it('resolves for every status and retries nothing', async () => {
     respond = () => answer('{"message":"busy"}', { status: 503 })
     const response = await createClient().fetch('x', { method: 'PUT', body: 'b' })

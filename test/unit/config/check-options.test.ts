@@ -114,6 +114,13 @@ describe('options', () => {
     ['headers.a b: is not a valid header', { headers: { 'a b': 'x' } }],
     ['headers: must be an object of header values; got null', { headers: null }],
     ['headers.Host: must not be set: signing sets it', { headers: { Host: 'x' } }],
+    ...['Expect', 'keep-alive', 'TE', 'trailer', 'transfer-encoding', 'upgrade'].map(
+      (name) =>
+        [`headers.${name}: must not be set: it controls the connection`, { headers: { [name]: 'x' } }] as [
+          string,
+          object,
+        ],
+    ),
     ['onCall: must be a function; got an object', { onCall: {} }],
     ['logger: must have the function error', { logger: { info() {}, warn() {} } }],
     ['logger: must have the functions info, error', { logger: { info: 'x', warn() {}, error: 5 } }],

@@ -290,7 +290,8 @@ describe('no response', () => {
     onTestFinished(() => new Promise((resolve) => server.close(() => resolve())))
     const url = `http://127.0.0.1:${(server.address() as { port: number }).port}`
     const { cut } = createServices({ services: { cut: url }, region: 'eu-central-1', credentials: IDENTITY })
-    const expected = { name: 'ServiceNetworkError', service: 'cut', path: '/x', networkCode: 'ECONNRESET' }
+    const message = 'cut: GET /x: incomplete response: ECONNRESET, aborted'
+    const expected = { name: 'ServiceNetworkError', service: 'cut', path: '/x', networkCode: 'ECONNRESET', message }
     expect(await rejection(cut.get('x').json())).toMatchObject(expected)
     expect(await rejection((await cut.get('x')).text())).toMatchObject(expected)
     expect(await rejection((await cut.fetch('x')).arrayBuffer())).toMatchObject(expected)
@@ -444,7 +445,7 @@ const FAILING = {
   secrets: new Set<string>(),
   timeout: 1,
   scope: { region: 'eu-central-1', signingName: 'execute-api' },
-  refusals: findKind('execute-api'),
+  rejections: findKind('execute-api'),
   tried: new Set<never>(),
 }
 
@@ -463,6 +464,12 @@ it("a call that its handler's end has cut had no time left", () => {
     timeoutMs: 0,
     deadline: true,
   })
+})
+
+it('a call that was not sent when the handler ended says so', () => {
+  expect(handlerEndedError({ ...FAILING, attempts: 0 }).message).toBe(
+    'ai: GET /x: not sent because the handler has ended',
+  )
 })
 
 describe('retries', () => {

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createServiceFactory } from '../../../src/client/create-services.ts'
 import type { SignedServicesOptions } from '../../../src/config/options.ts'
-import { HandlerInvocation, type InvocationContext } from '../../../src/middleware/invocation.ts'
+import { createInvocation, type InvocationContext } from '../../../src/middleware/invocation.ts'
 
 const begin = (context: InvocationContext, options: SignedServicesOptions = {}) =>
-  new HandlerInvocation(context, createServiceFactory({ services: [], ...options }))
+  createInvocation(context, createServiceFactory({ services: [], ...options }))
 
 describe('the time that an invocation has left', () => {
   it("is the context's remaining time less the margin, at each moment", () => {

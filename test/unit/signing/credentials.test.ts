@@ -221,6 +221,20 @@ describe("the AWS SDK's provider chain", () => {
     expect(await run({ AWS_ACCESS_KEY_ID: 'half' })).toEqual({ identity: 'CredentialsProviderError', chain: true })
   })
 
+  it('says so if a bundle does not contain it', async () => {
+    vi.doMock('@aws-sdk/credential-provider-node', () => {
+      throw new Error('Cannot find package')
+    })
+    onTestFinished(() => {
+      vi.doUnmock('@aws-sdk/credential-provider-node')
+    })
+    const error = await rejection(Promise.resolve(createCredentialSource(undefined, {}).get()))
+    expect(error).toMatchObject({
+      message: 'AWS_ACCESS_KEY_ID is not set, and @aws-sdk/credential-provider-node cannot be loaded',
+      cause: expect.any(Error),
+    })
+  })
+
   it('is found where a bundle gives its exports as members of `default` only', async () => {
     const defaultProvider = () => async () => IDENTITY
     // `undefined`, because vitest refuses to read an export that a mock does not name.

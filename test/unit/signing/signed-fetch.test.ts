@@ -33,6 +33,12 @@ describe('credentials of the environment', () => {
 })
 
 describe('createSignedFetch', () => {
+  it('takes null for no options, as fetch does', async () => {
+    const { sent, fetch } = record()
+    await fetch(URL_, null as never)
+    expect(sent).toHaveLength(1)
+  })
+
   it('signs host, content type and x-amz headers, and nothing else', async () => {
     const { sent, fetch } = record()
     const headers = {

@@ -1,6 +1,9 @@
 import { createHash, createHmac } from 'node:crypto'
+import { SignatureV4 } from '@smithy/signature-v4'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { createSignedFetch } from '../../../src/index.ts'
+import { Sha256 } from '../../../src/signing/signing-key.ts'
 import { verifySignature } from '../../../src/testing/index.ts'
 import { IDENTITY } from '../../support/helpers.ts'
 
@@ -222,4 +225,97 @@ describe('verifySignature', () => {
     expect(sign(`${head}\nUNSIGNED-PAYLOAD`, names, sent, service).verified).toBe(isTaken)
     expect(sign(`${head}\n${ABC}`, names, sent, service).verified).toBe(!isTaken)
   })
+})
+
+describe.each([
+  ['s3', true],
+  ['s3-object-lambda', true],
+  ['s3-outposts', true],
+  ['s3express', true],
+  ['execute-api', false],
+  ['lambda', false],
+])('verifySignature of %s', (service, isS3) => {
+  const host = 'bucket.example'
+  const verify = (target: string, headers: Record<string, string>) =>
+    verifySignature(
+      { method: 'GET', target, rawHeaders: Object.entries({ host, ...headers }).flat(), body: Buffer.alloc(0) },
+      { credentials: [IDENTITY], region: REGION, service },
+    )
+
+  /** What `createSignedFetch` sends: the path on the wire, and its verdict. */
+  async function fromSignedFetch(path: string) {
+    let sent = { target: '', headers: {} }
+    const signedFetch = createSignedFetch({
+      credentials: IDENTITY,
+      region: REGION,
+      service,
+      fetch: async (url, init) => {
+        sent = {
+          target: String(url).slice(`https://${host}`.length),
+          headers: Object.fromEntries(new Headers(init?.headers)),
+        }
+        return new Response()
+      },
+    })
+    await signedFetch(`https://${host}${path}`)
+    return { target: sent.target, verdict: verify(sent.target, sent.headers) }
+  }
+
+  /** The verdict on the AWS SDK's signature. */
+  async function fromSdk(path: string) {
+    const signer = new SignatureV4({
+      credentials: IDENTITY,
+      region: REGION,
+      service,
+      sha256: Sha256,
+      uriEscapePath: !isS3,
+    })
+    const request = { method: 'GET', protocol: 'https:', hostname: host, path, headers: { host } }
+    return verify(path, (await signer.sign(request)).headers)
+  }
+
+  it.each([
+    ['/', '/', '/'],
+    ['/a/b.txt', '/a/b.txt', '/a/b.txt'],
+    ['/a//b/', '/a//b/', '/a/b/'],
+    ['///a', '///a', '/a'],
+    ['/a%20b', '/a%20b', '/a%2520b'],
+    ['/a%2Fb', '/a%2Fb', '/a%252Fb'],
+    ['/a%2fb', '/a%2fb', '/a%252fb'],
+    ['/a%252Fb', '/a%252Fb', '/a%25252Fb'],
+    ['/%C3%BC', '/%C3%BC', '/%25C3%25BC'],
+    ['/.a/~b_-', '/.a/~b_-', '/.a/~b_-'],
+  ])('accepts a signature for the path %s', async (path, once, twice) => {
+    const canonical = isS3 ? once : twice
+    const { target, verdict } = await fromSignedFetch(path)
+    expect(verdict).toMatchObject({ verified: true })
+    expect(verdict.canonicalRequest?.split('\n')[1]).toBe(canonical)
+    const bySdk = await fromSdk(target)
+    expect(bySdk).toMatchObject({ verified: true })
+    expect(bySdk.canonicalRequest?.split('\n')[1]).toBe(canonical)
+  })
+
+  it.each([
+    ["/it's (1)!*", '/it%27s%20%281%29%21%2A', '/it%2527s%2520%25281%2529%2521%252A'],
+    ['/a+b@c:d=e&f', '/a%2Bb%40c%3Ad%3De%26f', '/a%252Bb%2540c%253Ad%253De%2526f'],
+  ])('accepts a signature for the path %s, which is encoded before it is sent', async (path, once, twice) => {
+    const { target, verdict } = await fromSignedFetch(path)
+    expect(target).toBe(once)
+    expect(verdict).toMatchObject({ verified: true })
+    expect(verdict.canonicalRequest?.split('\n')[1]).toBe(isS3 ? once : twice)
+  })
+})
+
+it.each([
+  ['', '/'],
+  ["/a!'()*b", '/a%21%27%28%29%2Ab'],
+  ['/a/../b/./c', '/a/../b/./c'],
+])('verifySignature reads the path %j of S3 as %s', (target, expected) => {
+  const authorization = `AWS4-HMAC-SHA256 Credential=${IDENTITY.accessKeyId}/20261122/${REGION}/s3/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token, Signature=0`
+  const headers = ['host', 'h', 'x-amz-date', DATE, 'x-amz-security-token', IDENTITY.sessionToken ?? '']
+  const verdict = verifySignature(
+    { method: 'GET', target, rawHeaders: [...headers, 'authorization', authorization], body: Buffer.alloc(0) },
+    { credentials: [IDENTITY], region: REGION, service: 's3', now: Date.parse('2026-11-22T01:02:03Z') },
+  )
+  expect(verdict.canonicalRequest?.split('\n')[1]).toBe(expected)
 })

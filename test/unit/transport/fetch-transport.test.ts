@@ -2,8 +2,9 @@ import { getEventListeners } from 'node:events'
 import { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { type Fetch, replacedFetch, sendByFetch, unlessAborted } from '../../../src/transport/fetch-transport.ts'
-import { ready, send } from '../../../src/transport/index.ts'
+import { type Fetch, sendByFetch } from '../../../src/transport/fetch-transport.ts'
+import { ready, send, unlessAborted } from '../../../src/transport/index.ts'
+import { replacedFetch } from '../../../src/transport/replaced-fetch.ts'
 import { answer, rejection } from '../../support/helpers.ts'
 import { type CallOptions, startService, toTarget, turn, useAbort } from './loopback.ts'
 
@@ -304,7 +305,7 @@ function setDispatchers(first: unknown, second: unknown): void {
 async function importFresh(first: unknown, second: unknown) {
   setDispatchers(first, second)
   vi.resetModules()
-  return import('../../../src/transport/fetch-transport.ts')
+  return import('../../../src/transport/replaced-fetch.ts')
 }
 
 describe('global fetch sends', () => {

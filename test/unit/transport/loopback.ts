@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import https, { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { onTestFinished, vi } from 'vitest'
-import type { ReceivedResponse, RequestTarget } from '../../../src/transport/index.ts'
+import type { ReceivedResponse, RequestAddress } from '../../../src/transport/index.ts'
 import { createNodeTransport, type NodeTransport } from '../../../src/transport/node-transport.ts'
 import { TLS_CERTIFICATE, TLS_KEY } from '../../support/tls-certificate.ts'
 
@@ -104,9 +104,9 @@ export function trustServices(): void {
   onTestFinished(() => spy.mockRestore())
 }
 
-export function toTarget(url: string): RequestTarget {
+export function toTarget(url: string): RequestAddress {
   const { href, protocol, hostname, port, host } = new URL(url)
-  return { href, protocol, hostname, port, host, target: url.replace(/^\w+:\/\/[^/]*/, '') || '/' }
+  return { href, protocol, hostname, port, host, pathAndQuery: url.replace(/^\w+:\/\/[^/]*/, '') || '/' }
 }
 
 export interface CallOptions {

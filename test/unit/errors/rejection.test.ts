@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { hintFor, type RejectedCall } from '../../../src/errors/hint.ts'
-import { classifyRefusal } from '../../../src/errors/refusal.ts'
+import { classifyRejection } from '../../../src/errors/rejection.ts'
 import { createServices, ServiceAuthError } from '../../../src/index.ts'
 import { findKind } from '../../../src/signing/service-table.ts'
 import { IDENTITY, rejection, useGateway } from '../../support/helpers.ts'
@@ -12,12 +12,12 @@ const CALL: RejectedCall = {
   path: '/publish/blog',
   url: 'https://h.example/prod',
   scope: { region: 'eu-central-1', signingName: 'execute-api' },
-  refusals: API,
+  rejections: API,
   secrets: new Set(),
   tried: new Set(),
 }
 
-describe('classifyRefusal', () => {
+describe('classifyRejection', () => {
   it.each([
     [403, 'MissingAuthenticationTokenException', 'Missing Authentication Token', 'missing-token'],
     [403, 'IncompleteSignatureException', 'not a valid key=value pair', 'signature-mismatch'],
@@ -82,7 +82,7 @@ describe('classifyRefusal', () => {
     [500, 'InternalServerErrorException', 'Internal server error', undefined],
     [200, undefined, '', undefined],
   ] as const)('%d %s, %j: %s', (status, type, message, expected) => {
-    expect(classifyRefusal(status, { type, message }, API)).toBe(expected)
+    expect(classifyRejection(status, { type, message }, API)).toBe(expected)
   })
 })
 
@@ -116,7 +116,7 @@ describe('a hint', () => {
   })
 
   it('guesses no permission for a service that is not known here', () => {
-    const other = { ...CALL, refusals: findKind('es') }
+    const other = { ...CALL, rejections: findKind('es') }
     expect(hintFor('access-denied', other, '')).toBe("Allow the call in the policy of the function's role.")
     expect(hintFor('access-denied', other, 'User: x is not authorized to perform: es:ESHttpGet')).toBe(
       'Add this statement to the policy of x: {"Effect":"Allow","Action":"es:ESHttpGet","Resource":"arn:aws:es:*:*:*"}',

@@ -1,10 +1,10 @@
 import type { AuthReason } from './service-errors.ts'
 
 /** Why a gateway rejected a request: its authorization, or its rate. */
-export type Refusal = AuthReason | 'throttled' | 'quota'
+export type Rejection = AuthReason | 'throttled' | 'quota'
 
 /** How one kind of AWS service rejects requests. */
-export interface RefusalRules {
+export interface RejectionRules {
   /** IAM actions that the caller needs. */
   readonly actions: readonly string[]
   /** Whether a rejection is described in `errors[]` of the body, as in GraphQL. */
@@ -19,12 +19,12 @@ export interface PeekableResponse extends Response {
 }
 
 /** Error type and message of a rejection. */
-interface RefusalText {
+interface RejectionText {
   readonly type: string | undefined
   readonly message: string
 }
 
-const BY_TYPE: ReadonlyMap<string | undefined, Refusal> = new Map([
+const BY_TYPE: ReadonlyMap<string | undefined, Rejection> = new Map([
   ['MissingAuthenticationTokenException', 'missing-token'],
   ['IncompleteSignatureException', 'signature-mismatch'],
   ['InvalidSignatureException', 'signature-mismatch'],
@@ -37,7 +37,7 @@ const BY_TYPE: ReadonlyMap<string | undefined, Refusal> = new Map([
 ])
 
 /** Rejections that the message identifies better than the type: `AccessDeniedException` may mean a wrong token. */
-const BY_MESSAGE: readonly (readonly [pattern: RegExp, refusal: Refusal])[] = [
+const BY_MESSAGE: readonly (readonly [pattern: RegExp, rejection: Rejection])[] = [
   [/^Signature expired/, 'signature-expired'],
   [/^Signature not yet current/, 'signature-not-yet-current'],
   [/^Credential should be scoped to /, 'wrong-scope'],
@@ -49,13 +49,13 @@ const BY_MESSAGE: readonly (readonly [pattern: RegExp, refusal: Refusal])[] = [
 ]
 
 /** Types with several meanings. The message decides between them. */
-const AMBIGUOUS: ReadonlyMap<string | undefined, readonly Refusal[]> = new Map([
+const AMBIGUOUS: ReadonlyMap<string | undefined, readonly Rejection[]> = new Map([
   ['InvalidSignatureException', ['signature-expired', 'signature-not-yet-current', 'wrong-scope']],
   ['AccessDeniedException', ['expired-token', 'invalid-token']],
 ])
 
 /** Rejections that a second attempt can fix, with new credentials or a corrected time. */
-const HEALABLE: ReadonlyMap<Refusal | undefined, 'token' | 'time'> = new Map([
+const HEALABLE: ReadonlyMap<Rejection | undefined, 'token' | 'time'> = new Map([
   ['expired-token', 'token'],
   ['invalid-token', 'token'],
   ['signature-expired', 'time'],
@@ -63,12 +63,12 @@ const HEALABLE: ReadonlyMap<Refusal | undefined, 'token' | 'time'> = new Map([
 ])
 
 /** The error type of API Gateway, without the namespace that may follow a colon. */
-export function readErrorType(headers: Headers): string | undefined {
+function readErrorType(headers: Headers): string | undefined {
   return headers.get('x-amzn-errortype')?.split(':')[0] || undefined
 }
 
 /** Type and message of a rejection. In GraphQL, the first of the errors has both. */
-export function readRefusalText(headers: Headers, data: unknown, rules: RefusalRules): RefusalText {
+export function readRejectionText(headers: Headers, data: unknown, rules: RejectionRules): RejectionText {
   const { errors } = Object(data) as { errors?: unknown }
   const first = Object(rules.hasErrorList && Array.isArray(errors) ? errors[0] : data) as { errorType?: unknown }
   const ofBody = rules.hasErrorList && typeof first.errorType === 'string' ? first.errorType : undefined
@@ -88,11 +88,11 @@ function readMessage(data: unknown): string {
  * and customised gateway responses may omit the type or change the status. A 401 or 403 without any sign of a gateway
  * comes from the service itself.
  */
-export function classifyRefusal(
+export function classifyRejection(
   status: number,
-  { type, message }: RefusalText,
-  rules: RefusalRules,
-): Refusal | undefined {
+  { type, message }: RejectionText,
+  rules: RejectionRules,
+): Rejection | undefined {
   if (type === 'LimitExceededException') return rules.limitExceeded
   const byType = BY_TYPE.get(type)
   const candidates = AMBIGUOUS.get(type)
@@ -100,7 +100,7 @@ export function classifyRefusal(
   const isDenied = status === 401 || status === 403
   if (byType !== undefined || isDenied || (rules.hasErrorList === true && status >= 400)) {
     const byMessage = BY_MESSAGE.find(
-      ([pattern, refusal]) => (candidates?.includes(refusal) ?? true) && pattern.test(message),
+      ([pattern, rejection]) => (candidates?.includes(rejection) ?? true) && pattern.test(message),
     )
     if (byMessage !== undefined) return byMessage[1]
   }
@@ -110,8 +110,14 @@ export function classifyRefusal(
 }
 
 /** Whether a response says that a usage plan's quota is used up. */
-export function isQuotaExhausted(headers: Headers, rules: RefusalRules): boolean {
+export function isQuotaExhausted(headers: Headers, rules: RejectionRules): boolean {
   return rules.limitExceeded === 'quota' && readErrorType(headers) === 'LimitExceededException'
+}
+
+/** Whether the gateway throttled the request: it does so before any code runs. */
+export function isGatewayThrottling({ status, headers }: Response): boolean {
+  const type = readErrorType(headers)
+  return type === 'TooManyRequestsException' || (status === 429 && type === 'LimitExceededException')
 }
 
 /**
@@ -120,14 +126,14 @@ export function isQuotaExhausted(headers: Headers, rules: RefusalRules): boolean
  */
 export async function readHealable(
   response: PeekableResponse,
-  rules: RefusalRules,
+  rules: RejectionRules,
 ): Promise<'token' | 'time' | undefined> {
   const type = readErrorType(response.headers)
   const isAsked = AMBIGUOUS.has(type) || (rules.hasErrorList === true && response.status >= 400)
   if (type === undefined && !isAsked) return undefined
   const data: unknown = isAsked ? await peek(response) : undefined
-  const refusal = classifyRefusal(response.status, readRefusalText(response.headers, data, rules), rules)
-  return HEALABLE.get(refusal)
+  const rejection = classifyRejection(response.status, readRejectionText(response.headers, data, rules), rules)
+  return HEALABLE.get(rejection)
 }
 
 /** Limits for reading a rejection: the gateway sends a few kilobytes in one piece. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
 import { finished, Readable } from 'node:stream'
+import { findKind } from '../signing/index.ts'
 import { Reply } from './reply.ts'
 import { isStreamBody, type StreamBody } from './stream-body.ts'
 
 /** A response as it is sent. */
-export interface GatewayAnswer {
+export interface GatewayResponse {
   readonly status: number
   readonly payload: string | Uint8Array | ReadableStream<Uint8Array>
   readonly headers: Readonly<Record<string, string>>
@@ -14,7 +15,7 @@ export interface GatewayAnswer {
 }
 
 /** API Gateway's limit of a request's body, in bytes. */
-export const MAX_BODY = 10_485_760
+export const MAX_BODY = findKind('execute-api').maxBodySize as number
 
 /**
  * Encodes a reply.
@@ -23,8 +24,8 @@ export const MAX_BODY = 10_485_760
  */
 export function encodeReply(
   { status, body, headers }: Reply,
-  open: (body: StreamBody) => ReadableStream<Uint8Array> = refuseStream,
-): GatewayAnswer {
+  open: (body: StreamBody) => ReadableStream<Uint8Array> = rejectStream,
+): GatewayResponse {
   if (!isStatus(status)) throw new TypeError(`a status must be a whole number from 200 to 999, not ${String(status)}`)
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name)
@@ -43,7 +44,7 @@ export function encodeReply(
   return { status, payload, headers: { ...ownHeaders, ...headers } }
 }
 
-function refuseStream(): never {
+function rejectStream(): never {
   throw new TypeError('a stream can be read only once: create it in a function of the route')
 }
 
@@ -76,28 +77,28 @@ function toJson(body: unknown): string {
 }
 
 /** A rejection by the gateway itself. */
-export function refusal(errorType: string, message: string, status = 403): GatewayAnswer {
+export function rejection(errorType: string, message: string, status = 403): GatewayResponse {
   return encodeReply(new Reply(status, { message }, { 'x-amzn-ErrorType': errorType }))
 }
 
 /** The response to an unsigned request, and to an unknown route. */
-export function missingToken(): GatewayAnswer {
-  return refusal('MissingAuthenticationTokenException', 'Missing Authentication Token')
+export function missingToken(): GatewayResponse {
+  return rejection('MissingAuthenticationTokenException', 'Missing Authentication Token')
 }
 
 /** The response to a body over the limit. API Gateway sends it as plain text. */
-export function tooLarge(): GatewayAnswer {
+export function tooLarge(): GatewayResponse {
   return encodeReply(new Reply(413, `HTTP content length exceeded ${MAX_BODY} bytes.`, {}))
 }
 
 /** A failure behind the gateway. API Gateway writes these bodies with a space after the colon. */
-export function serverError(status: number, message = 'Internal server error'): GatewayAnswer {
+export function serverError(status: number, message = 'Internal server error'): GatewayResponse {
   const headers = { 'content-type': 'application/json', 'x-amzn-ErrorType': 'InternalServerErrorException' }
   return encodeReply(new Reply(status, `{"message": ${JSON.stringify(message)}}`, headers))
 }
 
 /** Sends a response, a stream chunk by chunk. If the stream fails, the connection breaks. */
-export function send(response: ServerResponse, answer: GatewayAnswer, now: number): void {
+export function send(response: ServerResponse, answer: GatewayResponse, now: number): void {
   const { status, payload } = answer
   writeHead(response, answer, now)
   if (!(payload instanceof ReadableStream)) {
@@ -116,21 +117,21 @@ export function send(response: ServerResponse, answer: GatewayAnswer, now: numbe
 }
 
 /** Sends the head and half of the body, then calls `sent`. */
-export function sendHalf(response: ServerResponse, answer: GatewayAnswer, now: number, sent: () => void): void {
+export function sendHalf(response: ServerResponse, answer: GatewayResponse, now: number, sent: () => void): void {
   writeHead(response, answer, now)
   // Needed for HEAD: without a body, `write` does not send the head.
   response.flushHeaders()
   response.write(answer.payload, sent)
 }
 
-function writeHead(response: ServerResponse, answer: GatewayAnswer, now: number): void {
+function writeHead(response: ServerResponse, answer: GatewayResponse, now: number): void {
   // One by one, so that a header replaces an earlier one in another case.
   for (const [name, value] of headersOf(answer, now)) response.setHeader(name, value)
   response.writeHead(answer.status)
 }
 
 /** All headers of a response. Those of the gateway come first. */
-export function headersOf({ headers, api }: GatewayAnswer, now: number): [name: string, value: string][] {
+export function headersOf({ headers, api }: GatewayResponse, now: number): [name: string, value: string][] {
   const ids =
     api === 'http'
       ? { 'apigw-requestid': shortId() }
