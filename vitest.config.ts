@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
@@ -14,20 +15,18 @@ export const resolve = {
 }
 
 /** Tests without child processes. They share processes, which load `src` once. */
-const SHARED = 'test/{unit,behaviour,conformance}/**/*.test.ts'
+const FOLDERS = ['unit', 'behaviour', 'conformance']
 
-/** Exceptions: tests that replace or reload a module, load undici, or measure the memory of their process. */
-const EXCEPTIONS = [
-  'test/behaviour/foreign-responses.test.ts',
-  'test/behaviour/hostile/bodies.test.ts',
-  'test/conformance/fuzz.test.ts',
-  'test/unit/errors/missing-hints.test.ts',
-  'test/unit/signing/credentials.test.ts',
-  'test/unit/signing/send-signed.test.ts',
-  'test/unit/transport/fetch-transport.test.ts',
-  'test/unit/transport/received-response.test.ts',
-  'test/unit/transport/unread-response.test.ts',
-]
+/** What keeps a file of them in its own process: it replaces or reloads modules, loads undici, or measures memory. */
+const NOT_SHARED = /\bvi\.(mock|doMock|resetModules)\(| from 'undici'|memoryUsage\(|fuzzAnswers\(/
+
+const files = FOLDERS.flatMap((folder) =>
+  readdirSync(join(import.meta.dirname, 'test', folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => `test/${folder}/${file.replaceAll('\\', '/')}`),
+)
+const isShared = (file: string) => !NOT_SHARED.test(readFileSync(join(import.meta.dirname, file), 'utf8'))
+const { shared = [], isolated = [] } = Object.groupBy(files, (file) => (isShared(file) ? 'shared' : 'isolated'))
 
 const common = {
   // A test that takes longer hangs. On a busy machine, the default of five seconds is too short.
@@ -47,7 +46,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'isolated',
-          include: ['test/{docs,interop,load,platform}/**/*.test.ts', ...EXCEPTIONS],
+          include: ['test/{docs,interop,load,platform}/**/*.test.ts', ...isolated],
           exclude: ['test/interop/jest/project/**'],
         },
       },
@@ -66,8 +65,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'shared',
-          include: [SHARED],
-          exclude: EXCEPTIONS,
+          include: shared,
           isolate: false,
           setupFiles: 'test/support/shared-process.ts',
           // After the others: a process is used for its next file only if that belongs to the same project.
