@@ -69,6 +69,9 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
 const HANDLER = 'publish-blog-post.ts'
 const EVENT = { userId: 'u-1', topic: 'SigV4' }
 
+/** Whether `npm run test:nodes` runs this: types and the synthesized stack are the same on each version of Node.js. */
+const isOtherNode = process.env.NODE_WANTED !== undefined
+
 /** Milliseconds that a program may take, on a busy machine. */
 const TIMEOUT = 120_000
 
@@ -83,13 +86,14 @@ export async function checkExamples(project: Project): Promise<void> {
   const examples = join(folder, 'examples')
   cpSync(join(root, 'examples'), examples, { recursive: true })
   checkCompleteness(examples)
-  checkTypes(folder)
+  if (!isOtherNode) checkTypes(folder)
   await runPrograms(examples)
   console.log(`examples: ${Object.keys(LINES).length} programs run`)
   await start([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--root', join('examples', 'tests')], folder)
   console.log('examples/tests: pass')
   await checkSam(join(examples, 'sam'))
   console.log('examples/sam: the bundles call one another')
+  if (isOtherNode) return
   await checkCdk(project, join(examples, 'cdk'))
   console.log('examples/cdk: the bundled asset calls its services')
 }
