@@ -12,10 +12,13 @@ const given = process.argv.slice(2)
 const versions = given.length > 0 ? given : ['22.23.3', '26.10.0']
 const root = join(import.meta.dirname, '..', '..', '..')
 
-/** Tests whose result can depend on the version. `npm test` alone runs those of pages, options, command and test kit. */
+/** Tests whose result can depend on the version. `npm test` alone runs the others, of pages, options and command for example. */
 const TESTS = [
   ...['client', 'errors', 'middleware', 'signing', 'transport'].map((folder) => `test/unit/${folder}/`),
-  ...['behaviour', 'conformance', 'interop', 'load', 'platform'].map((folder) => `test/${folder}/`),
+  ...['behaviour', 'conformance'].map((folder) => `test/${folder}/`),
+  ...['aws-xray', 'msw', 'nock', 'opentelemetry', 'undici'].map((name) => `test/interop/${name}`),
+  ...['connections', 'freezes', 'node-version'].map((name) => `test/platform/${name}.test.ts`),
+  ...['late-head', 'soak'].map((name) => `test/load/${name}.test.ts`),
   'examples/',
 ]
 
