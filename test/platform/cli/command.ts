@@ -1,5 +1,6 @@
 /** The command in its own process, as a shell runs it. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 export const MAIN: string = join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.ts')
@@ -22,8 +23,8 @@ export interface Options {
 
 /** What a program needs of this process's environment, which may hold variables of services. */
 export function bareEnv(): NodeJS.ProcessEnv {
-  const { PATH, NODE_COMPILE_CACHE } = process.env
-  return { PATH, NODE_COMPILE_CACHE }
+  // The cache more than halves the CPU time in which a command loads its modules.
+  return { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(tmpdir(), 'middy-signed-services-compile-cache') }
 }
 
 export function start(
