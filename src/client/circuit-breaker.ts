@@ -16,11 +16,7 @@ export type CircuitOutcome = 'success' | 'failure' | 'neutral'
 /** Permission for one call. The caller reports the outcome of the call with it, once. */
 export type Permit = (outcome: CircuitOutcome) => void
 
-/**
- * Stops calls to a failing service. A closed circuit lets all calls pass. After `failureThreshold` consecutive
- * failures, it opens and lets none pass. After `resetTimeout`, it is half-open, and one call at a time may probe the
- * service.
- */
+/** The states of a circuit. `CircuitBreaker` of the plain functions describes them. The options have been checked. */
 export class CircuitBreaker {
   readonly #failureThreshold: number
   readonly #resetTimeout: number

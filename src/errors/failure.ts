@@ -47,7 +47,7 @@ export async function prepareFailure(thrown: unknown): Promise<void> {
   }
 }
 
-/** The error of a failed attempt. `thrown` comes from the transport; `hasBegun` if the head of the response had arrived. */
+/** The error of a failed attempt. `thrown` comes from the transport. `hasBegun`: the head of the response had arrived. */
 export function attemptFailure(thrown: unknown, call: FailingCall, hasBegun: boolean): unknown {
   const error = toShowable(thrown)
   if (error instanceof ServiceError) return error
