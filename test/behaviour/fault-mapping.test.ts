@@ -18,7 +18,7 @@ const METHODS = [...IDEMPOTENT, ...UNSAFE] as const
 type Method = (typeof METHODS)[number]
 
 /** For what hangs, long enough for a request to arrive on a busy machine. Everything else has time. */
-const TIMEOUT = 1_000
+const TIMEOUT = 500
 const RETRY = { delay: () => 0 }
 
 interface Row {
