@@ -1,3 +1,5 @@
+import type { FaultName } from '../../../src/testing/faults.ts'
+
 /** What a process reports about itself. */
 export interface Report {
   readonly invocations: number
@@ -12,8 +14,8 @@ export interface Report {
   readonly unexpected: readonly string[]
 }
 
-/** What a `POST` to the route of each name ends with; `ok` succeeds. */
-export const EXPECTED: Readonly<Record<string, string>> = {
+/** The error code of a `POST` to the route of each fault. */
+export const EXPECTED: Readonly<Partial<Record<FaultName, string>>> = {
   'access-denied': 'ERR_SERVICE_AUTH',
   'bad-gateway': 'ERR_SERVICE_RESPONSE',
   'half-answer': 'ERR_SERVICE_NETWORK',

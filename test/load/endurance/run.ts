@@ -17,7 +17,8 @@ const MAX_DESCRIPTOR_GROWTH = 2
 const FREEZES_MS = [50, 500, 3_000, 33_000]
 
 const minutes = Number(process.argv[2] ?? 60)
-const faults = Object.keys(EXPECTED).map((name) => [`POST /${name}`, fail(name as 'hang')] as const)
+const names = Object.keys(EXPECTED) as (keyof typeof EXPECTED)[]
+const faults = names.map((name) => [`POST /${name}`, fail(name)] as const)
 const gateway = await startLocalGateway({
   services: {
     ai: { 'GET /ok': { ok: true }, 'POST /ok': { ok: true }, 'GET /hang': fail('hang'), ...Object.fromEntries(faults) },
