@@ -6,14 +6,16 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { createServices, createSignedFetch, type ServiceClient, ServiceError } from '../../../src/index.ts'
 import { IDENTITY } from '../../support/helpers.ts'
 import { startRawServer } from '../../support/raw-server.ts'
-import { startStopwatch } from '../../support/stopwatch.ts'
 import { createRandom, type Random } from './random.ts'
 
 /** Milliseconds of an attempt, and of a whole call. */
 const TIMEOUT_MS = 150
 const TOTAL_MS = 300
-/** Milliseconds that a call may take beyond its bound, for its own work and that of concurrent calls. */
-const SLACK_MS = 150
+/**
+ * Milliseconds after which a call is late. Far beyond its bounds, because all calls and the server share this process, and
+ * each small chunk of a compressed body takes a turn of the decoder. Tests of the time bounds measure exactly.
+ */
+const LATE_MS = 5000
 const CONCURRENCY = 8
 
 export interface AnswerFuzzResult {
@@ -59,12 +61,10 @@ export async function fuzzAnswers(
     while (started < count) {
       started += 1
       const way = random(ways.length)
-      const took = startStopwatch()
-      const outcome = await Promise.race([outcomeOf((ways[way] as Way)(random)), sleep(15_000, 'hung', { ref: false })])
-      const ms = took()
+      const call = outcomeOf((ways[way] as Way)(random))
+      const outcome = await Promise.race([call, sleep(LATE_MS, 'late', { ref: false })])
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-      const isWrong = outcome === 'hung' || outcome.startsWith('untyped') || ms > TOTAL_MS + SLACK_MS
-      if (isWrong) wrong.push(`way ${way}: ${outcome} after ${Math.round(ms)} ms`)
+      if (outcome === 'late' || outcome.startsWith('untyped')) wrong.push(`way ${way}: ${outcome}`)
       done += 1
       if (done === Math.ceil(count / 4)) early = heapUsed()
       report(done)
