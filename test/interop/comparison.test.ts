@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { compareSigners } from '../conformance/fuzz/fuzz.ts'
 import { cellsOf, pageAt, pages, read, tableOf } from '../docs/pages.ts'
 import { simulateOutage } from '../load/outage/outage.ts'
-import { createProject, type Project, root } from '../platform/package/project.ts'
 import { TRACE_ID } from '../support/helpers.ts'
 import { clients } from './comparison/clients.ts'
 import { probes } from './comparison/probes.ts'
@@ -41,16 +40,9 @@ describe.concurrent.each(Object.entries(probes))('%s', (row, probe) => {
 })
 
 describe('loaded at start, minified', () => {
-  // Measured as published, because the build makes it smaller: it inlines the derivation of signing keys.
-  let project: Project
-  beforeAll(() => {
-    project = createProject()
-  }, 60_000)
-  afterAll(() => project.remove())
-
   it.each(Object.keys(clients))('%s', async (client) => {
     const stated = Number(/^(\d+) KB$/.exec(cellOf('loaded at start, minified', client) ?? '')?.[1])
-    const measured = (await measureSize(client, client === 'this package' ? project.folder : root)) / 1000
+    const measured = (await measureSize(client)) / 1000
     expect(Math.abs(measured - stated), `${measured.toFixed(1)} KB`).toBeLessThan(Math.max(1, stated * 0.05))
   })
 })

@@ -28,15 +28,26 @@ export function run(
   return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
+let packed: Pick<Project, 'tarball' | 'files'> | undefined
+
+/** Builds and packs the package, once for all projects of a process. */
+function pack(): Pick<Project, 'tarball' | 'files'> {
+  if (packed !== undefined) return packed
+  const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-packed-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const output = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], root))
+  const { filename, files } = (Array.isArray(output) ? output : Object.values(output))[0]
+  packed = { tarball: join(folder, filename), files: files.map(({ path }: { path: string }) => path) }
+  return packed
+}
+
 /**
- * Packs the package into a project of its own. What it and TypeScript need, and what `more` names, are this checkout's; a
+ * Unpacks the package into a project of its own. What it and TypeScript need, and what `more` names, are this checkout's; a
  * name may stand for another folder, below `node_modules` or absolute, as in `{ '@middy/core': 'middy6' }`.
  */
 export function createProject(more: Readonly<Record<string, string>> = {}): Project {
   const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-'))
-  const packed = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], root))
-  const { filename, files } = (Array.isArray(packed) ? packed : Object.values(packed))[0]
-  const tarball = join(folder, filename)
+  const { tarball, files } = pack()
   const modules = join(folder, 'node_modules')
   const installed = join(modules, manifest.name)
   mkdirSync(installed, { recursive: true })
@@ -50,13 +61,7 @@ export function createProject(more: Readonly<Record<string, string>> = {}): Proj
     symlinkSync(resolve(root, 'node_modules', source), link)
   }
   writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }')
-  return {
-    folder,
-    tarball,
-    installed,
-    files: files.map(({ path }: { path: string }) => path),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
-  }
+  return { folder, tarball, installed, files, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
 /** Compiles files of a project where they are. */
