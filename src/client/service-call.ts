@@ -1,12 +1,10 @@
 import type { ResponsePromise, RetryOptions } from 'ky'
-import { MAX_TIMER_MS, type ServiceConfig } from '../config/index.ts'
+import type { ServiceConfig } from '../config/index.ts'
 import {
   attemptFailure,
   callFailure,
-  deadlineError,
   type FailingCall,
   handlerEndedError,
-  idleTimeoutError,
   MAX_ERROR_BODY,
   prepareFailure,
   type RejectionRules,
@@ -15,13 +13,13 @@ import {
   ServiceRequestError,
   ServiceResponseError,
   TRUNCATION_MARK,
-  timeoutError,
   tooLargeError,
   toShowable,
   withoutControls,
 } from '../errors/index.ts'
 import { findKind, type SendSigned, type SignedCall, type UnsignedRequest } from '../signing/index.ts'
-import { forwardAbort, sleep } from './abort.ts'
+import { sleep } from './abort.ts'
+import { AttemptBounds, type BoundOptions, CallBounds } from './bounds.ts'
 import { codeOf, lineOf, nameOf, type Reporter, recordOf } from './call-log.ts'
 import { CallPromise } from './call-promise.ts'
 import { type CircuitBreaker, outcomeOf, type Permit } from './circuit-breaker.ts'
@@ -56,15 +54,6 @@ export interface ServiceState {
   readonly report: Reporter
 }
 
-/** Signal and timeouts of one call, from its options. */
-export interface CallBounds {
-  readonly signal?: AbortSignal | null | undefined
-  /** Milliseconds that an attempt may take, headers and body together. False: only the deadline limits it. */
-  readonly timeout?: number | false | undefined
-  /** Milliseconds that the whole call may take. */
-  readonly totalTimeout?: number | false | undefined
-}
-
 const BODY_METHODS = ['json', 'text', 'arrayBuffer', 'blob', 'formData', 'bytes'] as const
 
 /** A started call: ky's promise, or the promise of `.fetch`. */
@@ -76,23 +65,19 @@ interface BodyEnd {
   readonly error: unknown
 }
 
-interface SendOptions {
+interface AttemptOptions {
   /** A second signal that ends the attempt, beside the call's signal. */
   readonly endsWith?: AbortSignal | undefined
   /** Whether a status outside 2xx is thrown as an error. The body of an error is cut. */
   readonly isError?: ((status: number) => boolean) | undefined
 }
 
-type ResponseLimits = Omit<Parameters<SendSigned>[2], 'signal' | 'toError'>
+type ResponseLimits = Omit<Parameters<SendSigned>[2], 'signal' | 'toError' | 'idle'>
 
 /** Header by which a service recognises a repeated request. */
 const IDEMPOTENCY_KEY = 'idempotency-key'
 
-/**
- * One call, from its options to its outcome. Retries are attempts of the same call.
- *
- * The call has one `AbortController`, and each attempt has its own. The abort reason is the error that the call throws.
- */
+/** One call, from its options to its outcome. Retries are attempts of the same call. */
 export class ServiceCall implements SignedCall, FailingCall {
   readonly service: string
   readonly url: string | undefined
@@ -111,11 +96,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   readonly #config: ServiceConfig
   readonly #state: ServiceState
   readonly #invocation: Invocation
-  readonly #startedAt: number = performance.now()
-  /** Milliseconds until the deadline when the call started. */
-  readonly #untilDeadlineAtStart: number
-  readonly #controller = new AbortController()
-  #totalTimeout: number | undefined
+  readonly #bounds: CallBounds
   #requestUrl!: RequestUrl
   #response: Response | undefined
   /** Absent for `.fetch`, which has no retries. */
@@ -131,9 +112,6 @@ export class ServiceCall implements SignedCall, FailingCall {
   #hasEnded = false
   /** Whether the warning at the handler's end lists the call. */
   #isNamedInWarning = false
-  /** Counts the call itself and attempts with an open body. At 0, the call's timers and listeners are removed. */
-  #open = 1
-  readonly #cleanUps: (() => void)[] = []
 
   constructor(config: ServiceConfig, state: ServiceState, invocation: Invocation) {
     this.#config = config
@@ -143,12 +121,12 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.url = config.base?.href
     this.timeout = config.timeout
     this.trace = invocation.readTrace()
-    this.#untilDeadlineAtStart = this.#untilDeadline()
+    this.#bounds = new CallBounds(this, invocation.remaining)
   }
 
   /** Aborts when the call must end. Its reason is the error of the call. */
   get signal(): AbortSignal {
-    return this.#controller.signal
+    return this.#bounds.signal
   }
 
   get scope(): { readonly region: string; readonly signingName: string } {
@@ -161,7 +139,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   get durationMs(): number {
-    return performance.now() - this.#startedAt
+    return this.#bounds.durationMs
   }
 
   /** Whether a promise of the call has a listener. */
@@ -190,7 +168,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   /** Ends the call because its handler has ended. The warning at the handler's end lists it. */
   abortAtHandlerEnd(): void {
     this.markNamedInWarning()
-    this.#controller.abort(handlerEndedError(this))
+    this.#bounds.abort(handlerEndedError(this))
   }
 
   setMethod(method: string | undefined): void {
@@ -211,23 +189,10 @@ export class ServiceCall implements SignedCall, FailingCall {
    * Starts the timers of the call, and follows the caller's signal.
    * @throws ServiceRequestError for an invalid timeout
    */
-  startBounds({ signal, timeout = this.timeout, totalTimeout = false }: CallBounds): void {
-    for (const [name, ms] of Object.entries({ timeout, totalTimeout })) {
-      if (ms !== false && !(ms > 0 && ms <= MAX_TIMER_MS)) {
-        throw new ServiceRequestError(this, `the ${name} must be false or between 0 and ${MAX_TIMER_MS} ms`)
-      }
-    }
+  startBounds({ signal, timeout = this.timeout, totalTimeout }: BoundOptions): void {
+    this.#bounds.start({ signal, timeout, totalTimeout })
     this.timeout = timeout
-    if (signal) {
-      this.callerSignal = signal
-      this.#cleanUps.push(forwardAbort(signal, this.#controller))
-    }
-    if (this.#untilDeadlineAtStart <= MAX_TIMER_MS)
-      this.#abortAfter(this.#untilDeadlineAtStart, () => deadlineError(this, this.#untilDeadlineAtStart))
-    if (totalTimeout !== false) {
-      this.#totalTimeout = totalTimeout
-      this.#abortAfter(totalTimeout, () => timeoutError(this, totalTimeout))
-    }
+    if (signal) this.callerSignal = signal
   }
 
   /** ky's retry options: the caller's, narrowed to the rules of the package. */
@@ -238,7 +203,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       random: () => Math.random(),
       wait: (ms) => sleep(ms, this.signal),
       lastAttempt: () => this.#lastAttempt,
-      remaining: () => this.#remaining(),
+      remaining: () => this.#bounds.remaining,
       // Without a deadline, a retry waits no longer than the timeout of an attempt.
       maxAskedDelayMs:
         this.#invocation.remaining === undefined && this.timeout !== false ? this.timeout : Number.POSITIVE_INFINITY,
@@ -283,7 +248,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   /** Sends one attempt. Resolves for every status. */
-  async send(request: UnsignedRequest, { endsWith, isError }: SendOptions = {}): Promise<Response> {
+  async send(request: UnsignedRequest, { endsWith, isError }: AttemptOptions = {}): Promise<Response> {
     const { method, headers } = request
     const attempt = { method, idempotencyKey: headers.get(IDEMPOTENCY_KEY) }
     this.#admit(request, attempt)
@@ -292,33 +257,22 @@ export class ServiceCall implements SignedCall, FailingCall {
     if (ownTrace !== null) this.trace = ownTrace
     else if (this.trace !== undefined) headers.set(TRACE_HEADER, this.trace)
 
-    const controller = new AbortController()
-    const { signal } = controller
-    const stops = [forwardAbort(this.signal, controller)]
-    if (endsWith !== undefined) stops.push(forwardAbort(endsWith, controller))
-    const { timeout } = this
-    const timer =
-      timeout === false ? undefined : setTimeout(() => controller.abort(timeoutError(this, timeout)), timeout)
-    const limits = this.#limits(controller)
-    // No data arrives before the head of the response.
-    const headTimer = limits.idle && setTimeout(limits.idle.expire, limits.idle.ms)
-    this.#open += 1
+    const bounds = new AttemptBounds(this, this.#config.idleTimeout, endsWith)
+    const { signal, idle } = bounds
+    this.#bounds.hold()
     const end = () => {
-      clearTimeout(timer)
-      clearTimeout(headTimer)
-      for (const stop of stops) stop()
-      this.#close()
+      bounds.end()
+      this.#bounds.release()
     }
     let hasBegun = false
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this, hasBegun))
     try {
-      const response = await this.#state.sendSigned(request, this, { signal, toError, ...limits })
+      const response = await this.#state.sendSigned(request, this, { signal, toError, idle, ...this.#limits() })
       hasBegun = true
       if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, TRUNCATION_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
-      timer?.unref()
-      clearTimeout(headTimer)
+      bounds.headArrived()
       const { promise, resolve } = Promise.withResolvers<BodyEnd>()
       this.#bodyEnd = promise
       response.onEnd((error) => {
@@ -335,12 +289,11 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   /** The limits of a response, and the errors of exceeding them. */
-  #limits(controller: AbortController): ResponseLimits {
-    const { idleTimeout: ms, maxConnections, maxResponseSize: bytes } = this.#config
+  #limits(): ResponseLimits {
+    const { maxConnections, maxResponseSize: bytes } = this.#config
     return {
       maxConnections,
       onRead: () => this.#watchReader(),
-      ...(ms !== undefined && { idle: { ms, expire: () => controller.abort(idleTimeoutError(this, ms)) } }),
       ...(bytes !== false && { size: { bytes, createError: (response) => tooLargeError(this, response, bytes) } }),
     }
   }
@@ -359,24 +312,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.path = pathBelow(this.#requestUrl.base, url, this)
     const last = this.#lastAttempt
     if (last !== undefined && !this.#retryRules?.allow(attempt, last)) throw retryRefused(this, last.outcome)
-    if (this.#untilDeadline() <= 0) throw deadlineError(this, this.#untilDeadlineAtStart)
-    if (this.#remaining() <= 0) throw timeoutError(this, this.#totalTimeout as number)
-  }
-
-  /** Milliseconds left for the call. */
-  #remaining(): number {
-    const total = this.#totalTimeout === undefined ? Number.POSITIVE_INFINITY : this.#totalTimeout - this.durationMs
-    return Math.min(this.#untilDeadline(), total)
-  }
-
-  #untilDeadline(): number {
-    return this.#invocation.remaining?.() ?? Number.POSITIVE_INFINITY
-  }
-
-  #abortAfter(ms: number, createReason: () => Error): void {
-    // Unreferenced: a response that is never read must not keep the process alive.
-    const timer = setTimeout(() => this.#controller.abort(createReason()), Math.max(0, ms)).unref()
-    this.#cleanUps.push(() => clearTimeout(timer))
+    this.#bounds.check()
   }
 
   /** Settles like `source`, or when the call aborts: a hook of the caller may never settle. */
@@ -438,7 +374,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     const { pending } = this.#invocation
     if (pending !== undefined) pending.remove(this)
     else if (failure !== undefined) setImmediate(() => this.warnUnawaited())
-    this.#close()
+    this.#bounds.release()
   }
 
   /**
@@ -453,10 +389,5 @@ export class ServiceCall implements SignedCall, FailingCall {
     // A response that a hook made does not show whether the service works.
     else if (this.#bodyEnd === undefined) permit('neutral')
     else this.#bodyEnd.then(({ error }) => permit(error ? outcome(error) : response.ok ? 'success' : 'neutral'))
-  }
-
-  #close(): void {
-    this.#open -= 1
-    if (this.#open === 0) for (const cleanUp of this.#cleanUps) cleanUp()
   }
 }

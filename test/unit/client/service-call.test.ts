@@ -1,9 +1,10 @@
 import { getEventListeners } from 'node:events'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { BoundOptions } from '../../../src/client/bounds.ts'
 import { createReporter } from '../../../src/client/call-log.ts'
 import { createRetryBudget } from '../../../src/client/retry-budget.ts'
-import { type CallBounds, type Invocation, ServiceCall, type ServiceState } from '../../../src/client/service-call.ts'
+import { type Invocation, ServiceCall, type ServiceState } from '../../../src/client/service-call.ts'
 import { MAX_TIMER_MS } from '../../../src/config/options.ts'
 import { resolveConfig, type ServiceConfig } from '../../../src/config/resolve-config.ts'
 import { readRequest } from '../../../src/signing/request-body.ts'
@@ -31,7 +32,7 @@ function create({ sendSigned = respond, ...invocation }: Partial<Invocation & Se
   const state = { sendSigned, retryBudget: createRetryBudget(), breaker: undefined, report: createReporter() }
   const call = new ServiceCall(CONFIG, state, { readTrace: () => undefined, ...invocation })
   call.resolveUrl(URL_)
-  const run = (bounds: CallBounds = {}) =>
+  const run = (bounds: BoundOptions = {}) =>
     call.run(async () => {
       call.startBounds(bounds)
       return call.send(readRequest(URL_))
