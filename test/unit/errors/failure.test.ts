@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net'
 import { inspect } from 'node:util'
 import ky from 'ky'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { callFailure, handlerEndedError } from '../../../src/errors/failure.ts'
+import { callFailure, handlerEndedError, requestIdOf } from '../../../src/errors/failure.ts'
 import {
   type CallRecord,
   createServices,
@@ -10,6 +10,7 @@ import {
   ServiceError,
   ServiceNetworkError,
   ServiceResponseError,
+  type ServiceThrottledError,
   ServiceTimeoutError,
 } from '../../../src/index.ts'
 import { findKind } from '../../../src/signing/service-table.ts'
@@ -131,6 +132,37 @@ describe('a response without success', () => {
     expect(error).not.toHaveProperty('retryAfterMs')
   })
 
+  it('has a hint if the gateway throttled the call, else none', async () => {
+    const throttle = (type?: string) => {
+      respond = () =>
+        answer(null, { status: 429, ...(type !== undefined && { headers: { 'x-amzn-errortype': type } }) })
+      return rejection(createClient({ retry: 0 }).get('x')) as Promise<ServiceThrottledError>
+    }
+    const rate = await throttle('TooManyRequestsException')
+    expect(rate).toMatchObject({
+      quota: false,
+      hint: expect.stringMatching(/^The gateway rejected the call for its rate/),
+    })
+    expect(rate.message).toBe(`integration: GET /x: 429 TooManyRequestsException\n${rate.hint}`)
+    const quota = await throttle('LimitExceededException')
+    expect(quota).toMatchObject({ quota: true, hint: expect.stringMatching(/^The usage plan's quota is used up/) })
+    expect(quota.message).toBe(`integration: GET /x: 429 LimitExceededException\n${quota.hint}`)
+    const own = await throttle()
+    expect(own).toMatchObject({ quota: false, message: 'integration: GET /x: 429' })
+    expect(own.hint).toBeUndefined()
+  })
+
+  it('drops the word that the cut of a long body divides, which may be half a secret', async () => {
+    const text = `${'y'.repeat(65_530)} `
+    respond = () => answer(`${text}${'z'.repeat(100)}`, { status: 500, headers: { 'content-type': 'text/plain' } })
+    const { data } = (await rejection(createClient({ retry: 0 }).get('x'))) as ServiceResponseError
+    expect(data).toBe(`${text}... [cut after 65536 bytes]`)
+  })
+
+  it('may have no headers, as a response that a hook made', () => {
+    expect(requestIdOf(undefined)).toBeUndefined()
+  })
+
   it("takes an HTTP API's request id", async () => {
     respond = () => answer('{}', { status: 404, headers: { 'apigw-requestid': 'h-1' } })
     expect(await rejection(createClient().get('x'))).toMatchObject({ requestId: 'h-1' })
@@ -160,6 +192,22 @@ describe('a response without success', () => {
     respond = () => answer('busy', { status: 503 })
     expect(await createClient().get('x', { throwHttpErrors: false }).text()).toBe('busy')
     expect(count).toBe(1)
+  })
+})
+
+it('a body above maxResponseSize is a ServiceResponseError that names the limit', async () => {
+  respond = () => answer('12345')
+  expect(await rejection(createClient({ maxResponseSize: 4 }).get('x').text())).toMatchObject({
+    name: 'ServiceResponseError',
+    message: 'integration: GET /x: 200, but the response body exceeds maxResponseSize (4 bytes)',
+  })
+})
+
+it('what is no Response is a ServiceRequestError with the cause', async () => {
+  respond = () => Promise.resolve('text' as never)
+  expect(await rejection(createClient().post('x'))).toMatchObject({
+    name: 'ServiceRequestError',
+    cause: { name: 'TypeError', message: 'fetch returned something other than a Response' },
   })
 })
 
@@ -314,6 +362,16 @@ describe('no response in time', () => {
       statusCode: 504,
     })
     expect((error as Error).message).toBe('integration: GET /x: no complete response within 30 ms')
+  })
+
+  it('names the time without data that idleTimeout allows', async () => {
+    respond = hang
+    expect(await rejection(createClient({ idleTimeout: 20 }).post('x'))).toMatchObject({
+      name: 'ServiceTimeoutError',
+      message: 'integration: POST /x: no response data for 20 ms',
+      timeoutMs: 20,
+      deadline: false,
+    })
   })
 
   it('headers and body share one time', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hintFor, type RejectedCall } from '../../../src/errors/hint.ts'
+import { hintFor, type RejectedCall, throttlingHint } from '../../../src/errors/hint.ts'
 import { classifyRejection } from '../../../src/errors/rejection.ts'
 import { createServices, ServiceAuthError } from '../../../src/index.ts'
 import { findKind } from '../../../src/signing/service-table.ts'
@@ -221,6 +221,36 @@ describe('a hint', () => {
   ] as const)('of %s says what to check', (reason, expected) => {
     expect(hintFor(reason, CALL, '')).toMatch(expected)
   })
+})
+
+it('a hint about throttling distinguishes rate and quota', () => {
+  expect(throttlingHint(true)).toMatch(
+    /^The usage plan's quota is used up, so the call was not retried\. Raise the quota/,
+  )
+  expect(throttlingHint(false)).toMatch(/^The gateway rejected the call for its rate limit before any code ran\. Raise/)
+})
+
+it('a long hint and a long part of a canonical request are cut', () => {
+  const named = (length: number) => hintFor('missing-token', { ...CALL, path: `/${'x'.repeat(length)}` }, '')
+  const rest = named(0).length
+  expect(named(4000 - rest)).toHaveLength(4000)
+  expect(named(4000 - rest)).toMatch(/\.$/)
+  expect(named(4001 - rest)).toBe(`${named(4001 - rest).slice(0, 4000)}...`)
+
+  const differing = (length: number) =>
+    hintFor(
+      'signature-mismatch',
+      { ...CALL, canonicalRequest: `GET\n/${'x'.repeat(length - 1)}\n\nhost:h\n\nhost\nabc` },
+      "The Canonical String for this request should have been\n'GET\n/\n\nhost:h\n\nhost\nabc'\n\nThe String-to-Sign",
+    )
+  expect(differing(200)).toContain(`  path: sent '/${'x'.repeat(199)}', the gateway received '/'`)
+  expect(differing(201)).toContain(`  path: sent '/${'x'.repeat(199)}...', the gateway received '/'`)
+})
+
+it('a hint about a changed Authorization header says so', () => {
+  expect(hintFor('signature-mismatch', CALL, "'x' not a valid key=value pair (missing equal-sign)")).toBe(
+    'Something on the way changed the Authorization header: the gateway did not receive the header that the client sent.',
+  )
 })
 
 describe('a hint claims only what was tried:', () => {
