@@ -2,7 +2,7 @@
 export default {
   testRunner: 'vitest',
   vitest: { configFile: 'test/support/mutation/vitest.config.ts' },
-  mutate: ['src/**/*.ts', '!src/**/index.ts'],
+  mutate: ['src/**/*.ts', '!src/**/index.ts', '!src/cli/help.ts'],
   // One more than the machine's two cores: a mutant that waits forever does not use its core.
   concurrency: 3,
   // For endless loops. A test that waits forever exceeds vitest's timeout.
