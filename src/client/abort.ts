@@ -21,6 +21,6 @@ export function sleep(ms: number, signal: AbortSignal): Promise<boolean> {
       signal.removeEventListener('abort', abort)
       resolve(true)
     }, ms)
-    signal.addEventListener('abort', abort, { once: true })
+    signal.addEventListener('abort', abort)
   })
 }

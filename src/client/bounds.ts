@@ -57,7 +57,7 @@ export class CallBounds {
    * Starts the timers, and follows the caller's signal.
    * @throws ServiceRequestError for an invalid timeout
    */
-  start({ signal, timeout = false, totalTimeout = false }: BoundOptions): void {
+  start({ signal, timeout, totalTimeout = false }: BoundOptions & { readonly timeout: number | false }): void {
     for (const [name, ms] of Object.entries({ timeout, totalTimeout })) {
       if (ms !== false && !(ms > 0 && ms <= MAX_TIMER_MS)) {
         throw new ServiceRequestError(this.#call, `the ${name} must be false or between 0 and ${MAX_TIMER_MS} ms`)

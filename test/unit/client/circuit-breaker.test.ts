@@ -198,6 +198,15 @@ describe('execute', () => {
     expect(outcomeOf(error)).toBe(opens ? 'failure' : 'neutral')
   })
 
+  it('opens for an error that cannot be read', () => {
+    const unreadable = {
+      get name() {
+        throw new Error('x')
+      },
+    }
+    expect(outcomeOf(unreadable)).toBe('failure')
+  })
+
   it('does not blame the service for a signal that expires', async () => {
     const breaker = make(1)
     const signal = AbortSignal.timeout(5)

@@ -192,6 +192,14 @@ describe('a client', () => {
     ])
   })
 
+  it('does not quote an invalid header value when it is extended', () => {
+    const value = 'Bearer secret-token\nx'
+    const extend = () => createClient().extend({ headers: [['authorization', value]] })
+    expect(extend).toThrow(TypeError)
+    expect(extend).toThrow(/the given text is an invalid header value/)
+    expect(extend).not.toThrow(/secret-token/)
+  })
+
   it('streams a response through, and cancels it where the reader stops', async () => {
     const cancelled = vi.fn()
     const chunks = ['one', 'two']
