@@ -110,6 +110,7 @@ export function narrowRetry(wanted: RetryOptions, context: RetryContext): RetryR
         const delay = findDelay(last.outcome, state.retryCount)
         if (delay === undefined || !context.retryBudget.take()) return false
         granted += 1
+        // Without a timer, so that mocks retry under fake timers too.
         return delay === 0 || context.wait(delay)
       },
     },

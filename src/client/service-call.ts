@@ -192,7 +192,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   startBounds({ signal, timeout = this.timeout, totalTimeout }: BoundOptions): void {
     this.#bounds.start({ signal, timeout, totalTimeout })
     this.timeout = timeout
-    if (signal) this.callerSignal = signal
+    this.callerSignal = signal ?? undefined
   }
 
   /** ky's retry options: the caller's, narrowed to the rules of the package. */

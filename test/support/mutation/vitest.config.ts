@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '../../..')
 const IS_SLOW =
   /^test\/(unit\/(cli\/|testing|transport\/(freeze|keep|node))|behaviour\/(hostile|fault|healing|pending|service-k|streams|time))/
 const SLOW: Readonly<Record<string, RegExp>> = {
-  client: /\/(hostile\/hooks|pending-calls|streams|time-bounds)\./,
+  client: /\/(hostile\/hooks|pending-calls|service-kinds|streams|time-bounds)\./,
   errors: /\/(healing|service-kinds)\./,
   middleware: /\/(pending-calls|streams)\./,
   signing: /\/(healing|service-kinds)\./,

@@ -189,6 +189,8 @@ describe('execute', () => {
     ['a batch with a server error', batch(response(404), response(503)), true],
     ['a batch with a network error', batch(network('ECONNREFUSED')), true],
     ['a batch without descriptors', batch(network('EMFILE'), response(404)), false],
+    ['a batch without errors', Object.assign(new Error('x'), { code: 'ERR_BATCH_INVOKE' }), false],
+    ['another DOMException', new DOMException('x', 'NetworkError'), true],
     ['any other error', new Error('x'), true],
     ['no error at all', undefined, true],
   ])('opens for %s: %#', async (_, error, opens) => {

@@ -133,6 +133,7 @@ describe('pathBelow', () => {
     '/prod/.%2F./x',
     '/prod/a.%2F..%2Fb',
     '/prod/.a%2F..%2Fb',
+    '/prod/a%2Fb/%252e%252e',
   ])('lets %s pass', (path) => {
     expect(pathBelow(prod, new URL(HOST + path), CALL)).toBe(path.slice('/prod'.length) || '/')
   })
@@ -146,6 +147,8 @@ describe('pathBelow', () => {
     '/prod/..%2f..%2fadmin',
     '/prod/a/..%5c..%5c..',
     '/prod/%2e%2e%2fx',
+    // One segment if the decoder leaves the slash encoded.
+    '/prod/a%2Fb/%252e%252e/%252e%252e',
   ])('refuses %s', (path) => {
     expect(refused(prod, HOST + path)).toBe(`ai: GET /: the path leaves the base URL ${HOST}/prod`)
   })

@@ -32,9 +32,9 @@ async function ask(
   signingName = 'execute-api',
 ) {
   const last: Attempt = { method: 'GET', idempotencyKey: null, outcome, ...attempt }
-  let waited = 0
+  const waits: number[] = []
   const wait = async (ms: number) => {
-    waited = ms
+    waits.push(ms)
     return true
   }
   const rules = narrowRetry(wanted, {
@@ -49,7 +49,7 @@ async function ask(
   const error =
     outcome instanceof Error ? outcome : new HTTPError(outcome as Response, new Request('http://h'), {} as never)
   const isAllowed = await rules.options.shouldRetry?.({ error, retryCount })
-  return { isAllowed, delay: isAllowed ? waited : undefined, rules, last }
+  return { isAllowed, delay: isAllowed ? (waits[0] ?? 0) : undefined, waits, rules, last }
 }
 
 describe('a delay', () => {
@@ -63,6 +63,10 @@ describe('a delay', () => {
     expect((await ask({}, status(503), {}, retryCount)).delay).toBe(0)
     random = 0.5
     expect((await ask({}, status(503), {}, retryCount)).delay).toBe(full / 2)
+  })
+
+  it('of nothing starts no timer, which fake timers would stop', async () => {
+    expect((await ask({ delay: () => 0 }, status(503))).waits).toEqual([])
   })
 
   it('follows the options of ky', async () => {

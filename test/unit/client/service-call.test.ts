@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { BoundOptions } from '../../../src/client/bounds.ts'
 import { createReporter } from '../../../src/client/call-log.ts'
+import { CircuitBreaker } from '../../../src/client/circuit-breaker.ts'
 import { createRetryBudget } from '../../../src/client/retry-budget.ts'
 import { type Invocation, ServiceCall, type ServiceState } from '../../../src/client/service-call.ts'
 import { MAX_TIMER_MS } from '../../../src/config/options.ts'
@@ -28,8 +29,8 @@ const hang: SendSigned = (_, __, { signal }) =>
   })
 
 /** A call of one attempt, as `.fetch` makes it. */
-function create({ sendSigned = respond, ...invocation }: Partial<Invocation & ServiceState> = {}) {
-  const state = { sendSigned, retryBudget: createRetryBudget(), breaker: undefined, report: createReporter() }
+function create({ sendSigned = respond, breaker, ...invocation }: Partial<Invocation & ServiceState> = {}) {
+  const state = { sendSigned, retryBudget: createRetryBudget(), breaker, report: createReporter() }
   const call = new ServiceCall(CONFIG, state, { readTrace: () => undefined, ...invocation })
   call.resolveUrl(URL_)
   const run = (bounds: BoundOptions = {}) =>
@@ -137,6 +138,35 @@ describe('the bounds of a call', () => {
     caller.abort('mine')
     expect(await ended).toBe('mine')
     expect(await rejection(create().run({ signal: AbortSignal.abort('early') }))).toBe('early')
+  })
+})
+
+it('an abort by the caller, with any reason, is no failure of the service', async () => {
+  const breaker = new CircuitBreaker({ failureThreshold: 1 })
+  const caller = new AbortController()
+  const ended = rejection(create({ sendSigned: hang, breaker }).run({ signal: caller.signal }))
+  caller.abort(new Error('mine'))
+  expect(await ended).toBe(caller.signal.reason)
+  expect((await create({ breaker }).run()).status).toBe(200)
+})
+
+it('a long error body of .fetch is not cut', async () => {
+  const body = 'x'.repeat(70_000)
+  const failing: SendSigned = async (_, __, options) =>
+    new ReceivedResponse({ ...HEAD, status: 500 }, Readable.from([Buffer.from(body)]), options)
+  expect(await (await create({ sendSigned: failing }).run()).text()).toBe(body)
+})
+
+it('a body above maxResponseSize rejects', async () => {
+  const long: SendSigned = async (_, __, options) =>
+    new ReceivedResponse(
+      HEAD,
+      Readable.from([Buffer.alloc(CONFIG.maxResponseSize as number), Buffer.alloc(1)]),
+      options,
+    )
+  const response = await create({ sendSigned: long }).run()
+  expect(await rejection(response.arrayBuffer())).toMatchObject({
+    message: 'ai: GET /x: 200, but the response body exceeds maxResponseSize (16777216 bytes)',
   })
 })
 
