@@ -35,31 +35,23 @@ export function recordOf(
   failure: unknown,
 ): CallRecord {
   const status = response?.status ?? (failure instanceof ServiceResponseError ? failure.status : undefined)
-  const requestId = response
-    ? redacted(requestIdOf(response.headers), call.secrets)
-    : failure instanceof ServiceError
-      ? failure.requestId
-      : undefined
+  const ofFailure = failure instanceof ServiceError ? failure.requestId : undefined
+  const requestId = response ? requestIdOf(response.headers) : ofFailure
   return {
     ...nameOf(call),
     attempts: call.attempts,
     durationMs: call.durationMs,
     ...(status !== undefined && { status }),
-    ...(requestId !== undefined && { requestId }),
+    ...(requestId !== undefined && { requestId: redactText(requestId, call.secrets) }),
     ...(call.trace !== undefined && { traceId: call.trace }),
     ...(failure !== undefined && { errorCode: codeOf(failure) }),
   }
 }
 
-function redacted(text: string | undefined, secrets: ReadonlySet<string>): string | undefined {
-  return text === undefined ? undefined : redactText(text, secrets)
-}
-
 /** Reports calls and warnings to the logger and to `onCall`. It never throws. */
 export interface Reporter {
   readonly warn: (message: string, details: LogDetails) => void
-  /** Absent without a logger and `onCall`. */
-  readonly call: ((record: CallRecord) => void) | undefined
+  readonly call: (record: CallRecord) => void
 }
 
 /** Without a logger, warnings go to the current `console`, and calls are not logged. */
@@ -70,16 +62,14 @@ export function createReporter(logger?: ServicesLogger, onCall?: (record: CallRe
     log().catch(() => {})
   }
   const runOnCall = async (record: CallRecord): Promise<void> => onCall?.(record)
-  const call = (record: CallRecord) => {
-    const { status, errorCode } = record
-    const level = errorCode === undefined ? 'info' : 'error'
-    // In one member, because Powertools' Logger reserves the key `service`.
-    if (logger !== undefined) write(level, lineOf(record, status, errorCode), { call: record })
-    runOnCall(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
-  }
   return {
     warn: (message, details) => write('warn', message, details),
-    // Stryker disable next-line ConditionalExpression: without it, unused records only cost time.
-    call: logger === undefined && onCall === undefined ? undefined : call,
+    call(record) {
+      const { status, errorCode } = record
+      const level = errorCode === undefined ? 'info' : 'error'
+      // In one member, because Powertools' Logger reserves the key `service`.
+      if (logger !== undefined) write(level, lineOf(record, status, errorCode), { call: record })
+      runOnCall(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
+    },
   }
 }
