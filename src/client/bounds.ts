@@ -21,122 +21,111 @@ export interface BoundOptions {
  * What ends a call: the deadline of the invocation, the total timeout, and the caller's signal. The reason of its signal is
  * the error that the call throws.
  */
-export class CallBounds {
-  readonly #call: FailingCall
-  readonly #untilDeadline: () => number
-  readonly #startedAt: number = performance.now()
-  /** Milliseconds until the deadline when the call started. */
-  readonly #untilDeadlineAtStart: number
-  readonly #controller = new AbortController()
-  readonly #cleanUps: (() => void)[] = []
-  #totalTimeout: number | undefined
-  /** The call itself, and attempts with an open body. At 0, timers and listeners are removed. */
-  #users = 1
-
-  constructor(call: FailingCall, untilDeadline: () => number = () => Number.POSITIVE_INFINITY) {
-    this.#call = call
-    this.#untilDeadline = untilDeadline
-    this.#untilDeadlineAtStart = untilDeadline()
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  get durationMs(): number {
-    return performance.now() - this.#startedAt
-  }
-
+export interface CallBounds {
+  readonly signal: AbortSignal
+  /** Milliseconds since the call started. */
+  readonly elapsed: () => number
   /** Milliseconds left for the call. */
-  get remaining(): number {
-    const total = this.#totalTimeout === undefined ? Number.POSITIVE_INFINITY : this.#totalTimeout - this.durationMs
-    return Math.min(this.#untilDeadline(), total)
-  }
-
+  readonly remaining: () => number
   /**
    * Starts the timers, and follows the caller's signal.
    * @throws ServiceRequestError for an invalid timeout
    */
-  start({ signal, timeout, totalTimeout = false }: BoundOptions & { readonly timeout: number | false }): void {
-    for (const [name, ms] of Object.entries({ timeout, totalTimeout })) {
-      if (ms !== false && !(ms > 0 && ms <= MAX_TIMER_MS)) {
-        throw new ServiceRequestError(this.#call, `the ${name} must be false or between 0 and ${MAX_TIMER_MS} ms`)
-      }
-    }
-    if (signal) this.#cleanUps.push(forwardAbort(signal, this.#controller))
-    if (this.#untilDeadlineAtStart <= MAX_TIMER_MS) this.#abortAfter(this.#untilDeadlineAtStart, () => this.#late())
-    if (totalTimeout !== false) {
-      this.#totalTimeout = totalTimeout
-      this.#abortAfter(totalTimeout, () => timeoutError(this.#call, totalTimeout))
-    }
-  }
-
+  readonly start: (options: BoundOptions & { readonly timeout: number | false }) => void
   /** Throws the error of the call if no time is left for it. */
-  check(): void {
-    if (this.#untilDeadline() <= 0) throw this.#late()
-    if (this.remaining <= 0) throw timeoutError(this.#call, this.#totalTimeout as number)
-  }
-
-  abort(reason: Error): void {
-    this.#controller.abort(reason)
-  }
-
-  hold(): void {
-    this.#users += 1
-  }
-
-  release(): void {
-    this.#users -= 1
-    if (this.#users === 0) for (const cleanUp of this.#cleanUps) cleanUp()
-  }
-
-  #late(): Error {
-    return deadlineError(this.#call, this.#untilDeadlineAtStart)
-  }
-
-  #abortAfter(ms: number, createReason: () => Error): void {
-    // Unreferenced: a response that is never read must not keep the process alive.
-    const timer = setTimeout(() => this.#controller.abort(createReason()), Math.max(0, ms)).unref()
-    this.#cleanUps.push(() => clearTimeout(timer))
-  }
+  readonly check: () => void
+  readonly abort: (reason: Error) => void
+  /** Starts the timers of an attempt. `endsWith` is a second signal that ends it. */
+  readonly startAttempt: (idleTimeout: number | undefined, endsWith: AbortSignal | undefined) => AttemptBounds
+  /** The call has ended. Timers and listeners stay until its last attempt has ended, too. */
+  readonly end: () => void
 }
 
 /** What ends an attempt: the end of its call, its timeout, and its idle timeout. */
-export class AttemptBounds {
-  readonly #controller = new AbortController()
-  readonly #stops: readonly (() => void)[]
-  readonly #timer: NodeJS.Timeout | undefined
-  readonly #headTimer: NodeJS.Timeout | undefined
+export interface AttemptBounds {
+  readonly signal: AbortSignal
   /** Limits the time without data of the body. */
   readonly idle: { readonly ms: number; readonly expire: () => void } | undefined
-
-  /** `endsWith` is a second signal, beside that of the call. */
-  constructor(call: FailingCall, idleTimeout: number | undefined, endsWith: AbortSignal | undefined) {
-    const { signal, timeout } = call
-    const signals = endsWith === undefined ? [signal] : [signal, endsWith]
-    this.#stops = signals.map((source) => forwardAbort(source, this.#controller))
-    if (timeout !== false) this.#timer = setTimeout(() => this.#controller.abort(timeoutError(call, timeout)), timeout)
-    if (idleTimeout === undefined) return
-    const expire = () => this.#controller.abort(idleTimeoutError(call, idleTimeout))
-    this.idle = { ms: idleTimeout, expire }
-    // No data arrives before the head of the response.
-    this.#headTimer = setTimeout(expire, idleTimeout)
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
   /** The head of the response has arrived. The timeout goes on, for the body. */
-  headArrived(): void {
-    // A body that is never read must not keep the process alive.
-    this.#timer?.unref()
-    clearTimeout(this.#headTimer)
-  }
+  readonly headArrived: () => void
+  readonly end: () => void
+}
 
-  end(): void {
-    clearTimeout(this.#timer)
-    clearTimeout(this.#headTimer)
-    for (const stop of this.#stops) stop()
+export function createCallBounds(
+  call: FailingCall,
+  untilDeadline: () => number = () => Number.POSITIVE_INFINITY,
+): CallBounds {
+  const startedAt = performance.now()
+  const untilDeadlineAtStart = untilDeadline()
+  const controller = new AbortController()
+  const cleanUps: (() => void)[] = []
+  let total: number | undefined
+  /** The call itself, and attempts with an open body. */
+  let open = 1
+
+  const elapsed = () => performance.now() - startedAt
+  const remaining = () => Math.min(untilDeadline(), (total ?? Number.POSITIVE_INFINITY) - elapsed())
+  const atDeadline = () => deadlineError(call, untilDeadlineAtStart)
+  const abortAfter = (ms: number, createReason: () => Error) => {
+    // Unreferenced: a response that is never read must not keep the process alive.
+    const timer = setTimeout(() => controller.abort(createReason()), Math.max(0, ms)).unref()
+    cleanUps.push(() => clearTimeout(timer))
+  }
+  const end = () => {
+    open -= 1
+    if (open === 0) for (const cleanUp of cleanUps) cleanUp()
+  }
+  return {
+    signal: controller.signal,
+    elapsed,
+    remaining,
+    start({ signal, timeout, totalTimeout = false }) {
+      for (const [name, ms] of Object.entries({ timeout, totalTimeout })) {
+        if (ms !== false && !(ms > 0 && ms <= MAX_TIMER_MS)) {
+          throw new ServiceRequestError(call, `the ${name} must be false or between 0 and ${MAX_TIMER_MS} ms`)
+        }
+      }
+      if (signal) cleanUps.push(forwardAbort(signal, controller))
+      if (untilDeadlineAtStart <= MAX_TIMER_MS) abortAfter(untilDeadlineAtStart, atDeadline)
+      if (totalTimeout === false) return
+      total = totalTimeout
+      abortAfter(totalTimeout, () => timeoutError(call, totalTimeout))
+    },
+    check() {
+      if (untilDeadline() <= 0) throw atDeadline()
+      if (remaining() <= 0) throw timeoutError(call, total as number)
+    },
+    abort: (reason) => controller.abort(reason),
+    startAttempt(idleTimeout, endsWith) {
+      open += 1
+      const attempt = new AbortController()
+      const { timeout } = call
+      const signals = endsWith === undefined ? [controller.signal] : [controller.signal, endsWith]
+      const stops = signals.map((source) => forwardAbort(source, attempt))
+      const timer =
+        timeout === false ? undefined : setTimeout(() => attempt.abort(timeoutError(call, timeout)), timeout)
+      const idle =
+        idleTimeout === undefined
+          ? undefined
+          : { ms: idleTimeout, expire: () => attempt.abort(idleTimeoutError(call, idleTimeout)) }
+      // No data arrives before the head of the response.
+      const headTimer = idle && setTimeout(idle.expire, idle.ms)
+      return {
+        signal: attempt.signal,
+        idle,
+        headArrived() {
+          // A body that is never read must not keep the process alive.
+          timer?.unref()
+          clearTimeout(headTimer)
+        },
+        end() {
+          clearTimeout(timer)
+          clearTimeout(headTimer)
+          for (const stop of stops) stop()
+          end()
+        },
+      }
+    },
+    end,
   }
 }

@@ -19,7 +19,7 @@ import {
 } from '../errors/index.ts'
 import { findKind, type SendSigned, type SignedCall, type UnsignedRequest } from '../signing/index.ts'
 import { sleep } from './abort.ts'
-import { AttemptBounds, type BoundOptions, CallBounds } from './bounds.ts'
+import { type BoundOptions, type CallBounds, createCallBounds } from './bounds.ts'
 import { codeOf, lineOf, nameOf, type Reporter, recordOf } from './call-log.ts'
 import { CallPromise } from './call-promise.ts'
 import { type CircuitBreaker, outcomeOf, type Permit } from './circuit-breaker.ts'
@@ -121,7 +121,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     this.url = config.base?.href
     this.timeout = config.timeout
     this.trace = invocation.readTrace()
-    this.#bounds = new CallBounds(this, invocation.remaining)
+    this.#bounds = createCallBounds(this, invocation.remaining)
   }
 
   /** Aborts when the call must end. Its reason is the error of the call. */
@@ -139,7 +139,7 @@ export class ServiceCall implements SignedCall, FailingCall {
   }
 
   get durationMs(): number {
-    return this.#bounds.durationMs
+    return this.#bounds.elapsed()
   }
 
   /** Whether a promise of the call has a listener. */
@@ -203,7 +203,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       random: () => Math.random(),
       wait: (ms) => sleep(ms, this.signal),
       lastAttempt: () => this.#lastAttempt,
-      remaining: () => this.#bounds.remaining,
+      remaining: this.#bounds.remaining,
       // Without a deadline, a retry waits no longer than the timeout of an attempt.
       maxAskedDelayMs:
         this.#invocation.remaining === undefined && this.timeout !== false ? this.timeout : Number.POSITIVE_INFINITY,
@@ -257,13 +257,7 @@ export class ServiceCall implements SignedCall, FailingCall {
     if (ownTrace !== null) this.trace = ownTrace
     else if (this.trace !== undefined) headers.set(TRACE_HEADER, this.trace)
 
-    const bounds = new AttemptBounds(this, this.#config.idleTimeout, endsWith)
-    const { signal, idle } = bounds
-    this.#bounds.hold()
-    const end = () => {
-      bounds.end()
-      this.#bounds.release()
-    }
+    const { signal, idle, headArrived, end } = this.#bounds.startAttempt(this.#config.idleTimeout, endsWith)
     let hasBegun = false
     const toError = (error: unknown) => (signal.aborted ? signal.reason : attemptFailure(error, this, hasBegun))
     try {
@@ -272,7 +266,7 @@ export class ServiceCall implements SignedCall, FailingCall {
       if (!response.ok && isError?.(response.status)) response.truncate(MAX_ERROR_BODY, TRUNCATION_MARK)
       this.#lastAttempt = { ...attempt, outcome: response }
       this.lastResponse = response
-      bounds.headArrived()
+      headArrived()
       const { promise, resolve } = Promise.withResolvers<BodyEnd>()
       this.#bodyEnd = promise
       response.onEnd((error) => {
@@ -365,16 +359,16 @@ export class ServiceCall implements SignedCall, FailingCall {
     try {
       if (response?.ok) retryBudget.refill()
       this.#settlePermit(response, failure)
-      report.call?.(recordOf(this, response, failure))
+      report.call(recordOf(this, response, failure))
     } catch {
       // A hook may return an invalid response. The call must end all the same.
       this.#permit?.('neutral')
-      report.call?.(recordOf(this, undefined, failure))
+      report.call(recordOf(this, undefined, failure))
     }
     const { pending } = this.#invocation
     if (pending !== undefined) pending.remove(this)
     else if (failure !== undefined) setImmediate(() => this.warnUnawaited())
-    this.#bounds.release()
+    this.#bounds.end()
   }
 
   /**
