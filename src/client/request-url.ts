@@ -50,9 +50,10 @@ export function resolveRequestUrl(
  * @throws ServiceRequestError for a URL that is not below it
  */
 export function pathBelow(base: BaseUrl, url: URL, call: CallInfo): string {
-  const outside = outsideBase(base, url)
+  const path = encodePath(url.pathname)
+  const outside = outsideBase(base, url, path)
   if (outside !== undefined) throw new ServiceRequestError(call, outside)
-  return encodePath(url.pathname).slice(base.path.length) || '/'
+  return path.slice(base.path.length) || '/'
 }
 
 /** Whether a text is an absolute URL, such as `https://...`. `jobs:cancel` is a path. */
@@ -68,11 +69,10 @@ function joinToBase(base: BaseUrl, input: string): URL {
   )
 }
 
-/** Why a URL is not below the base URL. Undefined if it is. */
-function outsideBase(base: BaseUrl, url: URL): string | undefined {
+/** Why a URL with this encoded path is not below the base URL. Undefined if it is. */
+function outsideBase(base: BaseUrl, url: URL, path: string): string | undefined {
   if (url.username !== '' || url.password !== '') return 'the URL must not contain credentials'
   if (url.origin !== base.origin) return `${url.origin} is not the origin of this service's base URL ${base.href}`
-  const path = encodePath(url.pathname)
   if ((path !== base.path && !path.startsWith(`${base.path}/`)) || climbs(path.slice(base.path.length))) {
     return `the path leaves the base URL ${base.href}`
   }
