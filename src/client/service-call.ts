@@ -359,11 +359,11 @@ export class ServiceCall implements SignedCall, FailingCall {
     try {
       if (response?.ok) retryBudget.refill()
       this.#settlePermit(response, failure)
-      report.call(recordOf(this, response, failure))
+      report.call?.(recordOf(this, response, failure))
     } catch {
       // A hook may return an invalid response. The call must end all the same.
       this.#permit?.('neutral')
-      report.call(recordOf(this, undefined, failure))
+      report.call?.(recordOf(this, undefined, failure))
     }
     const { pending } = this.#invocation
     if (pending !== undefined) pending.remove(this)
