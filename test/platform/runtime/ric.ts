@@ -1,6 +1,7 @@
 /** AWS's runtime client, `aws-lambda-ric`: installs it apart from the package's own dependencies, and starts it. */
 import { type ExecFileSyncOptions, execFileSync, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
@@ -32,7 +33,13 @@ export function whyNotBuildable(): string | undefined {
 export function installClient(): void {
   if (isInstalled()) return
   console.log('Installing aws-lambda-ric, which compiles its addon: this takes a minute or two')
-  const options = { cwd: home, timeout: BUILD_MS, stdio: ['ignore', 'ignore', 'inherit'] } satisfies ExecFileSyncOptions
+  const env = { ...process.env, MAKEFLAGS: `-j${availableParallelism()}` }
+  const options = {
+    cwd: home,
+    env,
+    timeout: BUILD_MS,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  } satisfies ExecFileSyncOptions
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], options)
   if (!isInstalled()) throw new Error('npm ci did not build aws-lambda-ric; are install scripts allowed?')
 }
