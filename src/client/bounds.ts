@@ -42,7 +42,7 @@ export interface CallBounds {
 }
 
 /** What ends an attempt: the end of its call, its timeout, and its idle timeout. */
-export interface AttemptBounds {
+interface AttemptBounds {
   readonly signal: AbortSignal
   /** Limits the time without data of the body. */
   readonly idle: { readonly ms: number; readonly expire: () => void } | undefined
