@@ -4,7 +4,7 @@
  */
 import { deepStrictEqual as equal } from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -12,10 +12,14 @@ const given = process.argv.slice(2)
 const versions = given.length > 0 ? given : ['22.23.3', '26.10.0']
 const root = join(import.meta.dirname, '..', '..', '..')
 
-/** Tests whose result can depend on the version. `npm test` alone runs the others, of pages, options and command for example. */
+/** Tests whose result can depend on the version. `npm test` alone runs the others, of pages, options and secrets for example. */
 const TESTS = [
   ...['client', 'errors', 'middleware', 'signing', 'transport'].map((folder) => `test/unit/${folder}/`),
-  ...['behaviour', 'conformance'].map((folder) => `test/${folder}/`),
+  ...readdirSync(join(root, 'test/behaviour'))
+    .map((name) => `test/behaviour/${name}`)
+    .filter((path) => path.endsWith('.ts')),
+  ...['bodies', 'headers', 'hooks', 'paths'].map((name) => `test/behaviour/hostile/${name}.test.ts`),
+  'test/conformance/',
   ...['aws-xray', 'msw', 'nock', 'opentelemetry', 'undici'].map((name) => `test/interop/${name}`),
   ...['connections', 'freezes', 'node-version'].map((name) => `test/platform/${name}.test.ts`),
   ...['late-head', 'soak'].map((name) => `test/load/${name}.test.ts`),
