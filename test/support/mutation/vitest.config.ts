@@ -12,7 +12,7 @@ const SLOW: Readonly<Record<string, RegExp>> = {
   client: /\/(hostile\/hooks|pending-calls|service-kinds|streams|time-bounds)\./,
   errors: /\/(healing|service-kinds)\./,
   middleware: /\/(pending-calls|streams)\./,
-  signing: /\/(healing|service-kinds)\./,
+  signing: /\/(healing|hostile\/clock|hostile\/credentials|service-kinds)\./,
 }
 
 /**
