@@ -162,6 +162,44 @@ describe('a provider', () => {
     expect(calls).toEqual([undefined, { forceRefresh: true }])
   })
 
+  it('that has nothing new is forced again only after a second', async () => {
+    time = 5000
+    const { get, renew } = source(undefined, async (options) => {
+      calls.push(options)
+      return make(1, 60 * MINUTE)
+    })
+    const refused = await get()
+    await renew(refused)
+    await settle()
+    time += 999
+    await renew(refused)
+    expect(calls).toHaveLength(2)
+    time += 1
+    await renew(refused)
+    expect(calls).toHaveLength(3)
+  })
+
+  it('is not forced for credentials that have been replaced', async () => {
+    const { get, renew } = source(60 * MINUTE)
+    const refused = await get()
+    await renew(refused)
+    time += 2000
+    expect(await keyOf(renew(refused))).toBe('AKID2')
+    expect(calls).toHaveLength(2)
+  })
+
+  it('that failed when it was forced is forced again at once', async () => {
+    const { renew } = source(undefined, async (options) => {
+      calls.push(options)
+      if (calls.length === 1) throw new Error('no answer')
+      return make(2)
+    })
+    await expect(renew(IDENTITY)).rejects.toThrow('no answer')
+    await settle()
+    expect(await keyOf(renew(IDENTITY))).toBe('AKID2')
+    expect(calls).toEqual([{ forceRefresh: true }, { forceRefresh: true }])
+  })
+
   it('is waited for where a refresh is in flight, and forced if that brought nothing new', async () => {
     const results = [make(1, MINUTE), make(1, MINUTE), make(2, 60 * MINUTE)]
     const { get, renew } = source(undefined, async (options) => {
