@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { createClockSkew } from '../../../src/signing/clock-skew.ts'
 import { type AwsCredentialProvider, createCredentialSource } from '../../../src/signing/credentials.ts'
@@ -18,13 +19,13 @@ const toError = (error: unknown) => error
 const respond = async (status = 200) =>
   new ReceivedResponse({ status, statusText: '', headers: new Headers(), url: URL_.href }, null, { toError })
 
-function create(credentials?: AwsCredentialProvider) {
+function create(credentials?: AwsCredentialProvider, clock = createClockSkew()) {
   const sendSigned = createSendSigned({
     credentials: createCredentialSource(credentials ?? IDENTITY),
     region: 'eu-central-1',
     signingName: 'execute-api',
     fetch: undefined,
-    clock: createClockSkew(),
+    clock,
   })
   const call: SignedCall = {
     service: 'ai',
@@ -95,4 +96,30 @@ it.each<[string, AwsCredentialProvider, number]>([
   await sendOnce({ method: 'POST', body: new Blob(['a']).stream(), duplex: 'half' }).catch(() => {})
   expect(call.attempts).toBe(attempts)
   expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+})
+
+describe('a corrected clock', () => {
+  const HOUR = 3_600_000
+  const expired = async () => {
+    const headers = new Headers({
+      date: new Date(Date.now() + HOUR).toUTCString(),
+      'x-amzn-errortype': 'InvalidSignatureException',
+      'content-type': 'application/json',
+    })
+    const body = Readable.from([Buffer.from('{"message":"Signature expired: 1 is now earlier than 2"}')])
+    return new ReceivedResponse({ status: 403, statusText: '', headers, url: URL_.href }, body, { toError })
+  }
+
+  it.each([
+    ['is kept if the second response is a success', () => respond(200), true],
+    ['is kept if the second response fails for another reason', () => respond(500), true],
+    ['is forgotten if the second signature is rejected for its time, too', expired, false],
+  ])('%s', async (_, respondAgain, isKept) => {
+    const clock = createClockSkew()
+    vi.mocked(send).mockImplementationOnce(expired).mockImplementationOnce(respondAgain)
+    const { call, send: sendOnce } = create(undefined, clock)
+    await sendOnce()
+    expect(call).toMatchObject({ attempts: 2, tried: new Set(['corrected clock']) })
+    expect(clock.forget(URL_.origin)).toBe(isKept)
+  })
 })
