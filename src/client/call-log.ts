@@ -51,7 +51,7 @@ export function recordOf(
 /** Reports calls and warnings to the logger and to `onCall`. It never throws. */
 export interface Reporter {
   readonly warn: (message: string, details: LogDetails) => void
-  /** Absent without a logger and `onCall`: records that nobody reads would take 6 % of the CPU time of `.fetch`. */
+  /** Absent without a logger and `onCall`: unread records would take 6 % of the CPU time of `.fetch`. */
   readonly call?: (record: CallRecord) => void
 }
 
