@@ -86,8 +86,11 @@ export interface Deployment {
   readonly maxCalls: () => number
 }
 
-/** Milliseconds that a scenario may take: more than 2,000 invocations one at a time take longer than a minute. */
-const SCENARIO_MS = Math.max(60_000, Number(process.argv[2] ?? 0) * 30)
+/** As many one at a time, and as many side by side. */
+export const INVOCATIONS = Number(process.argv[2] ?? 300)
+
+/** Milliseconds that a scenario may take: 10,000 invocations one at a time take a minute. */
+const SCENARIO_MS = Math.max(60_000, INVOCATIONS * 30)
 
 /** Runs `use` with a function that is being started. */
 export async function withFunction<T>(

@@ -5,6 +5,7 @@ import {
   type Example,
   type Finding,
   healthCheck,
+  INVOCATIONS,
   inspect,
   publishBlogPost,
   withFunction,
@@ -19,8 +20,6 @@ interface Outcome extends Finding {
 
 export type Scenario = (taskRoot: string) => Promise<Outcome>
 
-/** As many one at a time, and as many side by side. */
-const INVOCATIONS = Number(process.argv[2] ?? 300)
 const CONCURRENCY = 16
 
 /** Longest time that a service takes side by side with others, in milliseconds. */

@@ -5,15 +5,25 @@ import { resolve } from '../../../vitest.config.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
-/** Tests that take seconds. They run for their own folder, and for those that name them here. */
-const IS_SLOW =
-  /^test\/(unit\/(cli\/|testing|transport\/(freeze|keep|node))|behaviour\/(hostile|fault|healing|pending|service-k|streams|time))/
-const SLOW: Readonly<Record<string, RegExp>> = {
-  client: /\/(hostile\/hooks|pending-calls|service-kinds|streams|time-bounds)\./,
-  errors: /\/(healing|service-kinds)\./,
-  middleware: /\/(pending-calls|streams)\./,
-  signing: /\/(healing|hostile\/clock|hostile\/credentials|service-kinds)\./,
+/** Tests that take seconds, by the beginnings of their paths. */
+const SLOW = [
+  ...['cli/', 'testing/', 'transport/freeze-guard', 'transport/keep-alive', 'transport/node-transport'].map(
+    (path) => `test/unit/${path}`,
+  ),
+  ...['fault-mapping', 'healing', 'hostile/', 'pending-calls', 'service-kinds', 'streams', 'time-bounds'].map(
+    (path) => `test/behaviour/${path}`,
+  ),
+]
+
+/** Slow tests of behaviour that run for a folder of `src` all the same. */
+const NEEDED: Readonly<Record<string, readonly string[]>> = {
+  client: ['hostile/hooks', 'pending-calls', 'service-kinds', 'streams', 'time-bounds'],
+  errors: ['healing', 'service-kinds'],
+  middleware: ['pending-calls', 'streams'],
+  signing: ['healing', 'hostile/clock', 'hostile/credentials', 'service-kinds'],
 }
+
+const LEFT_OUT = 4
 
 /**
  * Runs the test of a mutated file first, then those of its folder, then the others: the first that fails ends a mutant's
@@ -32,16 +42,14 @@ class NearestFirst extends BaseSequencer {
   }
 }
 
-const LEFT_OUT = 4
-
 function rankOf({ moduleId }: TestSpecification, source: string): number {
   const test = relative(root, moduleId)
   const name = source.replace(/^src\/(.*)\.ts$/, '$1')
   const folder = name.split('/')[0] as string
   if (test === `test/unit/${name}.test.ts`) return 0
   if (test.startsWith(`test/unit/${folder}/`)) return 1
-  if (!IS_SLOW.test(test)) return 2
-  return SLOW[folder]?.test(test) ? 3 : LEFT_OUT
+  if (!SLOW.some((slow) => test.startsWith(slow))) return 2
+  return NEEDED[folder]?.some((needed) => test === `test/behaviour/${needed}.test.ts`) ? 3 : LEFT_OUT
 }
 
 /** Only tests that run in this process: tests of pages and of child processes do not load mutants. */
