@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import tls from 'node:tls'
 import type { BaseUrl } from '../config/index.ts'
-import { serverName, withoutBrackets } from '../transport/index.ts'
+import { withoutBrackets } from '../transport/index.ts'
 
 /** Result or error of a step, with its duration. */
 export type Measured<T> =
@@ -67,6 +67,12 @@ export function connect(base: BaseUrl, host: string | undefined, timeout: Bound)
       .once('timeout', () => socket.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })))
       .once('error', reject)
   })
+}
+
+/** The TLS server name of a host. An IP address is none (RFC 6066, section 3). */
+function serverName(host: string): string {
+  const name = withoutBrackets(host.replace(/:\d+$/, ''))
+  return net.isIP(name) === 0 ? name : ''
 }
 
 function describeTls(socket: tls.TLSSocket): Connection {

@@ -70,6 +70,6 @@ function toReadable(body: ReadableStream<Uint8Array> | Readable, signal: AbortSi
     },
   })
   if (signal.aborted) abort()
-  signal.addEventListener('abort', abort, { once: true })
+  signal.addEventListener('abort', abort)
   return source
 }

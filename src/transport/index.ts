@@ -3,7 +3,6 @@ export type { Fetch } from './fetch-transport.ts'
 export {
   type RequestAddress,
   type SendOptions,
-  serverName,
   type WireRequest,
   withoutBrackets,
 } from './node-transport.ts'

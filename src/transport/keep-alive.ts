@@ -40,7 +40,7 @@ export class KeepAlive {
 
   #createAgent(Agent: typeof http.Agent | typeof https.Agent, maxSockets: number): http.Agent {
     // The agent's timer closes connections that are idle while the process runs.
-    const agent = new Agent({ keepAlive: true, maxSockets, timeout: IDLE_MS, scheduling: 'lifo' })
+    const agent = new Agent({ keepAlive: true, maxSockets, timeout: IDLE_MS })
     const keep = agent.keepSocketAlive
     agent.keepSocketAlive = (socket) => {
       this.#idleSince.set(socket as Socket, this.#now())

@@ -1,7 +1,7 @@
 // The module objects: tracers and mocks replace the member `request`.
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import { isIP, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 // Imported, because fake timers replace the global function.
 import { setImmediate } from 'node:timers'
 import { toShowable } from '../errors/index.ts'
@@ -25,7 +25,7 @@ export interface RequestAddress {
   readonly hostname: string
   /** Empty for the protocol's default port. */
   readonly port: string
-  /** Sent as the header `Host`. Without its port, it is the TLS server name. */
+  /** Sent as the header `Host`, from which Node.js takes the TLS server name. */
   readonly host: string
   /** Path and query, sent as they are. */
   readonly pathAndQuery: string
@@ -98,38 +98,26 @@ function exchange(
     protocol: url.protocol,
     hostname: withoutBrackets(url.hostname),
     port: url.port,
-    servername: serverName(url.host),
     path: url.pathAndQuery,
     headers: { host: url.host, ...completeHeaders(headers, body) },
     agent,
   })
   let incoming: IncomingMessage | undefined
-  let isSent = false
   const abort = () => {
     // Rejects first: a request that waits for a connection emits no error before it gets one.
     reject(signal.reason)
     const exchanged = incoming ?? outgoing
     exchanged.destroy(toShowable(signal.reason) as Error)
   }
-  // A service that responds early may never read the rest of the request. Checked one turn later: over TLS, a response
-  // may
-  // arrive before the event `finish` of the request.
-  const destroyUnsent = () => {
-    if (!isSent) outgoing.destroy()
-  }
   const release = () => signal.removeEventListener('abort', abort)
   signal.addEventListener('abort', abort, { once: true })
   outgoing
     .on('socket', (socket) => limitConnecting(outgoing, socket, url))
-    .on('finish', () => {
-      isSent = true
-    })
     .on('response', (message) => {
       incoming = message
-      message.once('close', () => {
-        release()
-        if (!isSent) setImmediate(destroyUnsent)
-      })
+      // A service that responds early may never read the rest of the request. One turn later, because over TLS a response
+      // may arrive before the request has emitted `finish`. A request that was sent as a whole ignores it.
+      message.once('close', () => setImmediate(() => outgoing.destroy()))
       try {
         resolve(toResponse(message, method, url, limits))
       } catch (error) {
@@ -149,14 +137,8 @@ function exchange(
     .end(body)
 }
 
-/** The TLS server name of a host. An IP address is none (RFC 6066, section 3). */
-export function serverName(host: string): string {
-  const name = withoutBrackets(host.replace(/:\d+$/, ''))
-  return isIP(name) === 0 ? name : ''
-}
-
 export function withoutBrackets(hostname: string): string {
-  return hostname.replace(/^\[|\]$/g, '')
+  return hostname.replace(/[[\]]/g, '')
 }
 
 function completeHeaders(headers: WireRequest['headers'], body: WireRequest['body']): Record<string, string> {

@@ -98,11 +98,11 @@ export class ReceivedResponse extends NativeResponse implements Response {
    * when `isEnough` returns true.
    */
   async peek(maxBytes: number, ms: number, isEnough: (text: string) => boolean): Promise<string> {
-    if (this.#isTaken || this.#isReading) return ''
+    if (this.#source === null || this.#isTaken || this.#isReading) return ''
     const chunks = this.#startReading()[Symbol.asyncIterator]()
     const head: Buffer[] = []
     const time = new AbortController()
-    const timeUp = sleep(ms, undefined, { signal: time.signal, ref: false }).catch(() => undefined)
+    const timeUp = sleep(ms, undefined, { signal: time.signal }).catch(() => undefined)
     let next: Promise<IteratorResult<Buffer>> | undefined
     let text = ''
     while (text.length < maxBytes && !isEnough(text)) {
@@ -114,7 +114,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
       text = Buffer.concat(head).toString('utf8', 0, maxBytes)
     }
     time.abort()
-    this.#source = Readable.from(continueFrom(head, next, chunks), { objectMode: false }).on('error', () => {})
+    this.#source = Readable.from(continueFrom(head, next, chunks), { objectMode: false })
     this.#isReading = false
     this.#readAheadSoon()
     return text
@@ -123,7 +123,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
   /** Cuts the body after `maxBytes` bytes, and puts `mark` in place of the rest. */
   truncate(maxBytes: number, mark: string): void {
     if (this.#source === null || this.#isTaken) return
-    this.#source = Readable.from(cut(this.#source, maxBytes, mark), { objectMode: false }).on('error', () => {})
+    this.#source = Readable.from(cut(this.#source, maxBytes, mark), { objectMode: false })
   }
 
   /** Calls `listener` when the body has ended, with the error of reading it, if any. */
@@ -214,7 +214,7 @@ export class ReceivedResponse extends NativeResponse implements Response {
 
   /** Whether only the native `Response` can read the body, or no reader can. */
   get #isTaken(): boolean {
-    return this.#source === null || this.#isCollected || this.#native !== undefined
+    return this.#isCollected || this.#native !== undefined
   }
 
   get #nativeResponse(): Response {
@@ -237,7 +237,6 @@ export class ReceivedResponse extends NativeResponse implements Response {
           const { done, value } = await chunks.next()
           // A copy: the stream transfers the chunk's buffer, which may be shared with other chunks.
           if (!done) return controller.enqueue(new Uint8Array(value))
-          this.#end(undefined)
           controller.close()
           controller.byobRequest?.respond(0)
         } catch (error) {

@@ -143,6 +143,11 @@ describe('sendByFetch', () => {
     ],
     ['an object without headers', async () => ({ status: 200, body: null }), 'something other than a Response'],
     [
+      'an object with null for its headers',
+      async () => ({ status: 200, headers: null, body: null }),
+      'something other than a Response',
+    ],
+    [
       'an object with a text',
       async () => ({ status: 200, headers: new Headers(), body: 'text' }),
       'something other than a Response',

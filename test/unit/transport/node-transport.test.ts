@@ -424,6 +424,13 @@ describe('a body that breaks off fails its reader', () => {
   })
 })
 
+it('a response that must have no body, and has one, closes its connection', async () => {
+  const service = await startRawService('HTTP/1.1 205 Reset Content\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n')
+  const { call } = useTransport()
+  expect(await call(service.url)).toBe('')
+  await vi.waitFor(() => expect(service.live()).toEqual([]))
+})
+
 describe('an unread response', () => {
   it.each([
     ['identity', (_: unknown, response: http.ServerResponse) => response.end('a'.repeat(60_000))],

@@ -150,6 +150,10 @@ describe('a received response', () => {
       await response.arrayBuffer()
       return response.clone()
     },
+    'as a blob, after it was read': async (response) => {
+      await response.text()
+      return response.blob()
+    },
     'whole, while it is locked': (response) => {
       const reading = response.text()
       const isLocked = response.body?.locked
@@ -291,6 +295,12 @@ describe('a body that breaks off', () => {
       source.destroy()
       expect(await reading).toMatchObject({ message: 'the failure', cause: expect.any(Error) })
     }
+  })
+
+  it('by a close without an error before it is read says so', async () => {
+    const { source, response } = createHalf()
+    source.destroy()
+    expect(await rejection(response.text())).toMatchObject({ cause: { message: 'the response was closed' } })
   })
 
   it('does not end the process if it is not read', async () => {
@@ -555,6 +565,16 @@ describe('the beginning of a body', () => {
     }
   })
 
+  it('ends with its last byte, and leaves no timer', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length
+    const before = timers()
+    for (const maxBytes of [3, 4]) {
+      const { response } = createHalf()
+      expect(await response.peek(maxBytes, 60_000, ANY)).toBe('half'.slice(0, maxBytes))
+      expect(timers()).toBe(before)
+    }
+  })
+
   it('ends after its time, and the body continues with the chunk that was waited for', async () => {
     const { source, response } = createHalf()
     expect(await response.peek(1_000, 20, ANY)).toBe('half')
@@ -629,6 +649,20 @@ describe('a body that is cut', () => {
     expect(source.destroyed).toBe(true)
   })
 
+  it('can be cut at the end of a chunk, and read as a stream', async () => {
+    const response = createResponse(Readable.from([Buffer.from('te'), Buffer.from('xt')], { objectMode: false }))
+    response.truncate(2, '...')
+    expect((await readAll(response)).toString()).toBe('te...')
+  })
+
+  it('does not end the process if it breaks off and is not read', async () => {
+    const { response, fail } = createHalf()
+    response.truncate(2, '...')
+    fail()
+    await settle()
+    expect(response.bodyUsed).toBe(false)
+  })
+
   it('fails as its source does', async () => {
     const { response, fail } = createHalf()
     response.truncate(100, '...')
@@ -663,6 +697,11 @@ describe('a body that pauses', () => {
     return { idle, response: createResponse(source, {}, { idle }) }
   }
   const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+  it('may be none', async () => {
+    const idle = { ms: 30, expire: () => {} }
+    expect(await createResponse(null, {}, { idle }).text()).toBe('')
+  })
 
   it('for longer than it may expires, whether it is read or not', async () => {
     for (const isRead of [true, false]) {

@@ -39,6 +39,19 @@ it('a large body that is read in time keeps its connection', async () => {
   expect(source.destroyed).toBe(true)
 })
 
+it('an unread clone does not close the connection of both', async () => {
+  const source = endless()
+  const response = new ReceivedResponse(HEAD, source, { toError: (error) => error })
+  const clone = response.clone()
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  await reader.read()
+  await wait(100)
+  const cloned = (clone.body as ReadableStream<Uint8Array>).getReader()
+  expect((await cloned.read()).done).toBe(false)
+  await Promise.all([reader.cancel(), cloned.cancel()])
+  expect(source.destroyed).toBe(true)
+})
+
 it('a body that was looked at and then cancelled gives it up at once', async () => {
   const source = new Readable({ read() {} })
   source.push('{"message":"x"}')
