@@ -88,11 +88,7 @@ export function redactHeaders(headers: Headers, secrets: ReadonlySet<string>): H
 export function redactCause(cause: unknown, secrets: ReadonlySet<string>): unknown {
   const redact = createRedact(secrets)
   let copied = 0
-  const copyList = (errors: readonly unknown[], depth: number) => {
-    const list: unknown[] = []
-    for (const one of errors) list.push(copy(one, depth))
-    return list
-  }
+  const copyList = (errors: readonly unknown[], depth: number) => errors.map((one) => copy(one, depth))
   const copy = (value: unknown, depth: number): unknown => {
     if (typeof value === 'string') return redact(value)
     if (typeof value === 'symbol' || typeof value === 'function') return redact(messageOf(value))
@@ -159,7 +155,7 @@ function spellingsOf(secret: string): RegExp {
     const named = names.filter(([, value]) => value === character).map(([name]) => `&${name};`)
     const spellings = [`%${hex}`, `\\\\u00${hex}`, `\\\\x${hex}`, `&#x0*${hex};`, `&#0*${code};`, ...named]
     // The secret itself is case-sensitive. Only its escapes may have any case.
-    return `(?:${/[\w]/.test(character) ? character : `\\\\?\\x${hex}`}|${spellings.map(ignoreCase).join('|')})`
+    return `(?:${/\w/.test(character) ? character : `\\\\?\\x${hex}`}|${spellings.map(ignoreCase).join('|')})`
   })
   return new RegExp(characters.join(''), 'g')
 }

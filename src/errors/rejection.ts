@@ -128,9 +128,8 @@ export async function readHealable(
   response: PeekableResponse,
   rules: RejectionRules,
 ): Promise<'token' | 'time' | undefined> {
-  const type = readErrorType(response.headers)
-  const isAsked = AMBIGUOUS.has(type) || (rules.hasErrorList === true && response.status >= 400)
-  if (type === undefined && !isAsked) return undefined
+  const isAmbiguous = AMBIGUOUS.has(readErrorType(response.headers))
+  const isAsked = isAmbiguous || (rules.hasErrorList === true && response.status >= 400)
   const data: unknown = isAsked ? await peek(response) : undefined
   const rejection = classifyRejection(response.status, readRejectionText(response.headers, data, rules), rules)
   return HEALABLE.get(rejection)

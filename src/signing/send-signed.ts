@@ -115,9 +115,9 @@ export function createSendSigned(signing: SigningOptions): SendSigned {
     call.tried.add(remedy.name)
     await response.body?.cancel()
     const second = await sendOnce(remedy.identity, clock.now(wire.origin))
-    if (remedy.name === 'corrected clock' && second.status >= 400) {
+    if (remedy.name === 'corrected clock' && (await readHealable(second, kind)) === 'time') {
       // The date was not the gateway's, but for example a proxy's.
-      if ((await readHealable(second, kind)) === 'time') clock.forget(wire.origin)
+      clock.forget(wire.origin)
     }
     return second
   }

@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net'
 import { inspect } from 'node:util'
 import ky from 'ky'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { callFailure, handlerEndedError, requestIdOf } from '../../../src/errors/failure.ts'
+import { callFailure, deadlineError, handlerEndedError, requestIdOf } from '../../../src/errors/failure.ts'
 import {
   type CallRecord,
   createServices,
@@ -528,6 +528,20 @@ it('a call that was not sent when the handler ended says so', () => {
   expect(handlerEndedError({ ...FAILING, attempts: 0 }).message).toBe(
     'ai: GET /x: not sent because the handler has ended',
   )
+})
+
+it.each([
+  [-5, 0, 'not sent, no time left'],
+  [0.4, 0, 'not sent, no time left'],
+  [0.6, 1, 'no complete response within the 1 ms left'],
+  [1200, 1200, 'no complete response within the 1200 ms left'],
+])('a call with %d ms until the deadline had %d ms: %s', (budget, timeoutMs, problem) => {
+  expect(deadlineError(FAILING, budget)).toMatchObject({
+    name: 'ServiceTimeoutError',
+    message: `ai: GET /x: ${problem} before the invocation's deadline`,
+    timeoutMs,
+    deadline: true,
+  })
 })
 
 describe('retries', () => {

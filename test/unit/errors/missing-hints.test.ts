@@ -1,9 +1,18 @@
 import { expect, it, vi } from 'vitest'
+import { prepareFailure } from '../../../src/errors/failure.ts'
 import { createServices, type ServiceAuthError } from '../../../src/index.ts'
 import { answer, IDENTITY, rejection } from '../../support/helpers.ts'
 
+const load = vi.hoisted(() => vi.fn())
+
 vi.mock('../../../src/errors/hint.ts', () => {
+  load()
   throw new Error('cannot be imported here')
+})
+
+it('hints are not loaded for a failure without a response', async () => {
+  await prepareFailure(new Error('x'))
+  expect(load).not.toHaveBeenCalled()
 })
 
 it.each([
@@ -25,6 +34,7 @@ it.each([
     const error = (await rejection(ai.post('x').json())) as ServiceAuthError
     expect(error).toMatchObject({ name, status })
     expect(error.hint).toBe(hint)
+    expect(load).toHaveBeenCalled()
     expect(error.message).toBe([`ai: POST /x: ${status} ${type}: no`, hint].filter(Boolean).join('\n'))
   },
 )

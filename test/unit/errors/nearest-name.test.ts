@@ -4,9 +4,11 @@ import { nearestName } from '../../../src/errors/nearest-name.ts'
 it.each([
   ['timout', ['retry', 'timeout'], 'timeout'],
   ['Timeout', ['retry', 'timeout'], 'timeout'],
+  ['Services', ['service', 'services'], 'services'],
   // One letter differs in a short name.
   ['ab', ['xy', 'ac'], 'ac'],
   ['ab', ['xy'], undefined],
+  ['abcd', ['xbc'], undefined],
   // Four letters at the start suffice, three do not.
   ['cred', ['retry', 'credentials'], 'credentials'],
   ['CredentialProvider', ['retry', 'credentials'], 'credentials'],

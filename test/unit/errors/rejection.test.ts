@@ -1,11 +1,19 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { hintFor, type RejectedCall, throttlingHint } from '../../../src/errors/hint.ts'
-import { classifyRejection } from '../../../src/errors/rejection.ts'
+import {
+  classifyRejection,
+  isGatewayThrottling,
+  isQuotaExhausted,
+  type PeekableResponse,
+  readHealable,
+  readRejectionText,
+} from '../../../src/errors/rejection.ts'
 import { createServices, ServiceAuthError } from '../../../src/index.ts'
 import { findKind } from '../../../src/signing/service-table.ts'
 import { IDENTITY, rejection, useGateway } from '../../support/helpers.ts'
 
 const API = findKind('execute-api')
+const GRAPHQL = findKind('appsync')
 
 const CALL: RejectedCall = {
   method: 'POST',
@@ -15,6 +23,12 @@ const CALL: RejectedCall = {
   rejections: API,
   secrets: new Set(),
   tried: new Set(),
+}
+
+/** A response with the given text as the beginning of its body. */
+function rejected(status: number, type?: string, text = '') {
+  const response = new Response(null, { status, headers: type === undefined ? {} : { 'x-amzn-errortype': type } })
+  return Object.assign(response, { peek: vi.fn<PeekableResponse['peek']>(async () => text) })
 }
 
 describe('classifyRejection', () => {
@@ -86,6 +100,111 @@ describe('classifyRejection', () => {
   })
 })
 
+it.each([
+  [200, undefined],
+  [399, undefined],
+  [400, 'missing-token'],
+])('a response of GraphQL with %d is classified by its message as %s', (status, expected) => {
+  const text = { type: undefined, message: 'Missing Authentication Token' }
+  expect(classifyRejection(status, text, GRAPHQL)).toBe(expected)
+  expect(classifyRejection(status, text, API)).toBeUndefined()
+})
+
+describe('type and message of a rejection', () => {
+  const errorTyped = (type?: string) => new Headers(type === undefined ? {} : { 'x-amzn-errortype': type })
+
+  it.each<[unknown, string | undefined, string]>([
+    [
+      {
+        errors: [
+          { errorType: 'X', message: 'm' },
+          { errorType: 'Y', message: 'n' },
+        ],
+      },
+      'X',
+      'm',
+    ],
+    [{ errors: [{ errorType: 7, message: 'm' }] }, undefined, 'm'],
+    [{ errors: [{ message: 'm' }] }, undefined, 'm'],
+    [{ errors: [] }, undefined, ''],
+    [{ errors: 'none', message: 'm' }, undefined, 'm'],
+    [undefined, undefined, ''],
+    ['text', undefined, 'text'],
+  ])('in GraphQL are those of the first error: %j', (data, type, message) => {
+    expect(readRejectionText(errorTyped(), data, GRAPHQL)).toEqual({ type, message })
+  })
+
+  it('are otherwise those of the header and of the body', () => {
+    const data = { errorType: 'X', message: 'm', errors: [{ errorType: 'Y', message: 'n' }] }
+    expect(readRejectionText(errorTyped(), data, API)).toEqual({ type: undefined, message: 'm' })
+    expect(readRejectionText(errorTyped('Z:http://x'), data, API)).toEqual({ type: 'Z', message: 'm' })
+    expect(readRejectionText(errorTyped('Z'), data, GRAPHQL)).toEqual({ type: 'Z', message: 'n' })
+    expect(readRejectionText(errorTyped(), { Message: 'm' }, API).message).toBe('m')
+  })
+})
+
+it.each([
+  [429, 'TooManyRequestsException', true],
+  [503, 'TooManyRequestsException', true],
+  [429, 'LimitExceededException', true],
+  [400, 'LimitExceededException', false],
+  [429, 'SomethingElse', false],
+  [429, undefined, false],
+])('the gateway throttled a request with the status %d and the type %s: %j', (status, type, expected) => {
+  expect(isGatewayThrottling(rejected(status, type))).toBe(expected)
+})
+
+it.each([
+  ['LimitExceededException', API, true],
+  ['TooManyRequestsException', API, false],
+  ['LimitExceededException', GRAPHQL, false],
+])('a usage plan is used up with the type %s', (type, rules, expected) => {
+  expect(isQuotaExhausted(rejected(429, type).headers, rules)).toBe(expected)
+})
+
+describe('a second attempt', () => {
+  it.each([
+    ['ExpiredTokenException', 'token'],
+    ['UnrecognizedClientException', 'token'],
+    ['ForbiddenException', undefined],
+    ['SomethingElse', undefined],
+    [undefined, undefined],
+  ])('after %s is decided by the type alone', async (type, expected) => {
+    const response = rejected(403, type, '{"message":"The security token included in the request is expired"}')
+    expect(await readHealable(response, API)).toBe(expected)
+    expect(response.peek).not.toHaveBeenCalled()
+  })
+
+  it.each([
+    ['InvalidSignatureException', '{"message":"Signature expired: 1"}', 'time'],
+    ['InvalidSignatureException', '{"message":"Signature not yet current: 1"}', 'time'],
+    ['InvalidSignatureException', 'no JSON', undefined],
+    ['AccessDeniedException', '{"message":"The security token included in the request is invalid."}', 'token'],
+    ['AccessDeniedException', '{"message":"no"}', undefined],
+  ])('after %s is decided by the message %j', async (type, body, expected) => {
+    expect(await readHealable(rejected(403, type, body), API)).toBe(expected)
+  })
+
+  it.each([
+    [399, undefined],
+    [400, 'token'],
+    [401, 'token'],
+  ])('after %d is decided by the first error in GraphQL', async (status, expected) => {
+    const response = rejected(status, undefined, '{"errors":[{"errorType":"UnrecognizedClientException"}]}')
+    expect(await readHealable(response, GRAPHQL)).toBe(expected)
+    expect(response.peek).toHaveBeenCalledTimes(expected === undefined ? 0 : 1)
+  })
+
+  it('is decided by a body of 16 KB, read within a second, or until it is complete', async () => {
+    const response = rejected(403, 'AccessDeniedException', '{}')
+    await readHealable(response, API)
+    const [maxBytes, ms, isEnough] = response.peek.mock.calls[0] ?? []
+    expect([maxBytes, ms]).toEqual([16_384, 1000])
+    expect(isEnough?.('{"message":')).toBe(false)
+    expect(isEnough?.('{"message":"no"}')).toBe(true)
+  })
+})
+
 describe('a hint', () => {
   it('names role, account, action and resource of a missing permission', () => {
     const message =
@@ -122,6 +241,12 @@ describe('a hint', () => {
       'Add this statement to the policy of x: {"Effect":"Allow","Action":"es:ESHttpGet","Resource":"arn:aws:es:*:*:*"}',
     )
     expect(hintFor('forbidden', other, '')).toContain('Check the permission to call it, the API key')
+  })
+
+  it('names both permissions of a service that requires two', () => {
+    expect(hintFor('forbidden', { ...CALL, rejections: findKind('lambda') }, '')).toContain(
+      'Check the permission lambda:InvokeFunctionUrl and lambda:InvokeFunction, the API key',
+    )
   })
 
   it('says of an explicit deny that no allow will do', () => {

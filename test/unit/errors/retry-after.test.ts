@@ -17,7 +17,7 @@ it.each([
   [{ 'retry-after': 'Wed, 31 Dec 2025 23:59:55 GMT' }, 0],
   // JavaScript would parse these as dates.
   [{ 'retry-after': '2026-01-01T00:00:05Z' }, undefined],
-  [{ 'retry-after': 'Mo 5 2026' }, undefined],
+  [{ 'retry-after': 'Th, 01 Jan 2026 00:00:05 GMT' }, undefined],
   [{ 'retry-after': 'TH, 01 Jan 2026 00:00:05 GMT' }, undefined],
   [{ 'retry-after': '(Thu) 01 Jan 2026 00:00:05 GMT' }, undefined],
   // A large number is a time, but not in Retry-After.
