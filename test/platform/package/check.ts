@@ -8,7 +8,7 @@ import { basename, dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkCommand } from './command.ts'
 import { checkExamples, EXAMPLE_PACKAGES } from './examples.ts'
-import { compile, createProject, manifest, type Project, run } from './project.ts'
+import { compile, createProject, isOtherNode, manifest, type Project, run } from './project.ts'
 import { checkTarball } from './tarball.ts'
 
 const ERRORS = [
@@ -82,8 +82,10 @@ const MIDDY: Record<string, string> = {
 const entryPoints = Object.keys(manifest.exports).filter((entry) => entry !== './package.json')
 equal(entryPoints.map((entry) => posix.join(manifest.name, entry)).sort(), Object.keys(ENTRIES).sort())
 await withProject({}, async (project) => {
-  await checkTarball(project)
-  console.log(`${basename(project.tarball)}: ${project.files.length} files, nothing to be said against it`)
+  if (!isOtherNode) {
+    await checkTarball(project)
+    console.log(`${basename(project.tarball)}: ${project.files.length} files, nothing to be said against it`)
+  }
   await checkCommand(project)
   console.log(`npx ${manifest.name}: runs in an empty folder`)
 })
@@ -92,7 +94,7 @@ for (const [major, core] of Object.entries(MIDDY)) {
   await withProject({ '@middy/core': core }, (project) => {
     equal(JSON.parse(readFileSync(join(core, 'package.json'), 'utf8')).version.split('.')[0], major)
     checkUse(project)
-    console.log(`Middy ${major}: ${Object.keys(ENTRIES).join(', ')} import and type-check`)
+    console.log(`Middy ${major}: ${Object.keys(ENTRIES).join(', ')} import${isOtherNode ? '' : ' and type-check'}`)
   })
 }
 
@@ -115,9 +117,10 @@ function checkUse(project: Project): void {
     equal(JSON.parse(run(process.execPath, ['--input-type=module', '--eval', script], folder)), expected)
   }
   writeFileSync(join(folder, 'consumer.mts'), CONSUMER)
+  equal(JSON.parse(run(process.execPath, ['consumer.mts'], folder)), [{ id: '7' }, { id: '8' }, { id: '9' }])
+  if (isOtherNode) return
   writeFileSync(join(folder, 'reexports.mts'), REEXPORTS)
   const consumers = ['consumer.mts', 'reexports.mts']
   compile(project, ['--module', 'nodenext', '--noEmit'], consumers)
-  compile(project, ['--module', 'esnext', '--moduleResolution', 'bundler'], consumers)
-  equal(JSON.parse(run(process.execPath, ['consumer.mjs'], folder)), [{ id: '7' }, { id: '8' }, { id: '9' }])
+  compile(project, ['--module', 'esnext', '--moduleResolution', 'bundler', '--noEmit'], consumers)
 }

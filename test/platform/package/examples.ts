@@ -22,7 +22,7 @@ import { promisify } from 'node:util'
 import { startLocalGateway } from 'middy-signed-services/testing'
 import type { Service } from '../../../examples/sam/services.ts'
 import { type LambdaFunction, localServices, readTemplate } from '../../../examples/sam/template.ts'
-import { type Project, root, run } from './project.ts'
+import { isOtherNode, type Project, root, run } from './project.ts'
 
 /** What the examples import beside the package, and the programs that they start. */
 export const EXAMPLE_PACKAGES = ['aws-cdk-lib', 'aws-lambda-mock-context', 'constructs', 'esbuild', 'vitest', 'yaml']
@@ -68,9 +68,6 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
 /** A handler of the demo and of the deployments, and no program. */
 const HANDLER = 'publish-blog-post.ts'
 const EVENT = { userId: 'u-1', topic: 'SigV4' }
-
-/** Whether `npm run test:nodes` runs this: types and the synthesized stack are the same on each version of Node.js. */
-const isOtherNode = process.env.NODE_WANTED !== undefined
 
 /** Milliseconds that a program may take, on a busy machine. */
 const TIMEOUT = 120_000

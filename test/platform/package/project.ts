@@ -8,6 +8,9 @@ export const root = join(import.meta.dirname, '..', '..', '..')
 
 export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
+/** Whether `npm run test:nodes` runs this: types, tarball and synthesized stack are the same on each version of Node.js. */
+export const isOtherNode = process.env.NODE_WANTED !== undefined
+
 export interface Project {
   readonly folder: string
   /** Path of the tarball. */
