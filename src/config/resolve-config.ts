@@ -180,7 +180,7 @@ function locate(
   const base = parseBaseUrl(value.trim(), own.allowHttp ?? allowHttp)
   if (typeof base === 'string') return { ...nowhere, problems: [`${source}: ${base}`] }
   // Normalized like the base URL: lower case, no trailing dot.
-  const host = own.host?.toLowerCase().replace(/\.(?=:\d+$|$)/, '')
+  const host = own.host?.toLowerCase().replace(/\.(?=:|$)/, '')
   const endpoint = resolveEndpoint(host?.replace(/:\d+$/, '') ?? base.hostname, {
     region: own.region ?? region,
     signingName: own.signingName,

@@ -33,7 +33,7 @@ interface ServedRequest {
 /** The clients that the middleware created for a Middy request. */
 interface Made {
   readonly request: object
-  readonly clients: Readonly<Record<string, ServiceClient>>
+  readonly clients: Readonly<Record<string, ServiceClient | undefined>>
 }
 
 /**
@@ -93,15 +93,14 @@ function mergeServices(given: object | undefined, { request, clients }: Made): o
   // Own properties only: a mock may return a value for every name.
   const before: Made | undefined = given && Object.getOwnPropertyDescriptor(given, MADE)?.value
   const services: Record<string, unknown> = { ...clients }
-  const made: Record<string, ServiceClient> = { ...clients }
+  const made: Record<string, ServiceClient | undefined> = { ...clients }
   // Also the names of the clients: the given object may inherit them, or return a value for every name.
   for (const name of new Set([...Object.keys(given ?? {}), ...Object.keys(clients)])) {
     const value: unknown = given && Reflect.get(given, name)
     const client = before?.clients[name]
-    const isClient = client !== undefined && client === value
-    if (value === undefined || (isClient && before?.request !== request)) continue
+    if (value === undefined || (value === client && before?.request !== request)) continue
     services[name] = value
-    if (isClient) made[name] = client
+    made[name] = client
   }
   return Object.defineProperty(services, MADE, { value: { request, clients: made } satisfies Made })
 }

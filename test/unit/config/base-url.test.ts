@@ -25,6 +25,21 @@ describe('parseBaseUrl', () => {
       'http://127.0.0.1:3000/ai',
       { origin: 'http://127.0.0.1:3000', hostname: '127.0.0.1', path: '/ai', href: 'http://127.0.0.1:3000/ai' },
     ],
+    // The same host without its trailing dot.
+    [
+      'https://h.example./prod',
+      { origin: 'https://h.example', hostname: 'h.example', path: '/prod', href: 'https://h.example/prod' },
+    ],
+    // Slashes that are a problem only at the start.
+    [
+      'https://h.example/https:///x',
+      {
+        origin: 'https://h.example',
+        hostname: 'h.example',
+        path: '/https%3A/x',
+        href: 'https://h.example/https%3A/x',
+      },
+    ],
   ])('reads %s', (url, expected) => {
     expect(parseBaseUrl(url)).toEqual(expected)
   })
@@ -40,17 +55,20 @@ describe('parseBaseUrl', () => {
     ['execute-api', /^https:\/\/ is missing$/],
     ['id.execute-api.eu-central-1.amazonaws.com/prod', /^https:\/\/ is missing$/],
     ['localhost:3000/ai', /^https:\/\/ is missing$/],
+    ['h.example/https://x', /^https:\/\/ is missing$/],
     ['hunter2@h.example', /^not a URL$/],
     ['//h.example/prod', /^not a URL$/],
     ['https://h..example', /a part of its host name is empty$/],
     ['https://.h.example', /a part of its host name is empty$/],
     ['/prod', /^not a URL$/],
     ['https:///hunter2', /^not a URL$/],
+    ['http:///localhost', /^not a URL$/],
     ['https://hunter2 h.example', /^not a URL$/],
     ['http://h.example', /must start with https/],
     ['http://127.0.0.1.h.example', /must start with https/],
     ['http://notlocalhost', /must start with https/],
     ['ftp://localhost', /must start with https/],
+    ['s3://bucket', /must start with https/],
     ['https://user:hunter2@h.example', /must not contain credentials/],
     ['https://hunter2@h.example', /must not contain credentials/],
     ['https://:hunter2@h.example', /must not contain credentials/],

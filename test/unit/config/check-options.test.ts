@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { withoutMistakes } from '../../../src/config/check-options.ts'
 import { ServicesConfigurationError, signedServices, signedServicesValidateOptions } from '../../../src/index.ts'
 import { setEnv } from '../../support/helpers.ts'
 
@@ -45,6 +46,13 @@ describe('options', () => {
     [{ credentials: async () => IDENTITY, retry: { limit: 3, methods: ['get'], jitter: true, delay: () => 1 } }],
     [{ services: { ai: { internal: 'ssm.url', credentials: 'sts' } }, credentials: 'other' }],
     [{ services: { ai: { retry: 5, timeout: false, credentials: IDENTITY, headers: {}, maxConnections: 9 } } }],
+    [{ timeout: 2 ** 31 - 1, deadlineMargin: 2 ** 31 - 1, pendingCalls: 0, maxResponseSize: false }],
+    [
+      {
+        maxResponseSize: 1,
+        headers: { 'x-tab': '\ta\t', 'x-latin': '\u00e9', 'x-empty': '', 'content-type': 'a/b; c' },
+      },
+    ],
     [{ timeout: undefined, retry: { limit: undefined }, services: { ai: { retry: { statusCodes: [503] } } } }],
   ])('are taken as %o', (options) => {
     expect(problemsOf(options)).toEqual([])
@@ -80,6 +88,19 @@ describe('options', () => {
     ['services: must be a list of names, or an object from name to URL or options; got a string', { services: 'ai' }],
     ["services[1]: a service's name must start with a letter; got 3", { services: ['ai', 3] }],
     ["services._: a service's name must start with a letter; got a string", { services: { _: {} } }],
+    ["services[0]: a service's name must start with a letter; got null", { services: [null] }],
+    [
+      "services[0]: a service's name must not contain line breaks or other control characters",
+      { services: ['ai\nadmin'] },
+    ],
+    ['services.a.env: must be a string that is not empty; got a string', { services: { a: { env: ' ' } } }],
+    ...[true, 0, 1.5, '1'].map(
+      (size) =>
+        [
+          `maxResponseSize: must be a positive number of bytes, or false; got ${size === '1' ? 'a string' : size}`,
+          { maxResponseSize: size },
+        ] as [string, object],
+    ),
     ['region: must be a region such as eu-central-1; got a string', { region: '"eu-central-1"' }],
     [
       'services.a.signingName: must be a signing name such as execute-api; got a string',
@@ -96,12 +117,18 @@ describe('options', () => {
     ['retry: must be a whole number of retries, or an object; got 1.5', { retry: 1.5 }],
     ['retry.limit: must be a whole number of at least 0; got -1', { retry: { limit: -1 } }],
     ['retry.methods: must be a list of methods; got a string', { retry: { methods: 'get' } }],
+    ['retry.statusCodes: must be a list of statuses; got an array', { retry: { statusCodes: ['503'] } }],
+    ['retry.afterStatusCodes: must be a list of statuses; got 503', { retry: { afterStatusCodes: 503 } }],
     ['retry.jitter: must be true, false or a function; got 1', { retry: { jitter: 1 } }],
     ['retry.limt: no such option of retry; did you mean limit?', { retry: { limt: 1 } }],
     ['circuitBreaker: must be true, false, or an object; got 5', { circuitBreaker: 5 }],
     [
       'circuitBreaker.failureThreshold: must be a whole number of at least 1; got 0',
       { circuitBreaker: { failureThreshold: 0 } },
+    ],
+    [
+      'circuitBreaker.resetTimeout: must be a positive number of milliseconds; got 0',
+      { circuitBreaker: { resetTimeout: 0 } },
     ],
     [
       'maxConnections: must be a whole number of at least 1; got Infinity',
@@ -112,6 +139,14 @@ describe('options', () => {
     ['headers.a: must be a string; got 3', { headers: { a: 3 } }],
     ['headers.Authorization: must not be set: signing sets it', { headers: { Authorization: 'x' } }],
     ['headers.a b: is not a valid header', { headers: { 'a b': 'x' } }],
+    ...['\u0001a', 'a\u0001', 'a\u0001b', '\u0001', '\u0100', 'a\nb'].map(
+      (value) => ['headers.x-team: is not a valid header', { headers: { 'x-team': value } }] as [string, object],
+    ),
+    // Signed, so printable ASCII.
+    ...['\u00e9a', 'a\u00e9', 'a\u00e9b', '\u00e9', 'a\tb'].map(
+      (value) =>
+        ['headers.Content-Type: is not a valid header', { headers: { 'Content-Type': value } }] as [string, object],
+    ),
     ['headers: must be an object of header values; got null', { headers: null }],
     ['headers.Host: must not be set: signing sets it', { headers: { Host: 'x' } }],
     ...['Expect', 'keep-alive', 'TE', 'trailer', 'transfer-encoding', 'upgrade'].map(
@@ -277,6 +312,52 @@ describe('a mistake in any option', () => {
     expect(problems({ ai: 'http://ai.example' }, { region: 'eu-central-1', allowHttp: 5 })).toEqual([
       expect.stringMatching(/^allowHttp: /),
     ])
+  })
+
+  it.each<[string, object, string[], object]>([
+    ['the option alone', { timeout: 0, trace: true }, ['timeout: x'], { trace: true }],
+    [
+      'the whole option, for a member of it',
+      { retry: { limit: -1 }, trace: true },
+      ['retry.limit: x'],
+      { trace: true },
+    ],
+    ['no option whose name is the start of another', { retry: 1, retryLimit: 1 }, ['retryLimit: x'], { retry: 1 }],
+    [
+      'a name from the list of services',
+      { services: ['ai', 5, 'admin'] },
+      ['services[1]: x'],
+      { services: ['ai', 'admin'] },
+    ],
+    [
+      'the option of a service, but not the service',
+      { services: { ai: { url: HOST, timeout: 0 }, admin: HOST } },
+      ['services.ai.timeout: x'],
+      { services: { ai: { url: HOST }, admin: HOST } },
+    ],
+    [
+      "no option that has the name of a service's mistaken one",
+      { timeout: 1, services: { ai: { timeout: 0 } } },
+      ['services.ai.timeout: x'],
+      { timeout: 1, services: { ai: {} } },
+    ],
+    [
+      "no option of a service that has the name of all services' mistaken one",
+      { timeout: 0, services: { ai: { timeout: 1 } } },
+      ['timeout: x'],
+      { services: { ai: { timeout: 1 } } },
+    ],
+    ...['url', 'env', 'internal', 'region', 'signingName', 'host', 'allowHttp'].map(
+      (name) =>
+        [
+          `a service with a mistaken ${name}`,
+          { services: { ai: { [name]: 5, timeout: 1 }, admin: {} } },
+          [`services.ai.${name}: x`],
+          { services: { admin: {} } },
+        ] as [string, object, string[], object],
+    ),
+  ])('leaves out %s', (_, options, mistakes, rest) => {
+    expect(withoutMistakes(options, mistakes)).toEqual(rest)
   })
 
   it('in a name is reported with the nearest name', () => {

@@ -140,6 +140,19 @@ describe('on a context that is used again', () => {
     expect(third.admin).not.toBe(past)
   })
 
+  it('are never those of an earlier request, even where one was replaced and put back', () => {
+    const request = { context: {} }
+    const first = use('ai')(request)
+    const past = first.ai
+    first.ai = 'mine'
+    const second = use('admin')(request)
+    expect(second.ai).toBe('mine')
+    second.ai = past
+    const third = use('ai')({ context: request.context })
+    expect(third.ai).toEqual(client('ai'))
+    expect(third.ai).not.toBe(past)
+  })
+
   it('forget removed members', () => {
     const first = add(undefined, 'ai')
     const past = first.ai
