@@ -164,8 +164,7 @@ function parse<O extends ParseArgsOptionsConfig>(args: readonly string[], option
     const option = Object.hasOwn(options, name) ? options[name] : undefined
     if (option === undefined) {
       const names = Object.keys(options).map((known) => `--${known}`)
-      const advice = rawName.startsWith('--') ? didYouMean(rawName, names) : ''
-      throw new UsageError(`no such option: ${rawName}${advice}`)
+      throw new UsageError(`no such option: ${rawName}${didYouMean(rawName, names)}`)
     }
     if (option.type === 'boolean' && value !== undefined) throw new UsageError(`${rawName} takes no value`)
     // `-` means standard input. A value that looks like an option is probably one.
@@ -192,7 +191,7 @@ function readMethodAndPath(
 function readHeaders(lines: readonly string[]): Headers {
   const headers = new Headers()
   for (const line of lines) {
-    const [, name, value = ''] = /^([^:\s]+):\s*(.*)$/s.exec(line) ?? []
+    const [, name, value = ''] = /^([^:\s]+):\s*(.*)/s.exec(line) ?? []
     if (name === undefined) throw new UsageError("-H: must be 'name: value'")
     try {
       headers.append(name, value)

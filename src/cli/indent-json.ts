@@ -22,9 +22,9 @@ function indent(text: string): string {
   for (const [token] of text.matchAll(TOKENS)) {
     if (token === '}' || token === ']') {
       depth -= 1
-      result += /^[{[]$/.test(last) ? token : newLine() + token
+      result += /^[{[]/.test(last) ? token : newLine() + token
     } else {
-      if (/^[{[,]$/.test(last)) result += newLine()
+      if (/^[{[,]/.test(last)) result += newLine()
       result += token === ':' ? ': ' : token
       if (token === '{' || token === '[') depth += 1
     }

@@ -15,7 +15,7 @@ export function createByteRedactor(secrets: ReadonlySet<string>): ByteRedactor {
   let held: Uint8Array = Buffer.alloc(0)
   return {
     push(chunk) {
-      const redacted = replaceAll(held.length === 0 ? Buffer.from(chunk) : Buffer.concat([held, chunk]), needles)
+      const redacted = replaceAll(Buffer.concat([held, chunk]), needles)
       const end = redacted.length - countHeld(redacted, needles)
       held = redacted.subarray(end)
       return redacted.subarray(0, end)

@@ -70,7 +70,7 @@ export function observeClient(service: ServiceConfig, { credentials, now, onRequ
     // The client parses and cuts the body of an error response. The command prints the whole body.
     failureBody = await response.bytes()
     const { status, statusText, headers, url } = response
-    const body = failureBody.length > 0 ? Readable.from([Buffer.from(failureBody)]) : null
+    const body = Readable.from([Buffer.from(failureBody)])
     return new ReceivedResponse({ status, statusText, headers, url }, body, options)
   }
 

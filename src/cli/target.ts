@@ -91,7 +91,7 @@ export function findServices(env: NodeJS.ProcessEnv): readonly string[] {
     .filter((variable) => env[variable] !== undefined)
     .flatMap((variable) => {
       const words = /^([A-Z].*)_SERVICE_API_URL$/.exec(variable)?.[1]?.toLowerCase() ?? ''
-      const camelCase = words.replace(/_+([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
+      const camelCase = words.replace(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
       // The camel case of `USER_2` is `user2`, whose variable starts with `USER2`.
       return [camelCase, words].find((name) => name !== '' && toVariable(name) === variable) ?? []
     })

@@ -28,7 +28,7 @@ function describeSignature(canonicalRequest: string, region: string, signingName
   const scope = `${amzDate.slice(0, 8)}/${region}/${signingName}/aws4_request`
   return [
     '* canonical request:',
-    ...indent(canonicalRequest.replace(/^(x-amz-security-token:).*$/m, '$1[redacted]')),
+    ...indent(canonicalRequest.replace(/^(x-amz-security-token:).*/m, '$1[redacted]')),
     '* string to sign:',
     ...indent(createStringToSign(amzDate, scope, canonicalRequest)),
   ]

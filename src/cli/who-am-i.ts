@@ -7,18 +7,18 @@ export interface CallerIdentity {
 }
 
 /** Suffixes of host names in other partitions, by the start of the region's name. */
-const SUFFIXES: readonly (readonly [region: RegExp, suffix: string])[] = [
-  [/^cn-/, 'amazonaws.com.cn'],
-  [/^eusc-/, 'amazonaws.eu'],
-  [/^us-isob-/, 'sc2s.sgov.gov'],
-  [/^us-isof-/, 'csp.hci.ic.gov'],
-  [/^eu-isoe-/, 'cloud.adc-e.uk'],
-  [/^us-iso-/, 'c2s.ic.gov'],
+const SUFFIXES: readonly (readonly [start: string, suffix: string])[] = [
+  ['cn-', 'amazonaws.com.cn'],
+  ['eusc-', 'amazonaws.eu'],
+  ['us-isob-', 'sc2s.sgov.gov'],
+  ['us-isof-', 'csp.hci.ic.gov'],
+  ['eu-isoe-', 'cloud.adc-e.uk'],
+  ['us-iso-', 'c2s.ic.gov'],
 ]
 
 /** URL of a region's STS, or the URL from AWS's environment variables. */
 export function stsUrl(region: string, env: NodeJS.ProcessEnv): string {
-  const suffix = SUFFIXES.find(([start]) => start.test(region))?.[1] ?? 'amazonaws.com'
+  const suffix = SUFFIXES.find(([start]) => region.startsWith(start))?.[1] ?? 'amazonaws.com'
   return env.AWS_ENDPOINT_URL_STS || env.AWS_ENDPOINT_URL || `https://sts.${region}.${suffix}`
 }
 

@@ -88,4 +88,11 @@ describe('advice', () => {
     expect(adviseConfiguration(problem)).toMatch(advice)
     expect(adviseCall(new ServicesConfigurationError([problem]))).toMatch(advice)
   })
+
+  it('has a line for each problem of the configuration', () => {
+    const problems = ['AI_SERVICE_API_URL: not a URL', 'AWS_REGION: must be a region']
+    expect(adviseCall(new ServicesConfigurationError(problems))).toBe(
+      'Correct the variable: it must be the base URL of the service, with its stage.\nSet --region or AWS_REGION.',
+    )
+  })
 })

@@ -32,8 +32,14 @@ describe('call', () => {
     ],
     [['ai', '--env-file', '.env'], { envFile: '.env', allowHttp: false, timeout: 30_000, retry: 2 }],
     [['--data=-1', 'ai'], { data: '-1' }],
+    [['ai', '--timeout', '2147483647', '--retry', '100'], { timeout: 2_147_483_647, retry: 100 }],
   ])('reads %j', (args, expected) => {
     expect(call(...args)).toMatchObject({ kind: 'call', ...expected })
+  })
+
+  it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'])('reads the method %s', (method) => {
+    expect(call('ai', method, '/jobs')).toMatchObject({ method, path: '/jobs' })
+    expect(call('ai', method.toLowerCase())).toMatchObject({ method, path: '' })
   })
 
   it('collects headers', () => {
@@ -56,11 +62,19 @@ describe('call', () => {
     [['ai', '--verbose=yes'], '--verbose takes no value'],
     [['ai', '--region'], '--region needs a value'],
     [['ai', '--region', '--verbose'], '--region needs a value'],
+    [['ai', '--region', '-v'], '--region needs a value'],
+    [['ai', '-d', '-V'], '-d needs a value'],
     [['ai', '-d', '{}', 'GET', '/x'], '-d: GET takes no body'],
+    [['ai', '-d', '{}', 'HEAD', '/x'], '-d: HEAD takes no body'],
     [['ai', '-H', 'no colon'], "-H: must be 'name: value'"],
+    [['ai', '-H', 'x a: b'], "-H: must be 'name: value'"],
     [['ai', '-H', 'x-a: secret €'], '-H: not a valid header'],
     [['ai', '-q', '=b'], '-q: must be name=value'],
     [['ai', '--timeout', 'soon'], "--timeout: must be a whole number from 0 to 2147483647; got 'soon'"],
+    [['ai', '--timeout', '5s'], "--timeout: must be a whole number from 0 to 2147483647; got '5s'"],
+    [['ai', '--timeout=-5'], "--timeout: must be a whole number from 0 to 2147483647; got '-5'"],
+    [['ai', '--timeout', '2147483648'], "--timeout: must be a whole number from 0 to 2147483647; got '2147483648'"],
+    [['ai', '--retry', '1e1'], "--retry: must be a whole number from 0 to 100; got '1e1'"],
     [['ai', '--retry', '101'], "--retry: must be a whole number from 0 to 100; got '101'"],
   ])('refuses %j', (args, message) => {
     expect(() => call(...args)).toThrow(new UsageError(message))
@@ -121,6 +135,8 @@ describe('the command', () => {
   it.each([
     [[], 'a command is missing: call or doctor'],
     [['cal'], 'no such command: cal; did you mean call?'],
+    [['docter'], 'no such command: docter; did you mean doctor?'],
+    [['--hlep'], 'no such option: --hlep; did you mean --help?'],
     [['--versoin'], 'no such option: --versoin; did you mean --version?'],
     [['frobnicate'], 'no such command: frobnicate'],
   ])('refuses %j', (args, message) => {

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import fs from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { syncBuiltinESMExports } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PerformanceObserver } from 'node:perf_hooks'
 import { PassThrough, Writable } from 'node:stream'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { run } from '../../../src/cli/run.ts'
 import { type LocalGateway, reply, startLocalGateway } from '../../../src/testing/index.ts'
 import { IDENTITY } from '../../support/helpers.ts'
@@ -26,6 +29,8 @@ const useGateway = async (now?: () => number): Promise<LocalGateway> => {
         'GET /missing': reply(404, { message: 'no such job' }),
         'GET /image': reply(500, BINARY, { 'content-type': 'image/png' }),
         'GET /empty': reply(503),
+        'GET /unchanged': reply(304),
+        'GET /huge': () => reply(500, Buffer.alloc(16_777_217)),
         'GET /nothing': undefined,
         'HEAD /jobs/:id': {},
         'GET /tells': ({ headers }) => ({ headers }),
@@ -48,6 +53,16 @@ describe('call', () => {
       stderr: '',
     })
     expect(gateway.requests.map(({ signature }) => signature.verified)).toEqual([true])
+    expect(gateway.requests[0]?.headers).not.toHaveProperty('content-type')
+  })
+
+  it('reads variables of a file', async () => {
+    const gateway = await useGateway()
+    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-call-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, '.env')
+    writeFileSync(file, `OWN_SERVICE_API_URL=${gateway.env.AI_SERVICE_API_URL}\n`)
+    expect(await call(gateway, ['own', 'jobs/7', '--env-file', file])).toMatchObject({ code: 0, stdout: '{"id":"7"}' })
   })
 
   it('sends to a URL, with the queries of URL, path and options', async () => {
@@ -102,6 +117,24 @@ describe('call', () => {
     expect(gateway.requests).toHaveLength(1)
   })
 
+  it.each(['jobs/7', 'missing'])('closes the file, and watches connections no longer, after %s', async (path) => {
+    const gateway = await useGateway()
+    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-call-'))
+    const open = vi.spyOn(fs, 'open')
+    syncBuiltinESMExports()
+    const disconnect = vi.spyOn(PerformanceObserver.prototype, 'disconnect')
+    onTestFinished(() => {
+      vi.restoreAllMocks()
+      syncBuiltinESMExports()
+      rmSync(folder, { recursive: true })
+    })
+    await call(gateway, ['ai', path, '-v', '-o', join(folder, 'body')])
+    expect(open).toHaveBeenCalledTimes(1)
+    // A closed file has this descriptor.
+    expect(await open.mock.results[0]?.value).toHaveProperty('fd', -1)
+    expect(disconnect).toHaveBeenCalledTimes(1)
+  })
+
   it('has no body to give', async () => {
     const gateway = await useGateway()
     expect(await call(gateway, ['ai', 'nothing'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
@@ -132,6 +165,35 @@ describe('call', () => {
     const { code, bytes } = await call(gateway, ['ai', 'image', '--retry', '0'])
     expect([code, [...bytes]]).toEqual([1, [...BINARY]])
     expect(await call(gateway, ['ai', 'empty', '--retry', '0'])).toMatchObject({ code: 1, stdout: '' })
+    const unchanged = await call(gateway, ['ai', 'unchanged'])
+    expect(unchanged).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^ai: GET \/unchanged: 304 /),
+    })
+  })
+
+  it('does not write the body of a failure that is too large to be read', async () => {
+    const gateway = await useGateway()
+    const { code, stdout, stderr } = await call(gateway, ['ai', 'huge', '--retry', '0'])
+    expect([code, stdout.length]).toEqual([1, 0])
+    expect(stderr).toMatch(/^ai: GET \/huge: 500, but the response body exceeds maxResponseSize \(16777216 bytes\)\n/)
+  })
+
+  it('does not write the body of an earlier attempt', async () => {
+    const gateway = await useGateway()
+    // The later fault comes first.
+    gateway.fail('ai *', { fault: 'reset-after-read', times: 1 })
+    gateway.fail('ai *', { fault: 'throttled', times: 1 })
+    const { code, stdout, stderr } = await call(gateway, ['ai', 'jobs/7', '--retry', '1'])
+    expect([code, stdout, gateway.requests.length]).toEqual([1, '', 2])
+    expect(stderr).toMatch(/^ai: GET \/jobs\/7: no response: ECONNRESET/)
+  })
+
+  it('says nothing beyond the message where there is no advice', async () => {
+    const gateway = await useGateway()
+    const { stderr } = await call(gateway, ['ai', 'jobs/7', '-H', 'authorization: own'])
+    expect(stderr).toBe("ai: GET /jobs/7: the header 'authorization' must not be set: signing sets it\n")
   })
 
   it('retries as often as --retry says', async () => {
@@ -161,6 +223,15 @@ describe('call', () => {
       /\n\* connected to 127\.0\.0\.1:\d+, [\d.]+ ms\n\* 200 OK, [\d.]+ ms\n\* [\d.]+ ms in total\n$/,
     )
     expect(stderr).not.toContain(IDENTITY.sessionToken)
+  })
+
+  it('shows the time of the whole call', async () => {
+    const gateway = await useGateway()
+    const startedAt = performance.now()
+    const { stderr } = await call(gateway, ['ai', 'jobs/7', '-v'])
+    const [, total] = /\* ([\d.]+) ms in total\n$/.exec(stderr) ?? []
+    // Rounded to tenths.
+    expect(Number(total)).toBeLessThanOrEqual(performance.now() - startedAt + 0.1)
   })
 
   it('shows each attempt, DNS, and connections that are used again', async () => {

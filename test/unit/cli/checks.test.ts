@@ -12,7 +12,7 @@ import {
 } from '../../../src/cli/checks.ts'
 import type { SentRequest } from '../../../src/cli/signed-call.ts'
 import type { ServiceConfig } from '../../../src/config/index.ts'
-import { ServiceAuthError, ServiceRequestError } from '../../../src/errors/index.ts'
+import { ServiceAuthError, ServiceRequestError, ServiceThrottledError } from '../../../src/errors/index.ts'
 import { IDENTITY } from '../../support/helpers.ts'
 
 const NOW = Date.UTC(2026, 0, 10)
@@ -33,11 +33,18 @@ it('the variable', () => {
     detail: 'A: not a URL\nB: not a URL',
     advice: 'Correct the variable: it must be the base URL of the service, with its stage.',
   })
+  expect(checkVariable('ai', ['A: not a URL', 'AWS_REGION: must be a region'])).toMatchObject({
+    advice:
+      'Correct the variable: it must be the base URL of the service, with its stage.\nSet --region or AWS_REGION.',
+  })
 })
 
 it.each([
   [{ signingName: 'execute-api' }, 'API Gateway (execute-api) in eu-west-1'],
   [{ signingName: 'lambda', host: 'x.example' }, 'Lambda function URL (lambda) in eu-west-1, signed for x.example'],
+  [{ signingName: 'appsync' }, 'AppSync (appsync) in eu-west-1'],
+  [{ signingName: 'vpc-lattice-svcs' }, 'VPC Lattice (vpc-lattice-svcs) in eu-west-1'],
+  [{ signingName: 's3' }, 'S3 (s3) in eu-west-1'],
   [{ signingName: 'valueOf' }, 'valueOf in eu-west-1'],
 ])('the kind %j', (config, detail) => {
   const service = { region: 'eu-west-1', host: undefined, ...config } as ServiceConfig
@@ -70,11 +77,13 @@ it('the connection', () => {
 })
 
 it.each([
-  [60 * DAY, 'ok', '60 days left, until 2026-03-11'],
-  [13.5 * DAY, 'warn', '13 days left, until 2026-01-23'],
-])('a certificate with %i ms left', (left, status, detail) => {
+  [60 * DAY, 'ok', '60 days left, until 2026-03-11', undefined],
+  [14 * DAY + 1, 'ok', '14 days left, until 2026-01-24', undefined],
+  [14 * DAY, 'warn', '14 days left, until 2026-01-24', expect.stringMatching(/^Renew it\./)],
+  [13.5 * DAY, 'warn', '13 days left, until 2026-01-23', expect.stringMatching(/^Renew it\./)],
+])('a certificate with %i ms left', (left, status, detail, advice) => {
   const made = good({ protocol: 'TLSv1.3', certificateEnd: new Date(NOW + left) })
-  expect(checkCertificate(made, NOW)).toMatchObject({ name: 'certificate', status, detail })
+  expect(checkCertificate(made, NOW)).toEqual({ name: 'certificate', status, detail, advice })
 })
 
 it('no certificate', () => {
@@ -95,11 +104,19 @@ describe('the clock', () => {
 
   it.each([
     [0, 'ok', 'same as the gateway'],
+    [1_000, 'ok', 'same as the gateway'],
+    [2_000, 'ok', '2 s ahead of the gateway'],
     [-5_000, 'ok', '5 s behind the gateway'],
+    [59_999, 'ok', '60 s ahead of the gateway'],
+    [60_000, 'warn', '60 s ahead of the gateway'],
+    [-60_000, 'warn', '60 s behind the gateway'],
     [90_000, 'warn', '90 s ahead of the gateway'],
+    [239_999, 'warn', '240 s ahead of the gateway'],
+    [240_000, 'fail', '240 s ahead of the gateway'],
     [-600_000, 'fail', '600 s behind the gateway'],
   ])('%i ms ahead', (ahead, status, detail) => {
-    expect(checkClock(attempt(ahead))).toMatchObject({ name: 'clock', status, detail })
+    const advice = status === 'ok' ? undefined : expect.stringMatching(/^Synchronise this machine's clock/)
+    expect(checkClock(attempt(ahead))).toEqual({ name: 'clock', status, detail, advice })
   })
 
   it('is not known', () => {
@@ -115,7 +132,9 @@ describe('credentials', () => {
   it.each([
     [IDENTITY, undefined, 'ok', 'access key ...MPLE, from a file, unknown expiration'],
     [IDENTITY, minutes(30), 'ok', 'access key ...MPLE, from a file, 30 minutes left'],
+    [IDENTITY, minutes(5), 'ok', 'access key ...MPLE, from a file, 5 minutes left'],
     [IDENTITY, minutes(4), 'warn', 'access key ...MPLE, from a file, 4 minutes left'],
+    [IDENTITY, minutes(0), 'fail', 'access key ...MPLE, from a file, expired 0 minutes ago'],
     [IDENTITY, minutes(-7), 'fail', 'access key ...MPLE, from a file, expired 7 minutes ago'],
     [
       { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' },
@@ -124,7 +143,13 @@ describe('credentials', () => {
       'access key ...MPLE, from a file, no session token, so they do not expire',
     ],
   ])('%#', (identity, expiration, status, detail) => {
-    expect(checkCredentials('a file', good(identity), expiration, NOW)).toMatchObject({ status, detail })
+    const advice = status === 'ok' ? undefined : expect.stringMatching(/^Sign in again/)
+    expect(checkCredentials('a file', good(identity), expiration, NOW)).toEqual({
+      name: 'credentials',
+      status,
+      detail,
+      advice,
+    })
   })
 
   it('that are missing', () => {
@@ -149,6 +174,9 @@ it('the caller', () => {
     detail: 'getaddrinfo ENOTFOUND sts',
     advice: expect.stringContaining('DNS'),
   })
+  expect(checkCaller(bad(coded('ECONNRESET', 'the connection was lost before STS returned a status')))).toMatchObject({
+    advice: expect.stringContaining('The connection ended early'),
+  })
 })
 
 it('health', () => {
@@ -168,6 +196,13 @@ it('health', () => {
   const { advice, ...result } = checkHealth('/health', bad(denied))
   expect(result).toEqual({ name: 'health', status: 'fail', detail: 'GET /health: 403 Forbidden: no (12 ms)' })
   expect(advice).toMatch(/^the hint\nFirst check /)
+  const throttled = new ServiceThrottledError(call, '429 Too Many Requests: slow down\nthe hint', {
+    ...details,
+    status: 429,
+    retryAfterMs: undefined,
+    quota: false,
+  })
+  expect(checkHealth('/health', bad(throttled)).advice).toBe('the hint')
   expect(checkHealth('/health', bad(new ServiceRequestError(call, 'not sent')))).toEqual({
     name: 'health',
     status: 'fail',

@@ -1,12 +1,16 @@
+import dns from 'node:dns/promises'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import tls from 'node:tls'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Report } from '../../../src/cli/report.ts'
 import { fail, type LocalGateway, reply, startLocalGateway } from '../../../src/testing/index.ts'
-import { IDENTITY, setEnv } from '../../support/helpers.ts'
+import { IDENTITY, listen, setEnv } from '../../support/helpers.ts'
+import { TLS_CERTIFICATE, TLS_KEY } from '../../support/tls-certificate.ts'
 import { runHere, type Surroundings } from './context.ts'
 
 const useGateway = async (now?: () => number): Promise<LocalGateway> => {
@@ -75,18 +79,25 @@ describe('doctor', () => {
     const gateway = await useGateway()
     const { stdout, stderr } = await runHere(['doctor', 'ai'], { env: { ...gateway.env }, isTerminal: true })
     expect(stdout).toContain('\u001b[32mok')
-    expect(stderr).toMatch(/checked 0 of 1, waiting for ai\r/)
+    expect(stderr.split('\r\u001b[K')).toEqual([
+      '',
+      'checked 0 of 1, waiting for ai',
+      'checked 1 of 1, waiting for ',
+      '',
+    ])
   })
 
   it('says so of a variable that is not set', async () => {
     const gateway = await useGateway()
-    const { code, lines, find } = await doctor(gateway.env, ['admin'])
+    const { code, lines, find, report } = await doctor(gateway.env, ['admin'])
     expect([code, lines]).toEqual([1, ['credentials ok', 'admin variable fail']])
+    expect(report).toMatchObject({ ok: false, services: [{ name: 'admin', ok: false }] })
     expect(find('variable')).toMatchObject({
       detail: 'ADMIN_SERVICE_API_URL: API Gateway URL not set',
       advice: expect.stringContaining('ADMIN_SERVICE_API_URL=https://'),
     })
     const none = await doctor({})
+    expect(none.lines.at(-1)).toBe('<name> variable fail')
     expect(none.find('variable')?.detail).toBe('<NAME>_SERVICE_API_URL: API Gateway URL not set')
     expect(none.code).toBe(1)
   })
@@ -99,8 +110,9 @@ describe('doctor', () => {
   it('stops where no connection can be made', async () => {
     const gateway = await useGateway()
     await gateway.close()
-    const { code, lines, find } = await doctor(gateway.env, ['ai'])
+    const { code, lines, find, report } = await doctor(gateway.env, ['ai'])
     expect(code).toBe(1)
+    expect(report).toMatchObject({ ok: false, services: [{ name: 'ai', ok: false }] })
     expect(lines.slice(-2)).toEqual(['ai dns ok', 'ai connection fail'])
     expect(find('connection')).toMatchObject({
       detail: expect.stringMatching(/^ECONNREFUSED: /),
@@ -123,6 +135,32 @@ describe('doctor', () => {
     expect(find('clock')).toBeUndefined()
   })
 
+  it('makes no second attempt, which could succeed', async () => {
+    const gateway = await useGateway()
+    gateway.fail('ai *', { fault: 'bad-gateway', times: 1 })
+    const { code, find } = await doctor(gateway.env, ['ai'])
+    expect([code, find('health')?.status, gateway.requests.length]).toEqual([1, 'fail', 1])
+  })
+
+  it('gives the hint and the next step for a rejection, one below the other', async () => {
+    const gateway = await useGateway()
+    gateway.fail('ai *', 'access-denied')
+    const { find } = await doctor(gateway.env, ['ai'])
+    expect(find('health')?.advice).toMatch(/^.+\nA policy change takes up to a minute to apply\./)
+  })
+
+  it('checks the certificate of a host', async () => {
+    const server = createTlsServer({ key: TLS_KEY, cert: TLS_CERTIFICATE }, (_request, response) => response.end())
+    const url = `https://localhost:${await listen(server)}`
+    const real = tls.connect as (options: tls.ConnectionOptions) => tls.TLSSocket
+    const spy = vi.spyOn(tls, 'connect') as unknown as { mockImplementation: (mock: typeof real) => void }
+    spy.mockImplementation((options) => real({ ...options, ca: TLS_CERTIFICATE }))
+    onTestFinished(() => void vi.restoreAllMocks())
+    const { AWS_REGION: _, ...env } = (await useGateway()).env
+    const { find } = await doctor(env, [url, '--region', 'eu-west-1', '--signing-name', 'execute-api'])
+    expect(find('certificate')).toMatchObject({ status: 'ok', detail: expect.stringMatching(/^\d+ days left, until /) })
+  })
+
   it('sees a wrong clock, which the client corrects', async () => {
     const gateway = await useGateway(() => Date.now() + 900_000)
     const { code, find } = await doctor(gateway.env, ['ai'])
@@ -135,6 +173,26 @@ describe('doctor', () => {
     const gateway = await useGateway()
     const { find } = await doctor(gateway.env, ['ai', '--path', '/text'])
     expect(find('health')?.detail).toMatch(/^GET \/text: 418 .*: a \[31mteapot \(\d+ ms\)$/)
+  })
+
+  it("removes the signature of a service's request from the message of another service", async () => {
+    const signature = Promise.withResolvers<string | undefined>()
+    const gateway = await startLocalGateway({
+      credentials: IDENTITY,
+      services: {
+        ai: {
+          'GET /health': ({ headers }) => {
+            signature.resolve(/Signature=(.*)/.exec(headers.authorization ?? '')?.[1])
+            return {}
+          },
+        },
+        userProfile: { 'GET /health': async () => reply(418, `ai sent ${await signature.promise}`) },
+      },
+    })
+    onTestFinished(gateway.close)
+    const { report } = await doctor(gateway.env)
+    const health = report.services[1]?.checks.find(({ name }) => name === 'health')
+    expect(health?.detail).toContain(': ai sent [redacted] (')
   })
 
   it('reads variables and credentials of a file', async () => {
@@ -154,14 +212,31 @@ describe('doctor', () => {
 })
 
 describe('credentials', () => {
+  // The titles contain no time: each run has the same tests.
   it.each([
-    [new Date(Date.now() + 3_600_000).toISOString(), 'ok', /59 minutes left/],
-    [new Date(Date.now() - 3_600_000).toISOString(), 'fail', /expired 60 minutes ago/],
-    ['soon', 'ok', /unknown expiration/],
-  ])('that end %s', async (AWS_CREDENTIAL_EXPIRATION, status, detail) => {
+    ['in almost an hour', 3_590_000, 'ok', /59 minutes left/],
+    ['an hour ago', -3_600_000, 'fail', /expired 60 minutes ago/],
+    ['at an unknown time', Number.NaN, 'ok', /unknown expiration/],
+  ])('that end %s', async (_, left, status, detail) => {
     const gateway = await useGateway()
+    const AWS_CREDENTIAL_EXPIRATION = Number.isNaN(left) ? 'soon' : new Date(Date.now() + left).toISOString()
     const { find } = await doctor({ ...gateway.env, AWS_CREDENTIAL_EXPIRATION }, ['ai'])
     expect(find('credentials')).toMatchObject({ status, detail: expect.stringMatching(detail) })
+  })
+
+  it('of a profile do not end with those of the environment', async () => {
+    const gateway = await useGateway()
+    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-doctor-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'credentials')
+    writeFileSync(file, '[dev]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = secret-of-profile\n')
+    setEnv({ AWS_SHARED_CREDENTIALS_FILE: file, AWS_CONFIG_FILE: join(folder, 'none') })
+    const AWS_CREDENTIAL_EXPIRATION = new Date(Date.now() - 3_600_000).toISOString()
+    const { find } = await doctor({ ...gateway.env, AWS_CREDENTIAL_EXPIRATION }, ['admin', '--profile', 'dev'])
+    expect(find('credentials')).toMatchObject({
+      status: 'ok',
+      detail: 'access key ...FILE, from profile dev, no session token, so they do not expire',
+    })
   })
 
   it('that a profile gives', async () => {
@@ -201,16 +276,10 @@ describe('credentials', () => {
 })
 
 describe('the caller', () => {
-  const startSts = async (): Promise<string> => {
-    const answer = '<Arn>arn:aws:iam::1:user/me</Arn><Account>1</Account>'
-    const server = createServer((_request, response) => response.end(answer))
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => {
-      server.closeAllConnections()
-      server.close()
-    })
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  }
+  const CALLER = '<Arn>arn:aws:iam::1:user/me</Arn><Account>1</Account>'
+
+  const startSts = async (listener: RequestListener = (_request, response) => response.end(CALLER)): Promise<string> =>
+    `http://127.0.0.1:${await listen(createServer(listener))}`
 
   it('is asked for', async () => {
     const gateway = await useGateway()
@@ -222,10 +291,54 @@ describe('the caller', () => {
     expect(findHere('caller')?.status).toBe('ok')
   })
 
+  it.each([
+    ['--region', ['ai', '--whoami', '--region', 'eu-central-1'], 'eu-central-1'],
+    ['the first service', ['admin', 'https://abc.execute-api.eu-west-1.amazonaws.com', '--whoami'], 'eu-west-1'],
+    ['AWS_REGION', ['admin', '--whoami'], 'us-east-1'],
+  ])('is asked for in the region of %s', async (_, args, region) => {
+    vi.spyOn(dns, 'lookup').mockRejectedValue(new Error('no network in this test'))
+    syncBuiltinESMExports()
+    onTestFinished(() => {
+      vi.restoreAllMocks()
+      syncBuiltinESMExports()
+    })
+    const scopes: (string | undefined)[] = []
+    const AWS_ENDPOINT_URL_STS = await startSts(({ headers }, response) => {
+      scopes.push(/\/\d{8}\/(.*)\/aws4_request/.exec(headers.authorization ?? '')?.[1])
+      response.end(CALLER)
+    })
+    await doctor({ ...(await useGateway()).env, AWS_ENDPOINT_URL_STS }, args)
+    expect(scopes).toEqual([`${region}/sts`])
+  })
+
+  it('is not waited for any longer than the timeout', async () => {
+    const closed = Promise.withResolvers<void>()
+    const AWS_ENDPOINT_URL_STS = await startSts(({ socket }) => void socket.once('close', () => closed.resolve()))
+    const env = { ...(await useGateway()).env, AWS_ENDPOINT_URL_STS }
+    const { find } = await doctor(env, ['admin', '--whoami', '--timeout', '50'])
+    expect(find('caller')).toMatchObject({ status: 'fail', detail: 'no result within 50 ms' })
+    await closed.promise
+  })
+
+  it('is reported without the secrets that STS echoes', async () => {
+    const { accessKeyId, secretAccessKey, sessionToken } = IDENTITY
+    const AWS_ENDPOINT_URL_STS = await startSts((_request, response) => {
+      const message = `${accessKeyId}, ${secretAccessKey}, ${sessionToken}`
+      response.writeHead(403).end(`<Error><Code>InvalidClientTokenId</Code><Message>${message}</Message></Error>`)
+    })
+    const { find } = await doctor({ ...(await useGateway()).env, AWS_ENDPOINT_URL_STS }, ['admin', '--whoami'])
+    expect(find('caller')?.detail).toBe('STS returned 403: InvalidClientTokenId: [redacted], [redacted], [redacted]')
+  })
+
   it('cannot be asked for without a region', async () => {
     const { AWS_REGION, AI_SERVICE_API_URL, USER_PROFILE_SERVICE_API_URL, ...keys } = (await useGateway()).env
     const { code, find } = await doctor(keys, ['--whoami'])
     expect([AWS_REGION, code]).toEqual(['us-east-1', 1])
-    expect(find('caller')).toMatchObject({ status: 'fail', detail: 'no region for the request to STS' })
+    expect(find('caller')).toEqual({
+      name: 'caller',
+      status: 'fail',
+      detail: 'no region for the request to STS',
+      advice: 'Set --region or AWS_REGION.',
+    })
   })
 })

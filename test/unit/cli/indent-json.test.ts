@@ -17,6 +17,8 @@ describe('indented JSON', () => {
       '{\n  "id": 12345678901234567890,\n  "n": 1.0,\n  "s": "a\\"[,]{:}",\n  "id": 2\n}\n',
     )
     expect(indentJson(' [ ]\n')).toBe('[]\n')
+    expect(indentJson('{"{":"["}')).toBe('{\n  "{": "["\n}\n')
+    expect(indentJson('["a,","{"]')).toBe('[\n  "a,",\n  "{"\n]\n')
   })
 
   it.each(['', 'text', '{"a":1', '{"a":1}\n{"a":2}'])('is undefined for %j', (text) => {

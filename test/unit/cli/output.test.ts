@@ -28,10 +28,11 @@ describe('a body', () => {
     },
   )
 
-  it.each(['application/x-ndjson', 'application/jsonl', 'text/event-stream', null])(
+  it.each(['application/x-ndjson', 'application/jsonl', 'text/event-stream', 'text/plain; of=application/json', null])(
     'of %s is written as it comes',
     async (type) => {
       expect(String(await write(type, true, '{"a":1}\n', '{"a":2}\n'))).toBe('{"a":1}\n{"a":2}\n')
+      expect(String(await write(type, true, '{"a":1}\n'))).toBe('{"a":1}\n')
     },
   )
 
@@ -45,10 +46,23 @@ describe('a body', () => {
     expect(await write('application/json', true, '[', chunk, chunk, chunk, '1]')).toHaveLength(12_000_004)
   })
 
+  it('of JSON is indented up to 10 MiB', async () => {
+    const spaces = Buffer.alloc(10_485_758, ' ')
+    const sizeOf = async (...chunks: (string | Uint8Array)[]) =>
+      (await write('application/json', true, ...chunks)).length
+    expect(await sizeOf('[', spaces, ']')).toBe('[]\n'.length)
+    expect(await sizeOf('[', spaces, ' ', ']\n')).toBe(10_485_762)
+  })
+
+  it('may end with the start of a secret', async () => {
+    expect(String(await write('text/html', false, 'an end: some-', 'sec'))).toBe('an end: some-sec')
+  })
+
   it.each([
     ['text/plain', true, 'text\n'],
     ['text/plain', false, 'text'],
     ['image/png', true, 'text'],
+    ['application/pdf; of=text/plain', true, 'text'],
     [null, true, 'text'],
   ])('of %s ends with a line on a terminal: %s', async (type, isTerminal, expected) => {
     expect(String(await write(type, isTerminal, 'te', 'xt'))).toBe(expected)
@@ -105,7 +119,14 @@ describe('a file', () => {
     await sink.write(Buffer.from('body'))
     await sink.close()
     expect(readFileSync(file, 'utf8')).toBe('new body')
+    await expect(sink.write(Buffer.from('more'))).rejects.toThrow()
     await expect(openFile(folder)).rejects.toThrow(UsageError)
     await expect(openFile(join(folder, 'missing', 'body'))).rejects.toThrow(/^-o: ENOENT/)
+  })
+
+  it.skipIf(process.platform === 'win32')('may be a device, which cannot be truncated', async () => {
+    const sink = await openFile('/dev/null')
+    await sink.write(Buffer.from('body'))
+    await sink.close()
   })
 })

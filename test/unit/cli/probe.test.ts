@@ -28,6 +28,21 @@ describe('a measured step', () => {
     expect(await measure(1_000, () => Promise.reject(error))).toMatchObject({ ok: false, error })
   })
 
+  it('has the duration of the step', async () => {
+    const startedAt = performance.now()
+    const done = await measure(false, async () => 7)
+    const failed = await measure(false, () => Promise.reject(new Error('broken')))
+    expect(done.durationMs + failed.durationMs).toBeLessThanOrEqual(performance.now() - startedAt)
+  })
+
+  it('leaves no timer', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    await measure(1_000, async () => 7)
+    await measure(1_000, () => Promise.reject(new Error('broken')))
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('ends in time', async () => {
     const late = await measure(5, () => new Promise(() => {}))
     expect(late).toMatchObject({ ok: false, error: { code: 'ETIMEDOUT', message: 'no result within 5 ms' } })
@@ -41,9 +56,11 @@ it('addresses are those of the host', async () => {
 
 describe('a connection', () => {
   it('is made over plain http', async () => {
-    const port = await listen(net.createServer())
-    const made = await connect(baseOf(`http://127.0.0.1:${port}`), undefined, 1_000)
+    const closed = Promise.withResolvers<void>()
+    const port = await listen(net.createServer((socket) => socket.resume().once('close', () => closed.resolve())))
+    const made = await connect(baseOf(`http://127.0.0.1:${port}`), undefined, false)
     expect(made).toEqual({ protocol: null, certificateEnd: undefined })
+    await closed.promise
   })
 
   it('takes the port of its protocol', async () => {
@@ -94,7 +111,10 @@ describe('a connection', () => {
     const server = net.createServer()
     const port = await listen(server)
     // TCP is there, and TLS never comes.
-    await expect(connect(baseOf(`https://127.0.0.1:${port}`), undefined, 20)).rejects.toThrow('no connection in time')
+    await expect(connect(baseOf(`https://127.0.0.1:${port}`), undefined, 20)).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      message: 'no connection in time',
+    })
   })
 
   it('fails', async () => {

@@ -45,7 +45,10 @@ Problems in: admin
   })
 
   it('names the account, too', () => {
-    const account = [{ name: 'credentials', status: 'warn', detail: 'they end' }] as const
+    const account = [
+      { name: 'credentials', status: 'warn', detail: 'they end' },
+      { name: 'caller', status: 'ok', detail: 'me' },
+    ] as const
     expect(formatTable({ ...report, account }, false)).toMatch(/\nProblems in: account, admin\n$/)
   })
 
@@ -74,6 +77,12 @@ describe('progress', () => {
       'checked 2 of 2, waiting for ',
       '',
     ])
+  })
+
+  it('fits a line of 80 columns', () => {
+    const stream = new Collector(true)
+    createProgress(stream, ['a'.repeat(60), 'b'.repeat(60)], false)
+    expect(stream.bytes.toString()).toBe(`\r\u001b[Kchecked 0 of 2, waiting for ${'a'.repeat(51)}`)
   })
 
   it.each([

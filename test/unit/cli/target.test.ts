@@ -62,6 +62,10 @@ describe('a target', () => {
     expect(() => resolve(target, {}, ...options)).toThrow(message)
   })
 
+  it('has a line for each wrong option', () => {
+    expect(() => resolve('ai', {}, '--host', 'a/b', '--region', 'mars')).toThrow(/^--region: must .*\n--host: must .*$/)
+  })
+
   it.each([
     [{}, 'AI_SERVICE_API_URL: API Gateway URL not set'],
     [{ AI_SERVICE_API_URL: 'https://x.example.com' }, 'AI_SERVICE_API_URL: the host name contains no region'],
@@ -122,6 +126,7 @@ describe('the environment', () => {
     expect(env).toEqual({ A: 'set', B: 'two words' })
     expect(() => loadEnvFile(folder, env)).toThrow(/^--env-file: EISDIR/)
     expect(() => loadEnvFile(folder, env)).toThrow(UsageError)
+    expect(() => loadEnvFile(folder, env)).toThrow(expect.objectContaining({ name: 'UsageError' }))
   })
 })
 
@@ -134,7 +139,10 @@ describe('credentials', () => {
   })
 
   it('are those of the provider chain', () => {
-    expect(findCredentials(undefined, {}).name).toBe("the AWS SDK's provider chain")
+    const { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY } = IDENTITY
+    for (const env of [{}, { AWS_ACCESS_KEY_ID }, { AWS_SECRET_ACCESS_KEY }]) {
+      expect(findCredentials(undefined, env).name).toBe("the AWS SDK's provider chain")
+    }
     expect(findCredentials(undefined, { AWS_PROFILE: 'dev' }).name).toBe("the AWS SDK's provider chain, profile dev")
   })
 

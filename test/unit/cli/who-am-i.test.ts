@@ -12,6 +12,9 @@ describe('STS', () => {
     ['cn-north-1', {}, 'https://sts.cn-north-1.amazonaws.com.cn'],
     ['eusc-de-east-1', {}, 'https://sts.eusc-de-east-1.amazonaws.eu'],
     ['us-isob-east-1', {}, 'https://sts.us-isob-east-1.sc2s.sgov.gov'],
+    ['us-isof-south-1', {}, 'https://sts.us-isof-south-1.csp.hci.ic.gov'],
+    ['eu-isoe-west-1', {}, 'https://sts.eu-isoe-west-1.cloud.adc-e.uk'],
+    ['us-iso-east-1', {}, 'https://sts.us-iso-east-1.c2s.ic.gov'],
     ['us-iso-east-1', { AWS_ENDPOINT_URL: 'http://localhost:4566' }, 'http://localhost:4566'],
     ['us-east-1', { AWS_ENDPOINT_URL: 'http://a', AWS_ENDPOINT_URL_STS: 'http://b' }, 'http://b'],
   ])('of %s with %j is at %s', (region, env, url) => expect(stsUrl(region, env)).toBe(url))
@@ -24,7 +27,7 @@ describe('STS', () => {
       const received = { method: 'POST', target: request.url as string, rawHeaders: request.rawHeaders }
       const options = { credentials: [IDENTITY], region: 'eu-west-1', service: 'sts' }
       const verdict = verifySignature({ ...received, body: Buffer.concat(chunks) }, options)
-      bodies.push(`${verdict.verified} ${Buffer.concat(chunks)}`)
+      bodies.push(`${verdict.verified} ${request.headers['content-type']} ${Buffer.concat(chunks)}`)
       response.writeHead(status, { 'content-type': 'text/xml' }).end(body)
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -42,7 +45,9 @@ describe('STS', () => {
       '<GetCallerIdentityResult><Arn>arn:aws:iam::1:user/me</Arn><UserId>U</UserId><Account>1</Account></GetCallerIdentityResult>',
     )
     expect(await ask()).toEqual({ arn: 'arn:aws:iam::1:user/me', account: '1' })
-    expect(bodies).toEqual(['true Action=GetCallerIdentity&Version=2011-06-15'])
+    expect(bodies).toEqual([
+      'true application/x-www-form-urlencoded; charset=utf-8 Action=GetCallerIdentity&Version=2011-06-15',
+    ])
   })
 
   it.each([
@@ -53,6 +58,8 @@ describe('STS', () => {
     ],
     [200, '<html>', 'STS returned 200'],
     [200, '<Arn>arn</Arn>', 'STS returned 200'],
+    [200, '<Account>1</Account>', 'STS returned 200'],
+    [500, '<Arn>arn</Arn><Account>1</Account>', 'STS returned 500'],
   ])('answers %i %s', async (status, body, message) => {
     const { ask } = await start(status, body)
     await expect(ask()).rejects.toThrow(new Error(message))
