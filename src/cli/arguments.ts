@@ -168,7 +168,7 @@ function parse<O extends ParseArgsOptionsConfig>(args: readonly string[], option
     }
     if (option.type === 'boolean' && value !== undefined) throw new UsageError(`${rawName} takes no value`)
     // `-` means standard input. A value that looks like an option is probably one.
-    if (option.type === 'string' && (value === undefined || (!inlineValue && /^--?[a-z]/i.test(value)))) {
+    if (option.type === 'string' && (value === undefined || (!inlineValue && /^-./s.test(value)))) {
       throw new UsageError(`${rawName} needs a value`)
     }
   }

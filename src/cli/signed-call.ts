@@ -67,7 +67,8 @@ export function observeClient(service: ServiceConfig, { credentials, now, onRequ
     }
     record(response)
     if (response.ok) return response
-    // The client parses and cuts the body of an error response. The command prints the whole body.
+    // The client parses and cuts the body of an error response. The command prints the whole body, of this attempt alone.
+    failureBody = undefined
     failureBody = await response.bytes()
     const { status, statusText, headers, url } = response
     const body = Readable.from([Buffer.from(failureBody)])

@@ -64,6 +64,8 @@ describe('call', () => {
     [['ai', '--region', '--verbose'], '--region needs a value'],
     [['ai', '--region', '-v'], '--region needs a value'],
     [['ai', '-d', '-V'], '-d needs a value'],
+    [['ai', '-d', '-1'], '-d needs a value'],
+    [['ai', '-d', '--', '1'], '-d needs a value'],
     [['ai', '-d', '{}', 'GET', '/x'], '-d: GET takes no body'],
     [['ai', '-d', '{}', 'HEAD', '/x'], '-d: HEAD takes no body'],
     [['ai', '-H', 'no colon'], "-H: must be 'name: value'"],
