@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -11,7 +10,7 @@ import {
   type ServiceClient,
 } from '../../src/index.ts'
 import { startLocalGateway } from '../../src/testing/index.ts'
-import { answer, IDENTITY, rejection, setEnv } from '../support/helpers.ts'
+import { answer, IDENTITY, rejection, setEnv, useFolder } from '../support/helpers.ts'
 
 const BASE = 'https://id.execute-api.eu-central-1.amazonaws.com/prod'
 const OLD: AwsCredentialIdentity = { accessKeyId: 'AKIDOLD', secretAccessKey: 'old-secret', sessionToken: 'old-token' }
@@ -205,8 +204,7 @@ describe('credentials that change under the calls', () => {
     [
       'the provider chain',
       () => {
-        const folder = mkdtempSync(join(tmpdir(), 'rotation-'))
-        onTestFinished(() => rmSync(folder, { recursive: true }))
+        const folder = useFolder()
         const answers = identities.map(({ accessKeyId, secretAccessKey, sessionToken }, index) => {
           const Expiration = new Date(Date.now() + 60_000)
           const answer = {

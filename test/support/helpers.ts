@@ -1,6 +1,9 @@
 import dns from 'node:dns'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import aws4 from 'aws4'
 import { onTestFinished, vi } from 'vitest'
 import type { AwsCredentialIdentity } from '../../src/signing/credentials.ts'
@@ -25,6 +28,13 @@ export function setEnv(variables: Readonly<Record<string, string | undefined>>):
   onTestFinished(() => {
     vi.unstubAllEnvs()
   })
+}
+
+/** An empty folder for one test. */
+export function useFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
 }
 
 /** A local gateway for one test, with its variables in the environment. */

@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { PassThrough, Writable } from 'node:stream'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { run } from '../../../src/cli/run.ts'
 import { type LocalGateway, reply, startLocalGateway } from '../../../src/testing/index.ts'
-import { IDENTITY } from '../../support/helpers.ts'
+import { IDENTITY, useFolder } from '../../support/helpers.ts'
 import { runHere, type Surroundings } from './context.ts'
 
 const BINARY = Uint8Array.from({ length: 1_000 }, (_, index) => index % 256)
@@ -58,8 +57,7 @@ describe('call', () => {
 
   it('reads variables of a file', async () => {
     const gateway = await useGateway()
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-call-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const file = join(folder, '.env')
     writeFileSync(file, `OWN_SERVICE_API_URL=${gateway.env.AI_SERVICE_API_URL}\n`)
     expect(await call(gateway, ['own', 'jobs/7', '--env-file', file])).toMatchObject({ code: 0, stdout: '{"id":"7"}' })
@@ -108,8 +106,7 @@ describe('call', () => {
 
   it('writes the body to a file unchanged', async () => {
     const gateway = await useGateway()
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-call-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const file = join(folder, 'body')
     const outcome = await call(gateway, ['ai', 'jobs/7', '-o', file], { isTerminal: true })
     expect([outcome.code, outcome.stdout, readFileSync(file, 'utf8')]).toEqual([0, '', '{"id":"7"}'])
@@ -119,14 +116,13 @@ describe('call', () => {
 
   it.each(['jobs/7', 'missing'])('closes the file, and watches connections no longer, after %s', async (path) => {
     const gateway = await useGateway()
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-call-'))
+    const folder = useFolder()
     const open = vi.spyOn(fs, 'open')
     syncBuiltinESMExports()
     const disconnect = vi.spyOn(PerformanceObserver.prototype, 'disconnect')
     onTestFinished(() => {
       vi.restoreAllMocks()
       syncBuiltinESMExports()
-      rmSync(folder, { recursive: true })
     })
     await call(gateway, ['ai', path, '-v', '-o', join(folder, 'body')])
     expect(open).toHaveBeenCalledTimes(1)

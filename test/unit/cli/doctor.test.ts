@@ -1,15 +1,14 @@
 import dns from 'node:dns/promises'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { syncBuiltinESMExports } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Report } from '../../../src/cli/report.ts'
 import { fail, type LocalGateway, reply, startLocalGateway } from '../../../src/testing/index.ts'
-import { IDENTITY, listen, setEnv } from '../../support/helpers.ts'
+import { IDENTITY, listen, setEnv, useFolder } from '../../support/helpers.ts'
 import { TLS_CERTIFICATE, TLS_KEY } from '../../support/tls-certificate.ts'
 import { runHere, type Surroundings } from './context.ts'
 
@@ -197,8 +196,7 @@ describe('doctor', () => {
 
   it('reads variables and credentials of a file', async () => {
     const gateway = await useGateway()
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-doctor-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const file = join(folder, '.env')
     writeFileSync(
       file,
@@ -226,8 +224,7 @@ describe('credentials', () => {
 
   it('of a profile do not end with those of the environment', async () => {
     const gateway = await useGateway()
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-doctor-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const file = join(folder, 'credentials')
     writeFileSync(file, '[dev]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = secret-of-profile\n')
     setEnv({ AWS_SHARED_CREDENTIALS_FILE: file, AWS_CONFIG_FILE: join(folder, 'none') })
@@ -241,8 +238,7 @@ describe('credentials', () => {
 
   it('that a profile gives', async () => {
     const gateway = await useGateway()
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-doctor-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const Expiration = new Date(Date.now() + 1_830_000).toISOString()
     const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken } = IDENTITY
     const answer = { Version: 1, AccessKeyId, SecretAccessKey, SessionToken, Expiration }
@@ -256,8 +252,7 @@ describe('credentials', () => {
 
   it('that are missing', async () => {
     const gateway = await useGateway()
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-doctor-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     setEnv({
       AWS_SHARED_CREDENTIALS_FILE: join(folder, 'none'),
       AWS_CONFIG_FILE: join(folder, 'none'),

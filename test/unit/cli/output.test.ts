@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ClosedPipeError, openFile, openStream, writeBody } from '../../../src/cli/output.ts'
 import { UsageError } from '../../../src/cli/usage-error.ts'
+import { useFolder } from '../../support/helpers.ts'
 import { Collector } from './context.ts'
 
 async function* chunksOf(...chunks: readonly (string | Uint8Array)[]) {
@@ -108,8 +108,7 @@ describe('standard output', () => {
 
 describe('a file', () => {
   it('keeps the old content until there is a body', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-output-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const file = join(folder, 'body')
     writeFileSync(file, 'old content')
     await (await openFile(file)).close()

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { contentTypeOf, readData } from '../../../src/cli/read-data.ts'
 import { UsageError } from '../../../src/cli/usage-error.ts'
+import { useFolder } from '../../support/helpers.ts'
 
 const none = Readable.from([])
 
@@ -14,8 +14,7 @@ describe('data', () => {
   })
 
   it('is a file', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-data-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const file = join(folder, 'body.bin')
     writeFileSync(file, Buffer.from([0, 255, 10]))
     expect([...(await readData(`@${file}`, none))]).toEqual([0, 255, 10])

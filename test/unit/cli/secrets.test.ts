@@ -1,9 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { type Fault, reply, startLocalGateway } from '../../../src/testing/index.ts'
-import { IDENTITY } from '../../support/helpers.ts'
+import { IDENTITY, useFolder } from '../../support/helpers.ts'
 import { runHere } from './context.ts'
 
 const FAULTS: readonly (Fault | undefined)[] = [
@@ -40,11 +39,8 @@ it('no combination of options shows a secret', { timeout: 60_000 }, async () => 
     credentials: IDENTITY,
     services: { ai: { 'GET /health': echo, 'POST /health': echo } },
   })
-  const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-secrets-'))
-  onTestFinished(async () => {
-    rmSync(folder, { recursive: true })
-    await gateway.close()
-  })
+  const folder = useFolder()
+  onTestFinished(gateway.close)
   const file = join(folder, 'body')
   const calls = subsets(['-i', '-v', `-o${file}`, '-d{}', '-Hx-status: 500']).map((options) => [
     'call',

@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readArguments } from '../../../src/cli/arguments.ts'
 import { findCredentials, findServices, loadEnvFile, resolveTarget } from '../../../src/cli/target.ts'
 import { UsageError } from '../../../src/cli/usage-error.ts'
 import { ServicesConfigurationError } from '../../../src/errors/index.ts'
-import { IDENTITY, setEnv } from '../../support/helpers.ts'
+import { IDENTITY, setEnv, useFolder } from '../../support/helpers.ts'
 
 const resolve = (target: string, env: NodeJS.ProcessEnv = {}, ...options: string[]) => {
   const command = readArguments(['call', target, ...options])
@@ -116,8 +115,7 @@ describe('the environment', () => {
   })
 
   it('gets the variables of a file that are not set', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-env-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const file = join(folder, '.env')
     writeFileSync(file, 'A=1\n# comment\nB="two words"\n')
     const env = { A: 'set' }
@@ -147,8 +145,7 @@ describe('credentials', () => {
   })
 
   it('are those of a profile, even if environment variables hold others', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'middy-signed-services-profile-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const file = join(folder, 'credentials')
     writeFileSync(file, '[dev]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = secret-of-profile\n')
     setEnv({

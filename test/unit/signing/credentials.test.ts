@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -11,7 +10,7 @@ import {
   createCredentialSource,
   createProviderSource,
 } from '../../../src/signing/credentials.ts'
-import { IDENTITY, rejection, setEnv } from '../../support/helpers.ts'
+import { IDENTITY, rejection, setEnv, useFolder } from '../../support/helpers.ts'
 
 const ENV = { AWS_ACCESS_KEY_ID: 'AKIDENV', AWS_SECRET_ACCESS_KEY: 'env-secret' }
 
@@ -284,8 +283,7 @@ describe("the AWS SDK's provider chain", () => {
   })
 
   it('gives what it finds once for all calls, and new credentials after a rejected token', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'credentials-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = useFolder()
     const script = join(folder, 'provide.sh')
     const answer =
       '{"Version":1,"AccessKeyId":"AKID%s","SecretAccessKey":"s","SessionToken":"t","Expiration":"2999-01-01T00:00:00Z"}'
