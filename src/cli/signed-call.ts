@@ -26,7 +26,7 @@ export interface ObservedClient {
   /** Texts that must not be shown. */
   readonly secrets: ReadonlySet<string>
   readonly attempts: readonly SentRequest[]
-  /** Body of the last response with an error status. */
+  /** Body of the last attempt, if that has a response with an error status. */
   readonly failureBody: () => Uint8Array | undefined
 }
 
@@ -43,6 +43,7 @@ export function observeClient(service: ServiceConfig, { credentials, now, onRequ
   const send = createSendSigned({ ...service, credentials, clock: createClockSkew(now) })
 
   const sendSigned: SendSigned = async (request, call, options) => {
+    failureBody = undefined
     const startedAt = performance.now()
     const record = (response?: Response) => {
       for (const secret of call.secrets) secrets.add(secret)
@@ -67,8 +68,7 @@ export function observeClient(service: ServiceConfig, { credentials, now, onRequ
     }
     record(response)
     if (response.ok) return response
-    // The client parses and cuts the body of an error response. The command prints the whole body, of this attempt alone.
-    failureBody = undefined
+    // The client parses and cuts the body of an error response. The command prints the whole body.
     failureBody = await response.bytes()
     const { status, statusText, headers, url } = response
     const body = Readable.from([Buffer.from(failureBody)])
