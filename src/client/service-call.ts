@@ -295,9 +295,10 @@ export class ServiceCall implements SignedCall, FailingCall {
   /** Keeps the call pending while its body is read after the call has ended. */
   #watchReader(): void {
     const { pending } = this.#invocation
-    if (!this.#hasEnded || pending === undefined) return
+    // Without a body's end, an attempt read a response after the call was aborted.
+    if (!this.#hasEnded || pending === undefined || this.#bodyEnd === undefined) return
     pending.add(this)
-    this.#bodyEnd?.then(() => pending.remove(this))
+    this.#bodyEnd.then(() => pending.remove(this))
   }
 
   /** Refuses a request that must not be sent. Checked for each attempt, because hooks can replace the request. */
