@@ -92,7 +92,7 @@ function createClient(
       send(input, options, method)
 
   const client = <T>(input: Input, options?: CallOptions) => send<T>(input, options)
-  Object.defineProperty(client, 'name', { value: service.name, configurable: true })
+  Object.defineProperty(client, 'name', { value: service.name })
   return Object.assign(client, {
     get: withMethod('get'),
     post: withMethod('post'),

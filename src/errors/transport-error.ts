@@ -49,7 +49,7 @@ export function readTransportError(error: unknown): TransportError {
     neverConnected:
       innermost.length > 0 &&
       innermost.every((one) => one.syscall === 'connect' || NEVER_CONNECTED.has(codeOf(one) as string)),
-    neverSent: codes.some((code) => code !== undefined && NEVER_SENT.test(code)),
+    neverSent: codes.some((code) => NEVER_SENT.test(String(code))),
     notAResponse: codes.includes(NOT_A_RESPONSE),
     timedOut: readThrown(error).name === 'TimeoutError',
   }

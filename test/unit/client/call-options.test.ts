@@ -102,6 +102,20 @@ describe("the call's own options", () => {
   })
 })
 
+describe('an error status', () => {
+  it.each<[boolean, Options]>([
+    [true, {}],
+    [true, { throwHttpErrors: true }],
+    [false, { throwHttpErrors: false }],
+    [true, { throwHttpErrors: (status) => status === 404 }],
+    [false, { throwHttpErrors: (status) => status !== 404 }],
+  ])('is thrown, so that its body is cut: %s with %o', async (isThrown, given) => {
+    const { options, send } = finish(given)
+    await options.fetch?.(new Request(TARGET), {})
+    expect(send.mock.calls[0]?.[1]?.isError?.(404)).toBe(isThrown)
+  })
+})
+
 describe('a signal', () => {
   it.each<[string, (signal: AbortSignal) => [Options, URL | Request]]>([
     ['of the options', (signal) => [{ signal }, TARGET]],
@@ -162,6 +176,18 @@ describe('a body', () => {
     await options.fetch?.(new Request(TARGET, { method: 'POST' }), {})
     expect(Buffer.from(sent[0]?.body as Uint8Array).toString()).toBe(body)
     expect(sent[0]?.headers.get('content-type')).toBe(contentType)
+  })
+
+  it('of a class is written by its own toJSON', async () => {
+    class Amount {
+      readonly euro = 5
+      toJSON() {
+        return `${this.euro} EUR`
+      }
+    }
+    const { options, sent } = finish({ method: 'post', json: new Amount() })
+    await options.fetch?.(new Request(TARGET, { method: 'POST' }), {})
+    expect(Buffer.from(sent[0]?.body as Uint8Array).toString()).toBe('"5 EUR"')
   })
 
   it.each<Options>([
