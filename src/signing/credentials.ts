@@ -126,8 +126,7 @@ export function createProviderSource(provider: AwsCredentialProvider, now: () =>
   const abandon = (one: Refresh) => {
     if (current === one) current = undefined
   }
-  const wait = async (own: Refresh, signal: AbortSignal | undefined): Promise<AwsCredentialIdentity> => {
-    if (signal === undefined) return own.identity
+  const wait = async (own: Refresh, signal = new AbortController().signal): Promise<AwsCredentialIdentity> => {
     own.waiting += 1
     try {
       return await unlessAborted(own.identity, signal)
@@ -146,14 +145,11 @@ export function createProviderSource(provider: AwsCredentialProvider, now: () =>
       return cached as AwsCredentialIdentity
     },
     async renew(rejected, signal) {
-      if (current !== undefined) {
-        const { forced } = current
-        const other = await wait(current, signal).catch(() => undefined)
-        if (other !== undefined && (forced || !isSameIdentity(other, rejected))) return other
-      }
-      if (cached !== undefined && !isSameIdentity(cached, rejected)) return cached
+      const earlier = current
+      if (earlier !== undefined) await wait(earlier, signal).catch(() => signal?.throwIfAborted())
       // Calls that are rejected together share one forced refresh.
-      if (cached !== undefined && Math.abs(now() - forcedAt) < FORCED_PAUSE_MS) return cached
+      const isForced = earlier?.forced || Math.abs(now() - forcedAt) < FORCED_PAUSE_MS
+      if (cached !== undefined && (isForced || !isSameIdentity(cached, rejected))) return cached
       return wait(refresh(true), signal)
     },
   }

@@ -9,6 +9,7 @@ import {
   type CredentialSource,
   createCredentialSource,
   createProviderSource,
+  isIdentity,
 } from '../../../src/signing/credentials.ts'
 import { IDENTITY, rejection, setEnv, useFolder } from '../../support/helpers.ts'
 
@@ -228,6 +229,142 @@ describe('a provider', () => {
       return { ...make(calls.length), expiration: 'tomorrow' as never }
     })
     expect([await keyOf(get()), await keyOf(get())]).toEqual(['AKID1', 'AKID2'])
+  })
+})
+
+describe('calls that wait for a provider', () => {
+  const LIFETIME = 3_600_000
+  let time: number
+  let given: PromiseWithResolvers<AwsCredentialIdentity>[]
+  beforeEach(() => {
+    time = 0
+    given = []
+  })
+  const create = () =>
+    createProviderSource(
+      () => {
+        const next = Promise.withResolvers<AwsCredentialIdentity>()
+        given.push(next)
+        return next.promise
+      },
+      () => time,
+    )
+  const make = (accessKeyId: string) => ({ accessKeyId, secretAccessKey: 's', expiration: new Date(time + LIFETIME) })
+  const give = (index: number, accessKeyId: string) => given[index]?.resolve(make(accessKeyId))
+  const settle = () => new Promise((resolve) => setImmediate(resolve))
+  const createWithRejected = async () => {
+    const source = create()
+    const rejected = source.get()
+    await settle()
+    give(0, 'AKIDOLD')
+    return { source, rejected: await rejected }
+  }
+  /** A call that was given up before the provider returned. */
+  const getAborted = async ({ get }: CredentialSource) => {
+    const controller = new AbortController()
+    const aborted = rejection(Promise.resolve(get(controller.signal)))
+    await settle()
+    controller.abort('enough')
+    expect(await aborted).toBe('enough')
+  }
+
+  it('share one provider call, also after one of them was given up', async () => {
+    const source = create()
+    const first = source.get(new AbortController().signal)
+    await getAborted(source)
+    const third = source.get(new AbortController().signal)
+    await settle()
+    expect(given).toHaveLength(1)
+    give(0, 'AKID1')
+    expect(await Promise.all([first, third])).toMatchObject([{ accessKeyId: 'AKID1' }, { accessKeyId: 'AKID1' }])
+  })
+
+  it('count also without a signal', async () => {
+    const source = create()
+    const first = source.get()
+    await getAborted(source)
+    const third = source.get()
+    await settle()
+    expect(given).toHaveLength(1)
+    give(0, 'AKID1')
+    expect(await Promise.all([first, third])).toMatchObject([{ accessKeyId: 'AKID1' }, { accessKeyId: 'AKID1' }])
+  })
+
+  it('get credentials that came too late for the call before', async () => {
+    const source = create()
+    await getAborted(source)
+    give(0, 'AKID1')
+    await settle()
+    expect(await source.get()).toMatchObject({ accessKeyId: 'AKID1' })
+    expect(given).toHaveLength(1)
+  })
+
+  it('keep newer credentials when an abandoned provider call returns', async () => {
+    const source = create()
+    await getAborted(source)
+    const second = source.get()
+    await settle()
+    give(1, 'AKID2')
+    await second
+    give(0, 'AKID1')
+    await settle()
+    expect(await source.get()).toMatchObject({ accessKeyId: 'AKID2' })
+    expect(given).toHaveLength(2)
+  })
+
+  it('share the current provider call after an abandoned one has failed', async () => {
+    const source = create()
+    await getAborted(source)
+    const second = source.get()
+    await settle()
+    given[0]?.reject(new Error('too late'))
+    await settle()
+    const third = source.get()
+    await settle()
+    expect(given).toHaveLength(2)
+    give(1, 'AKID2')
+    expect(await Promise.all([second, third])).toMatchObject([{ accessKeyId: 'AKID2' }, { accessKeyId: 'AKID2' }])
+  })
+
+  it.each<[string, () => void]>([
+    ['returns the rejected credentials', () => give(1, 'AKIDOLD')],
+    ['fails', () => given[1]?.reject(new Error('no answer'))],
+  ])('share one forced refresh that takes longer than a second and %s', async (_, end) => {
+    const { source, rejected } = await createWithRejected()
+    const first = source.renew(rejected).catch(() => rejected)
+    const second = source.renew(rejected)
+    await settle()
+    time += 5_000
+    end()
+    expect(await Promise.all([first, second])).toMatchObject([{ accessKeyId: 'AKIDOLD' }, { accessKeyId: 'AKIDOLD' }])
+    expect(given).toHaveLength(2)
+  })
+
+  it('force no refresh after they were given up', async () => {
+    const { source, rejected } = await createWithRejected()
+    time += LIFETIME - 1
+    // Starts a refresh in the background.
+    await source.get()
+    const controller = new AbortController()
+    const renewed = rejection(source.renew(rejected, controller.signal))
+    await settle()
+    controller.abort('enough')
+    expect(await renewed).toBe('enough')
+    await settle()
+    expect(given).toHaveLength(2)
+  })
+})
+
+describe('isIdentity', () => {
+  it.each([
+    [{ accessKeyId: 'a', secretAccessKey: 's' }, true],
+    [{ accessKeyId: 'a' }, false],
+    [{ secretAccessKey: 's' }, false],
+    [null, false],
+    [undefined, false],
+    ['text', false],
+  ])('of %j is %s', (value, expected) => {
+    expect(isIdentity(value)).toBe(expected)
   })
 })
 
