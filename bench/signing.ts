@@ -22,7 +22,7 @@ export const signers = {
     const { sha256Hex } = (await loadBuilt('signing/sha256')) as typeof import('../src/signing/sha256.ts')
     const { toWireUrl } = (await loadBuilt('signing/wire-url')) as typeof import('../src/signing/wire-url.ts')
     const sign = createSign({ region, service })
-    const wire = toWireUrl(new URL(url))
+    const wire = toWireUrl(new URL(url), 'twice')
     const headers = { 'content-type': contentType }
     return () => sign({ method: 'POST', wire, headers, payloadHash: sha256Hex(body) }, credentials, new Date())
   },

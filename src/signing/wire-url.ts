@@ -17,9 +17,9 @@ const QUERY_UNSAFE = /%[\da-f]{2}|[^\w\-.~]/gi
  * Encodes a URL strictly by RFC 3986, section 2.3: everything but unreserved characters. Only in this form do API
  * Gateway and the signer always see the same request. The URL parser does not encode `! ' ( ) *`.
  */
-export function toWireUrl(url: URL, pathEncoding: ServiceKind['pathEncoding'] = 'twice'): WireUrl {
+export function toWireUrl(url: URL, pathEncoding: ServiceKind['pathEncoding']): WireUrl {
   const path = pathEncoding === 'once' ? encodeSegments(url.pathname) : encodePath(url.pathname)
-  const query = url.search === '' ? [] : parseQuery(url.search)
+  const query = parseQuery(url.search)
   const search = query.map(([name, value]) => `${name}=${value}`).join('&')
   const pathAndQuery = `${path}${search && `?${search}`}`
   const { origin, protocol, hostname, port, host } = url

@@ -85,7 +85,10 @@ describe("AWS's Signature Version 4 test suite", () => {
           .map((value) => value.replace(/ +/g, ' '))
           .join(','),
       ])
-      const { path, query } = toWireUrl(new URL(`https://example.amazonaws.com${target.replace(/^\/\/+/, '/')}`))
+      const { path, query } = toWireUrl(
+        new URL(`https://example.amazonaws.com${target.replace(/^\/\/+/, '/')}`),
+        'twice',
+      )
       const canonical = createCanonicalRequest(method, path, 'twice', query, values, sha256Hex(body))
       expect(canonical.signedHeaders).toBe(signedHeaders)
       expect(createStringToSign('d', 's', canonical.text).split('\n')[3]).toBe(canonicalRequestHash)

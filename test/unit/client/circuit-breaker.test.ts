@@ -156,22 +156,6 @@ describe('execute', () => {
       ...errors.map((reason) => ({ status: 'rejected', reason }) as const),
     ])
 
-  it("returns the call's value, and throws its error", async () => {
-    const breaker = make(1)
-    expect(await breaker.execute(async () => 'done')).toBe('done')
-    expect(await breaker.execute(() => 'sync')).toBe('sync')
-    const error = new Error('failed')
-    expect(await rejection(breaker.execute(fail(error)))).toBe(error)
-    expect(await rejection(breaker.execute(async () => 'not called'))).toMatchObject({
-      name: 'CircuitOpenError',
-      code: 'ERR_SERVICE_CIRCUIT_OPEN',
-      retryAfterMs: 1000,
-      statusCode: 503,
-      attempts: 0,
-      message: 'circuit breaker: CALL /: the circuit is open for another 1000 ms at most',
-    })
-  })
-
   it.each([
     ['a network error', network('ECONNRESET'), true],
     ['a server error', response(500), true],
@@ -227,10 +211,6 @@ describe('execute', () => {
     expect(openFor(breaker)).toBeUndefined()
     run(breaker, 'failure')
     expect(openFor(breaker)).toBeGreaterThan(59_000)
-  })
-
-  it.each([{ failureThreshold: 0 }, { resetTimeout: -1 }, { resetTimeout: Number.NaN }])('refuses %o', (options) => {
-    expect(() => new CircuitBreaker(options)).toThrow(new RangeError(`Option '${Object.keys(options)[0]}' must be > 0`))
   })
 })
 

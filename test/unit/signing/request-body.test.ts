@@ -74,6 +74,16 @@ describe('readRequest', () => {
   })
 })
 
+it.each<[string, URL | Request, (signal: AbortSignal) => RequestInit]>([
+  ['of its options', URL_, (signal) => ({ method: 'POST', body: new Blob(['a']), signal })],
+  ['of a Request in their place', URL_, (signal) => new Request(URL_, { method: 'POST', body: 'a', signal })],
+])('a body does not follow the signal %s, which the call follows itself', (_, target, init) => {
+  const controller = new AbortController()
+  const { body } = readRequest(target, init(controller.signal))
+  controller.abort()
+  expect((body as Request).signal.aborted).toBe(false)
+})
+
 describe('toPlainBody', () => {
   it('gives the bytes of texts and bytes with the content type that fetch would give them', () => {
     expect(toPlainBody('ü')).toEqual({

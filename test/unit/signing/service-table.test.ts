@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createServices, ServicesConfigurationError } from '../../../src/index.ts'
-import { resolveEndpoint } from '../../../src/signing/service-table.ts'
+import { findKind, regionCheck, resolveEndpoint, signingNameCheck } from '../../../src/signing/service-table.ts'
 import { answer, IDENTITY, setEnv } from '../../support/helpers.ts'
 
 const ANY = 'host;x-amz-content-sha256;x-amz-date;x-amz-security-token'
@@ -121,5 +121,49 @@ describe('resolveEndpoint', () => {
     [{ signingName: 'execute-api' }, "the host's signingName is 'lambda', but the option says 'execute-api'"],
   ])('refuses a contradiction, %o', (options, problem) => {
     expect(resolveEndpoint('abc.lambda-url.us-east-1.on.aws', options)).toBe(problem)
+  })
+})
+
+describe('findKind', () => {
+  it('signs an unknown service by the usual rules', () => {
+    expect(findKind('sqs')).toEqual({
+      signingName: 'sqs',
+      hosts: [],
+      pathEncoding: 'twice',
+      payload: 'signed',
+      actions: [],
+      limitExceeded: 'throttled',
+    })
+  })
+})
+
+describe('the checks of region and signing name', () => {
+  const problemsOf = (check: typeof regionCheck, value: unknown) => {
+    const problems: string[] = []
+    check(value, 'option', problems)
+    return problems
+  }
+
+  it.each([
+    ['eu-central-1', true],
+    [' us-gov-west-1\n', true],
+    ['Frankfurt', false],
+    ['', false],
+    [5, false],
+    [null, false],
+    [['eu-central-1'], false],
+  ])('the region %j is accepted: %s', (region, isAccepted) => {
+    expect(problemsOf(regionCheck, region).length === 0).toBe(isAccepted)
+  })
+
+  it.each([
+    ['execute-api', true],
+    ['a b', false],
+    ['', false],
+    [5, false],
+    [null, false],
+    [['lambda'], false],
+  ])('the signing name %j is accepted: %s', (name, isAccepted) => {
+    expect(problemsOf(signingNameCheck, name).length === 0).toBe(isAccepted)
   })
 })

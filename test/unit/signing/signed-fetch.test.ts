@@ -107,7 +107,7 @@ describe('createSignedFetch', () => {
 
   it('derives a signing key once for an identity and a day', async () => {
     const sign = createSign({ region: 'eu-central-1', service: 'execute-api' })
-    const request = { method: 'GET', wire: toWireUrl(new URL(URL_)), headers: {}, payloadHash: sha256Hex('') }
+    const request = { method: 'GET', wire: toWireUrl(new URL(URL_), 'twice'), headers: {}, payloadHash: sha256Hex('') }
     const [today, tomorrow] = [new Date('2026-11-22T01:00:00Z'), new Date('2026-11-23T01:00:00Z')]
     const derived = sign(request, IDENTITY, today)
     expect(derived).toBeInstanceOf(Promise)
@@ -347,6 +347,21 @@ describe('createSignedFetch fails as fetch does:', () => {
     const failure = await rejection(record({ fetch: () => Promise.reject(error) }).fetch(URL_))
     expect(failure).toBeInstanceOf(TypeError)
     expect(failure).toEqual(error)
+    expect(failure).not.toHaveProperty('cause')
+  })
+
+  it("with the message and the cause of a transport's TypeError, without secrets", async () => {
+    const { accessKeyId } = IDENTITY
+    const error = new TypeError(`no response for ${accessKeyId}`, { cause: new Error(`refused ${accessKeyId}`) })
+    const failure = await rejection(record({ fetch: () => Promise.reject(error) }).fetch(URL_))
+    expect(failure).toBeInstanceOf(TypeError)
+    expect(failure).toMatchObject({ message: 'no response for [redacted]', cause: { message: 'refused [redacted]' } })
+  })
+
+  it("with another error of a transport as the cause of fetch's own", async () => {
+    const failure = await rejection(record({ fetch: () => Promise.reject(new RangeError('x')) }).fetch(URL_))
+    expect(failure).toBeInstanceOf(TypeError)
+    expect(failure).toMatchObject({ message: 'fetch failed', cause: { name: 'RangeError', message: 'x' } })
   })
 
   it('for an invalid URL', async () => {
