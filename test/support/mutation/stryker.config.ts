@@ -5,6 +5,8 @@ export default {
   mutate: ['src/**/*.ts', '!src/**/index.ts', '!src/cli/help.ts'],
   // One more than the machine's two cores: a mutant that waits forever does not use its core.
   concurrency: 3,
+  // Each mutant starts a worker, whose young objects are not worth collecting: a third less CPU time.
+  testRunnerNodeArgs: ['--min-semi-space-size=64', '--max-semi-space-size=64'],
   // For endless loops. A test that waits forever exceeds vitest's timeout.
   timeoutMS: 5_000,
   thresholds: { high: 100, low: 95, break: 95 },
