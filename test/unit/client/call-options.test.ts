@@ -71,9 +71,13 @@ describe('mergeOptions', () => {
 
 describe("the call's own options", () => {
   it('stand above those of the caller', () => {
-    const { options, call } = finish({ fetch, timeout: 5, totalTimeout: 10, signal: AbortSignal.abort() })
-    expect(options).toMatchObject({ timeout: false, totalTimeout: false })
+    const { options } = finish({ fetch, timeout: 5, totalTimeout: 10, signal: AbortSignal.abort() })
+    expect(options).toMatchObject({ timeout: false, totalTimeout: false, signal: null })
     expect(options.fetch).not.toBe(fetch)
+  })
+
+  it("have the call's signal where a caller can see ky's Request", () => {
+    const { options, call } = finish({ hooks: { beforeRequest: [hook] }, signal: new AbortController().signal })
     expect(options.signal).toBe(call.signal)
   })
 
