@@ -8,6 +8,7 @@ import {
   createServices,
   type ServiceClient,
   ServiceRequestError,
+  ServiceResponseError,
   ServicesConfigurationError,
 } from '../../../src/index.ts'
 import { answer, IDENTITY, rejection, setEnv, TRACE_ID, useGateway } from '../../support/helpers.ts'
@@ -164,6 +165,25 @@ describe('a client', () => {
     expect(await createClient().get('x').json(schema)).toEqual({ a: 1 })
     respond = () => answer('{"a":2}')
     expect(await rejection(createClient().get('x').json(schema))).toMatchObject({ name: 'SchemaValidationError' })
+  })
+
+  it('fails with the same error for its promise and for its body method', async () => {
+    respond = async () => new Response('', { status: 404 })
+    const call = createClient().get('x')
+    const [ofPromise, ofBody] = await Promise.all([rejection(call), rejection(call.json())])
+    expect(ofPromise).toBeInstanceOf(ServiceResponseError)
+    expect(ofBody).toBe(ofPromise)
+  })
+
+  it('fails with the error of each body method', async () => {
+    const refused: StandardSchemaV1 = {
+      '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [{ message: 'no' }] }) },
+    }
+    const call = createClient().get('x')
+    expect(await rejection(call.json(refused))).toMatchObject({ name: 'SchemaValidationError' })
+    expect(await rejection(call.text())).toMatchObject({
+      message: 'ai: GET /x: 200, then an error: Body is unusable: Body has already been read',
+    })
   })
 
   it("sends the service's headers, which a call's own win over", async () => {

@@ -20,6 +20,8 @@ describe('a transport error', () => {
   it.each<[string, unknown, boolean]>([
     ['a refused connection', system('ECONNREFUSED'), true],
     ['a name that is not found', fetchFailed(system('ENOTFOUND', { syscall: 'getaddrinfo' })), true],
+    ['a name that cannot be looked up now', fetchFailed(system('EAI_AGAIN')), true],
+    ['a connection that took undici too long', fetchFailed(system('UND_ERR_CONNECT_TIMEOUT')), true],
     ['a connection that took too long', system('ETIMEDOUT', { syscall: 'connect' }), true],
     ['a connection reset', system('ECONNRESET', { syscall: 'read' }), false],
     ['a host that became unreachable', system('EHOSTUNREACH', { syscall: 'write' }), false],

@@ -103,6 +103,15 @@ describe('resolveEndpoint', () => {
     })
   })
 
+  it.each([
+    's3.us-east-1.amazonaws.com',
+    'bucket.s3.us-east-1.amazonaws.com',
+    'a.bucket.s3-fips.us-east-1.amazonaws.com',
+    'bucket.s3.dualstack.us-east-1.amazonaws.com',
+  ])('takes %s for S3', (host) => {
+    expect(resolveEndpoint(host, {})).toEqual({ region: 'us-east-1', signingName: 's3' })
+  })
+
   it('lets an option of a custom domain win over the default', () => {
     expect(resolveEndpoint('api.example.com', { region: 'a', defaultRegion: 'b', signingName: 'c' })).toEqual({
       region: 'a',
@@ -125,6 +134,13 @@ describe('resolveEndpoint', () => {
 })
 
 describe('findKind', () => {
+  it.each(['s3', 's3-object-lambda', 's3-outposts', 's3express'])(
+    'signs %s with a path that is encoded once',
+    (name) => {
+      expect(findKind(name).pathEncoding).toBe('once')
+    },
+  )
+
   it('signs an unknown service by the usual rules', () => {
     expect(findKind('sqs')).toEqual({
       signingName: 'sqs',
