@@ -117,7 +117,9 @@ function exchange(
       incoming = message
       // A service that responds early may never read the rest of the request. One turn later, because over TLS a response
       // may arrive before the request has emitted `finish`. A request that was sent as a whole ignores it.
-      message.once('close', () => setImmediate(() => outgoing.destroy()))
+      message.once('close', () => {
+        if (!outgoing.writableFinished) setImmediate(() => outgoing.destroy())
+      })
       try {
         resolve(toResponse(message, method, url, limits))
       } catch (error) {
